@@ -1,0 +1,265 @@
+"""Which cells are in the atlas: scTab's selection, donor split and class weights.
+
+Source: theislab/scTab, notebooks/store_creation/04_cell_type_selection and 06_train_val_test_split;
+its documentation says "at least 30 donors" and "at least 7 parents" where its code says more than.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from hce.ontology import resolve
+
+SPLITS = ("train", "val", "test", "ood")
+
+
+def tech_samples(obs: pd.DataFrame) -> pd.Series:
+    """Name the technical sample of each cell, dataset_id + "_" + donor_id.
+
+    This is what scTab and the paper count as donors: one donor in two datasets is two.
+
+    Parameters
+    ----------
+    obs
+        N cells with dataset_id and donor_id.
+
+    Returns
+    -------
+    pandas.Series
+        Categorical N, with the index of `obs`; categories in order of first appearance.
+    """
+    pairs = obs[["dataset_id", "donor_id"]].astype("category")
+    keys = pairs["dataset_id"].cat.codes.to_numpy(np.int64) * len(
+        pairs["donor_id"].cat.categories
+    ) + pairs["donor_id"].cat.codes.to_numpy(np.int64)
+    codes, first = pd.factorize(keys)
+    dataset, donor = np.divmod(first, max(len(pairs["donor_id"].cat.categories), 1))
+    names = [
+        f"{pairs['dataset_id'].cat.categories[i]}_{pairs['donor_id'].cat.categories[j]}"
+        for i, j in zip(dataset, donor, strict=True)
+    ]
+    return pd.Series(pd.Categorical.from_codes(codes, names), index=obs.index)
+
+
+def select_cell_types(
+    obs: pd.DataFrame,
+    graph: nx.DiGraph,
+    root: str,
+    min_cells: int,
+    min_tech_samples: int,
+    min_ancestors: int,
+) -> pd.DataFrame:
+    """Cell types with enough cells and donors that are specific enough (scTab).
+
+    Parameters
+    ----------
+    obs
+        Cells of the training release that passed the value filter: cell_type,
+        cell_type_ontology_term_id, dataset_id, donor_id.
+    graph
+        The Cell Ontology (`hce.ontology.read_obo`).
+    root
+        Ontology term id; kept cell types are descendants of it.
+    min_cells
+        A cell type has at least this many cells.
+    min_tech_samples
+        A cell type has more than this many technical samples.
+    min_ancestors
+        A cell type has more than this many ancestors in the Cell Ontology.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a class, sorted by label: ontology_term_id (as in `obs`), label.
+
+    Raises
+    ------
+    ValueError
+        If a cell type with enough cells is not in the ontology, or fewer than two types are left.
+    """
+    counted = pd.DataFrame(
+        {
+            "term": obs["cell_type_ontology_term_id"].astype(str),
+            "label": obs["cell_type"].astype(str),
+            "sample": tech_samples(obs).cat.codes,
+        }
+    )
+    types = counted.groupby("term", sort=True).agg(
+        label=("label", "first"), cells=("label", "size"), samples=("sample", "nunique")
+    )
+    types = types[(types["cells"] >= min_cells) & (types["samples"] > min_tech_samples)]
+    # a term that the Census itself calls unknown is not a cell type
+    types = types[types.index != "unknown"]
+    (root,) = resolve(graph, [root])
+    below_root = nx.descendants(graph, root)
+    current = resolve(graph, types.index.tolist())
+    keep = [
+        term in below_root and len(nx.ancestors(graph, term)) > min_ancestors for term in current
+    ]
+    types = types[keep].sort_values("label")
+    if len(types) < 2:
+        raise ValueError(
+            f"{len(types)} cell types left of {counted['term'].nunique()} after selection "
+            f"(>= {min_cells} cells, > {min_tech_samples} technical samples, "
+            f"> {min_ancestors} ancestors, below {root}); lower the thresholds under "
+            "`selection` in the configuration"
+        )
+    return types.rename_axis("ontology_term_id").reset_index()[["ontology_term_id", "label"]]
+
+
+def split_donors(
+    samples: ArrayLike, val: float = 0.15, test: float = 0.15, seed: int = 1
+) -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_]]:
+    """Split technical samples into training, validation and test as scTab does.
+
+    Parameters
+    ----------
+    samples
+        Technical samples, repeated or not; their order of first appearance is what is shuffled.
+    val, test
+        Shares of the samples, rounded up.
+    seed
+        Of `numpy.random.default_rng`.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Sample names of train, val and test.
+
+    Raises
+    ------
+    ValueError
+        If a share is not in [0, 1) or one of the three would be empty.
+    """
+    if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
+        raise ValueError(f"val={val} and test={test} must be shares that leave a training set")
+    shuffled = pd.unique(np.asarray(samples))
+    np.random.default_rng(seed).shuffle(shuffled)
+    n_val, n_test = ceil(val * len(shuffled)), ceil(test * len(shuffled))
+    n_train = len(shuffled) - n_val - n_test
+    if n_train < 1:
+        raise ValueError(
+            f"{len(shuffled)} technical samples cannot be split into val={val} and test={test} "
+            "with a training set left; use more donors or smaller shares"
+        )
+    return (
+        shuffled[:n_train],
+        shuffled[n_train : n_train + n_val],
+        shuffled[n_train + n_val :],
+    )
+
+
+def split_cells(
+    samples: pd.Series, val: float, test: float, seed: int, multiple: int
+) -> NDArray[np.int8]:
+    """Assign each cell to a split, and drop cells so that each split is a multiple of `multiple`.
+
+    scTab permutes the cells of each split (train, then val, then test, with one generator) and cuts
+    the rest after the last full row group. The permutation decides which cells are dropped.
+
+    Parameters
+    ----------
+    samples
+        Technical sample of each cell, N, cells in order of soma_joinid.
+    val, test, seed
+        As in `split_donors`.
+    multiple
+        Cells of a row group; 1,024 in scTab.
+
+    Returns
+    -------
+    numpy.ndarray
+        int8 N: position in `SPLITS`, or -1 where the cell is dropped.
+
+    Raises
+    ------
+    ValueError
+        If a split has fewer cells than `multiple`.
+    """
+    parts = split_donors(np.asarray(samples.unique(), dtype=str), val, test, seed)
+    rng = np.random.default_rng(seed)
+    assigned = np.full(len(samples), -1, dtype=np.int8)
+    for position, part in enumerate(parts):
+        rows = rng.permutation(np.flatnonzero(samples.isin(part).to_numpy()))
+        kept = len(rows) // multiple * multiple
+        if kept == 0 and len(part):
+            raise ValueError(
+                f"split {SPLITS[position]} has {len(rows)} cells, fewer than one row group of "
+                f"{multiple}; lower split.row_group or use more cells"
+            )
+        assigned[rows[:kept]] = position
+    return assigned
+
+
+def balanced_class_weights(y: ArrayLike, n_classes: int) -> NDArray[np.float64]:
+    """Class weights N / (C n_i), scikit-learn's "balanced" (paper, "Implementation details").
+
+    Parameters
+    ----------
+    y
+        Integer N, class index of each training cell.
+    n_classes
+        C.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 C.
+
+    Raises
+    ------
+    ValueError
+        If a class has no cell: its weight would be infinite.
+    """
+    counts = np.bincount(np.asarray(y, dtype=np.int64), minlength=n_classes)
+    if len(counts) > n_classes:
+        raise ValueError(f"class index {len(counts) - 1} in y, but n_classes is {n_classes}")
+    if (counts == 0).any():
+        empty = np.flatnonzero(counts == 0).tolist()
+        raise ValueError(
+            f"no training cell for class {', '.join(map(str, empty[:5]))}: raise "
+            "selection.min_cells or selection.min_tech_samples so that every class is trained"
+        )
+    return counts.sum() / (n_classes * counts)
+
+
+def shuffle_keys(soma_joinids: ArrayLike, seed: int) -> NDArray[np.uint64]:
+    """A pseudo-random sort key for each cell that depends on nothing but (seed, soma_joinid).
+
+    The finalizer of splitmix64 (Steele, Lea & Flood 2014) is a bijection of 64-bit integers, so two
+    cells never share a key, and any job can compute the global order of its own cells.
+
+    Parameters
+    ----------
+    soma_joinids
+        Integer N.
+    seed
+        Not negative.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint64 N.
+    """
+    step, first, second = (
+        np.uint64(constant)
+        for constant in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+    )
+    key = np.asarray(soma_joinids).astype(np.uint64) + np.uint64(seed)  # wraps by design
+    offset = np.uint64((int(step) * (2 * seed + 1)) % 2**64)
+    key = key * step + offset
+    key = (key ^ (key >> np.uint64(30))) * first
+    key = (key ^ (key >> np.uint64(27))) * second
+    return key ^ (key >> np.uint64(31))
+
+
+def buckets(keys: NDArray[np.uint64], n_buckets: int) -> NDArray[np.int32]:
+    """The shuffle bucket of each key: equal slices of the key range, in its order."""
+    # the top 32 bits times n_buckets cannot overflow 64 bits
+    high = keys >> np.uint64(32)
+    return ((high * np.uint64(n_buckets)) >> np.uint64(32)).astype(np.int32)

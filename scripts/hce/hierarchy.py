@@ -1,0 +1,110 @@
+"""What each class is in the hierarchy and in the atlas (results/ontology/cell_types.tsv)."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hce.atlas import balanced_class_weights
+from hce.ontology import direct_parents, resolve
+
+
+def node_kinds(matrix: NDArray[np.bool_]) -> pd.DataFrame:
+    """Classify nodes as the paper does (Methods, "Cell ontology").
+
+    Parameters
+    ----------
+    matrix
+        Bool C x C, reachability.
+
+    Returns
+    -------
+    pandas.DataFrame
+        node_kind (internal: has a descendant among the classes; leaf: has none), connectivity
+        (isolated: neither ancestor nor descendant among the classes; else connected), descendants
+        (their number).
+    """
+    strict = matrix & ~np.eye(len(matrix), dtype=bool)
+    descendants = strict.sum(axis=1)
+    connected = strict.any(axis=0) | strict.any(axis=1)
+    return pd.DataFrame(
+        {
+            "node_kind": np.where(descendants > 0, "internal", "leaf"),
+            "connectivity": np.where(connected, "connected", "isolated"),
+            "descendants": descendants,
+        }
+    )
+
+
+def summarize_hierarchy(matrix: NDArray[np.bool_]) -> dict[str, int]:
+    """Count classes, entries of R off the diagonal, internal nodes, leaves and isolated nodes."""
+    kinds = node_kinds(matrix)
+    return {
+        "cell_types": len(matrix),
+        "off_diagonal_entries": int(kinds["descendants"].sum()),
+        "internal": int((kinds["node_kind"] == "internal").sum()),
+        "leaves": int((kinds["node_kind"] == "leaf").sum()),
+        "isolated": int((kinds["connectivity"] == "isolated").sum()),
+    }
+
+
+def cell_type_table(
+    cells: pd.DataFrame, matrix: NDArray[np.bool_], graph: nx.DiGraph
+) -> pd.DataFrame:
+    """Describe each class: its place in the hierarchy, its cells, its weight in training.
+
+    Parameters
+    ----------
+    cells
+        The table of cells (`hce.cells.cells_table`).
+    matrix
+        Bool C x C, reachability over the classes.
+    graph
+        The Cell Ontology; depth is the longest path from a root to the term.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a class; n_cells counts training cells; donors, studies, tissues and assays those of
+        the whole atlas (train, val and test).
+    """
+    term_ids = cells["cell_type_ontology_term_id"].cat.categories.tolist()
+    atlas = cells[cells["split"] != "ood"]
+    training = cells.loc[cells["split"] == "train", "class"]
+    depth = _depths(graph)
+    table = pd.DataFrame(
+        {
+            "index": np.arange(len(term_ids)),
+            "ontology_term_id": term_ids,
+            "label": cells["cell_type"].cat.categories,
+        }
+    )
+    table = table.join(node_kinds(matrix))
+    table["parents"] = ["|".join(term_ids[p] for p in row) for row in direct_parents(matrix)]
+    table["depth"] = [depth[term] for term in resolve(graph, term_ids)]
+    table["n_cells"] = np.bincount(training, minlength=len(term_ids))
+    groups = atlas.groupby("class", observed=True)
+    for name in ("donor", "study", "tissue", "assay"):
+        plural = {"study": "studies"}.get(name, f"{name}s")
+        table[f"n_{plural}"] = groups[name].nunique().reindex(table["index"], fill_value=0)
+    table["class_weight"] = balanced_class_weights(training, len(term_ids))
+    table["in_ood"] = table["index"].isin(cells.loc[cells["split"] == "ood", "class"])
+    return table
+
+
+def permute_hierarchy(matrix: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+    """Permute the labels of R: a hierarchy of the same shape that says nothing about the cells.
+
+    A control: the loss that uses it has everything of HCE but the knowledge.
+    """
+    order = np.random.default_rng(seed).permutation(len(matrix))
+    return matrix[np.ix_(order, order)]
+
+
+def _depths(graph: nx.DiGraph) -> dict[str, int]:
+    depth: dict[str, int] = {}
+    for term in nx.topological_sort(graph):
+        depth[term] = max((depth[parent] + 1 for parent in graph.predecessors(term)), default=0)
+    return depth

@@ -1,0 +1,164 @@
+"""The hierarchical cross-entropy (HCE) loss, equations (4)-(7) of the paper.
+
+For logits x, p = softmax(x) and s = R p: the score of a class is its own probability plus those of
+all its descendants. The loss of a cell with label t and class weight w_t is -w_t log(s_t + eps).
+Only the row of R that belongs to the label is needed, so a batch costs O(B C), not the O(B C^2) of
+the product R p.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def hierarchical_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    reachability: Tensor,
+    weight: Tensor | None = None,
+    eps: float = 1e-6,
+) -> Tensor:
+    """Weighted mean hierarchical cross-entropy of a batch.
+
+    Parameters
+    ----------
+    logits
+        Float B x C, before softmax. Half precision is raised to float32 first: eps is not
+        representable beside 1 in it.
+    target
+        Integer B, the class index of each cell's label.
+    reachability
+        C x C, R[i, j] is true if class j is class i or a descendant of it (see
+        `hce.ontology.reachability`). Any dtype that holds 0 and 1.
+    weight
+        Float C, class weights. The mean is taken as `torch.nn.functional.nll_loss` does, that is
+        sum(w_t loss) / sum(w_t).
+    eps
+        Added to s_t before the logarithm; 1e-6 in the paper (Methods, "Implementation details").
+
+    Returns
+    -------
+    Tensor
+        Scalar, in float32 or in the precision of the logits if that is higher.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or `target` is not an integer class index in [0, C).
+    """
+    _check_batch(logits, target, reachability, weight)
+    if logits.dtype in (torch.float16, torch.bfloat16):
+        logits = logits.float()
+    probability = torch.softmax(logits, dim=1)
+    # embedding, not indexing: it refuses negative class indices on every device
+    descendants = functional.embedding(target, reachability.to(logits.dtype))
+    score = (probability * descendants).sum(dim=1)
+    loss = -torch.log(score + eps)
+    if weight is None:
+        return loss.mean()
+    sample_weight = weight.to(logits.dtype)[target]
+    return (sample_weight * loss).sum() / sample_weight.sum()
+
+
+class HierarchicalCrossEntropyLoss(nn.Module):
+    """`hierarchical_cross_entropy` as a module: put it where `nn.CrossEntropyLoss` stood.
+
+    Parameters
+    ----------
+    reachability
+        C x C array or tensor of 0 and 1, reflexive.
+    weight
+        Float C, class weights, or None.
+    eps
+        Added to s_t before the logarithm.
+
+    Raises
+    ------
+    ValueError
+        If `reachability` is not square, holds anything but 0 and 1, or lacks a 1 on its diagonal.
+
+    Notes
+    -----
+    R and the weights are buffers: they follow `.to(device)` and stay out of the state dict.
+    """
+
+    reachability: Tensor
+    weight: Tensor | None
+
+    def __init__(
+        self, reachability: Tensor, weight: Tensor | None = None, eps: float = 1e-6
+    ) -> None:
+        super().__init__()
+        matrix = torch.as_tensor(reachability)
+        _check_reachability(matrix)
+        self.register_buffer("reachability", matrix.to(torch.float32), persistent=False)
+        if weight is not None:
+            weight = torch.as_tensor(weight)
+            if weight.shape != matrix.shape[:1]:
+                raise ValueError(
+                    f"weight has shape {tuple(weight.shape)}, but there are {len(matrix)} classes"
+                )
+            if not weight.is_floating_point():
+                weight = weight.to(torch.float32)
+        self.register_buffer("weight", weight, persistent=False)
+        self.eps = eps
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the scalar loss of logits (float B x C) and labels (integer B)."""
+        return hierarchical_cross_entropy(logits, target, self.reachability, self.weight, self.eps)
+
+
+def _check_reachability(matrix: Tensor) -> None:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"reachability must be square, got shape {tuple(matrix.shape)}")
+    if not bool(((matrix == 0) | (matrix == 1)).all()):
+        raise ValueError("reachability must hold 0 and 1 only")
+    if not bool((matrix.diagonal() == 1).all()):
+        classes = torch.nonzero(matrix.diagonal() != 1).flatten().tolist()
+        raise ValueError(
+            f"every class must reach itself: reachability has a 0 on its diagonal at {classes[:5]}"
+        )
+
+
+def _check_batch(
+    logits: Tensor, target: Tensor, reachability: Tensor, weight: Tensor | None
+) -> None:
+    if logits.ndim != 2 or not logits.is_floating_point():
+        raise ValueError(f"logits must be float B x C, got {logits.dtype} {tuple(logits.shape)}")
+    n_classes = logits.shape[1]
+    if target.shape != logits.shape[:1] or target.is_floating_point():
+        raise ValueError(
+            f"target must be B={logits.shape[0]} integer class indices (soft labels are not "
+            f"supported), got {target.dtype} {tuple(target.shape)}"
+        )
+    if reachability.shape != (n_classes, n_classes):
+        raise ValueError(
+            f"reachability has shape {tuple(reachability.shape)}, but the logits have "
+            f"{n_classes} classes"
+        )
+    if weight is not None and weight.shape != (n_classes,):
+        raise ValueError(f"weight has shape {tuple(weight.shape)}, expected ({n_classes},)")
+    # reading values back from a GPU would stall every step; there embedding() itself asserts
+    if target.device.type == "cpu" and target.numel():
+        low, high = int(target.min()), int(target.max())
+        if low < 0 or high >= n_classes:
+            raise ValueError(f"target must lie in [0, {n_classes}), got {low}..{high}")
+
+
+def build_loss(loss: str, reachability: Tensor, weight: Tensor) -> nn.Module:
+    """Return the training loss by name: ce (weighted cross-entropy) or hce.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    """
+    if loss == "ce":
+        return nn.CrossEntropyLoss(weight=torch.as_tensor(weight, dtype=torch.float32))
+    if loss == "hce":
+        return HierarchicalCrossEntropyLoss(
+            reachability, torch.as_tensor(weight, dtype=torch.float32)
+        )
+    raise ValueError(f"unknown loss {loss!r}; known: ce, hce")

@@ -1,0 +1,175 @@
+"""The Cell Ontology as a graph, and its reachability over a list of cell types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import obonet
+from numpy.typing import NDArray
+
+
+def read_obo(path: str | Path) -> nx.DiGraph:
+    """Read the CL terms of an OBO file and their is_a relations.
+
+    Parameters
+    ----------
+    path
+        An OBO 1.2/1.4 file, gzipped or not, for example cl-simple.obo of a Cell Ontology release.
+
+    Returns
+    -------
+    networkx.DiGraph
+        Nodes are ontology term ids with the attribute `name`; edges lead from parent to child.
+        Obsolete terms are left out. `graph.graph` holds `path`, `release` (the file's data-version)
+        and `replacements`, a dict from alternative and replaced ids to the id that took over.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file holds no CL term, an is_a names a term that the file does not define, or the
+        is_a relations form a cycle.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such ontology file")
+    try:
+        relations = obonet.read_obo(str(path), ignore_obsolete=False)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a readable OBO file: {error}") from error
+    graph = nx.DiGraph(path=str(path), release=relations.graph.get("data-version", "unknown"))
+    graph.graph["replacements"] = _replacements(relations)
+    for term_id, term in relations.nodes(data=True):
+        if term_id.startswith("CL:") and "name" in term and not _is_obsolete(term):
+            graph.add_node(term_id, name=term["name"])
+    if not graph:
+        raise ValueError(f"{path}: no Cell Ontology term (id CL:...) in this file")
+    _add_is_a(graph, relations)
+    _check_acyclic(graph)
+    return graph
+
+
+def resolve(graph: nx.DiGraph, term_ids: Sequence[str]) -> list[str]:
+    """Return the current id of each term, following alternative and replaced ids.
+
+    Raises
+    ------
+    ValueError
+        If a term is neither in the graph nor replaced by one that is.
+    """
+    replacements: dict[str, str] = graph.graph.get("replacements", {})
+    resolved = []
+    unknown = []
+    for term_id in term_ids:
+        current, seen = term_id, set()
+        while current not in graph and current in replacements and current not in seen:
+            seen.add(current)
+            current = replacements[current]
+        (resolved if current in graph else unknown).append(current)
+    if unknown:
+        raise ValueError(
+            f"{graph.graph.get('path', 'the ontology')} (release "
+            f"{graph.graph.get('release', 'unknown')}): no term {', '.join(unknown[:5])}"
+            f"{' ...' if len(unknown) > 5 else ''}; use a release that has "
+            "these terms, or correct the ids"
+        )
+    return resolved
+
+
+def reachability(graph: nx.DiGraph, term_ids: Sequence[str]) -> NDArray[np.bool_]:
+    """Reachability matrix over a list of terms (paper, "Implementation details for the HCE loss").
+
+    Parameters
+    ----------
+    graph
+        Edges lead from parent to child.
+    term_ids
+        C different terms, in class order. Replaced ids are followed.
+
+    Returns
+    -------
+    numpy.ndarray
+        Bool C x C: R[i, j] is true if term j is term i or a descendant of it. Paths through terms
+        that are not in the list count.
+
+    Raises
+    ------
+    ValueError
+        If a term is unknown, or two entries of the list are one term.
+    """
+    resolved = resolve(graph, term_ids)
+    index: dict[str, int] = {}
+    for position, term_id in enumerate(resolved):
+        if term_id in index:
+            raise ValueError(
+                f"{term_ids[index[term_id]]} and {term_ids[position]} are the same term {term_id}; "
+                "merge these labels"
+            )
+        index[term_id] = position
+    matrix = np.eye(len(resolved), dtype=bool)
+    for term_id, row in index.items():
+        columns = [index[other] for other in nx.descendants(graph, term_id) if other in index]
+        matrix[row, columns] = True
+    return matrix
+
+
+def direct_parents(matrix: NDArray[np.bool_]) -> list[list[int]]:
+    """Parents of each class in the hierarchy pruned to the classes.
+
+    Parameters
+    ----------
+    matrix
+        Bool C x C, reachability.
+
+    Returns
+    -------
+    list of list of int
+        For each class the indices of its nearest ancestors among the classes: those that reach it
+        without another class between (transitive reduction).
+    """
+    strict = matrix & ~np.eye(len(matrix), dtype=bool)
+    # a strict ancestor that reaches the class through a third class is no parent
+    through_another = (strict.astype(np.int64) @ strict.astype(np.int64)) > 0
+    return [np.flatnonzero(column).tolist() for column in (strict & ~through_another).T]
+
+
+def _is_obsolete(term: dict[str, object]) -> bool:
+    return str(term.get("is_obsolete", "false")).lower() == "true"
+
+
+def _replacements(relations: nx.MultiDiGraph) -> dict[str, str]:
+    replacements: dict[str, str] = {}
+    for term_id, term in relations.nodes(data=True):
+        for alternative in term.get("alt_id", []):
+            replacements[alternative] = term_id
+        if _is_obsolete(term) and len(term.get("replaced_by", [])) == 1:
+            replacements[term_id] = term["replaced_by"][0]
+    return replacements
+
+
+def _add_is_a(graph: nx.DiGraph, relations: nx.MultiDiGraph) -> None:
+    for child, parent, relation in relations.edges(keys=True):
+        if relation != "is_a" or child not in graph:
+            continue
+        if parent not in graph:
+            # an imported term of another ontology may be defined in the file; it is no cell type
+            if "name" in relations.nodes[parent] and not parent.startswith("CL:"):
+                continue
+            raise ValueError(
+                f"{graph.graph['path']}: {child} is_a {parent}, which the file does not define as "
+                "a current term; the file is cut short or edited, fetch it again"
+            )
+        graph.add_edge(parent, child)
+
+
+def _check_acyclic(graph: nx.DiGraph) -> None:
+    try:
+        cycle = nx.find_cycle(graph)
+    except nx.NetworkXNoCycle:
+        return
+    terms = " -> ".join([edge[0] for edge in cycle] + [cycle[0][0]])
+    raise ValueError(f"{graph.graph['path']}: is_a relations form a cycle: {terms}")
