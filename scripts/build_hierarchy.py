@@ -1,0 +1,36 @@
+"""Build the reachability matrix over the classes, and the table that describes each class."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from hce.files import write_atomically
+from hce.hierarchy import cell_type_table
+from hce.hierarchy_files import write_reachability
+from hce.ontology import reachability, read_obo
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=Path, required=True)
+    parser.add_argument("--ontology", type=Path, required=True, help="OBO file")
+    parser.add_argument("--data-source", required=True, help="named in the table")
+    parser.add_argument("--cell-types", type=Path, required=True, help="table to write")
+    parser.add_argument("--reachability", type=Path, required=True, help="matrix to write")
+    arguments = parser.parse_args()
+
+    cells = pd.read_parquet(arguments.cells)
+    graph = read_obo(arguments.ontology)
+    term_ids = cells["cell_type_ontology_term_id"].cat.categories.tolist()
+    matrix = reachability(graph, term_ids)
+    table = cell_type_table(cells, matrix, graph).assign(data_source=arguments.data_source)
+    with write_atomically(arguments.cell_types) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+    write_reachability(arguments.reachability, matrix, term_ids)
+
+
+if __name__ == "__main__":
+    main()

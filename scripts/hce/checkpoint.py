@@ -1,0 +1,115 @@
+"""Running checkpoints: the full state of an unfinished training, so that it can go on.
+
+A checkpoint is one safetensors file beside the model it will become. Its name carries a key of
+everything that determines the result (data, hierarchy, hyperparameters, code), so a training never
+resumes from the checkpoint of another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from hce.files import sha256, write_atomically
+from hce.model_files import copy_weights
+
+
+@dataclass
+class Progress:
+    """Where a training is: what has been done, and what it has reached."""
+
+    epoch: int = 0
+    batch: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    wait_seconds: float = 0.0
+    best_epoch: int = -1
+    best_macro_f1: float = -1.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def checkpoint_key(settings: dict[str, object], inputs: list[Path]) -> str:
+    """Return 16 hexadecimal digits that identify a training.
+
+    Parameters
+    ----------
+    settings
+        Everything given on the command line, JSON types only.
+    inputs
+        Files that determine the result; their contents count. The code of every `hce` module that
+        is loaded counts too.
+    """
+    code = sorted(
+        module.__file__
+        for name, module in sys.modules.items()
+        if name.startswith("hce.") and module.__file__
+    )
+    digests = [sha256(path) for path in [*inputs, *code]]
+    text = json.dumps([settings, digests, torch.__version__], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def save_checkpoint(
+    path: Path,
+    progress: Progress,
+    model: nn.Module,
+    best_weights: dict[str, Tensor] | None,
+    optimizer: torch.optim.Optimizer,
+    generators: dict[str, torch.Generator],
+) -> None:
+    """Write the state of a training, atomically."""
+    tensors = {f"model.{name}": value for name, value in copy_weights(model).items()}
+    for name, value in (best_weights or {}).items():
+        tensors[f"best.{name}"] = value
+    state = optimizer.state_dict()
+    for parameter, slots in state["state"].items():
+        for slot, value in slots.items():
+            tensors[f"optimizer.{parameter}.{slot}"] = value.detach().cpu().clone()
+    for name, generator in generators.items():
+        tensors[f"generator.{name}"] = generator.get_state()
+    with write_atomically(path) as temporary:
+        save_file(tensors, temporary, metadata={"progress": json.dumps(asdict(progress))})
+
+
+def restore_checkpoint(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generators: dict[str, torch.Generator],
+) -> tuple[Progress, dict[str, Tensor] | None]:
+    """Put a training back to where its checkpoint was written.
+
+    Returns
+    -------
+    tuple
+        The progress, and the weights of the best epoch so far (None before the first).
+    """
+    parts: dict[str, dict[str, Tensor]] = {
+        "model": {},
+        "best": {},
+        "optimizer": {},
+        "generator": {},
+    }
+    with safe_open(path, framework="pt") as file:
+        progress = Progress(**json.loads(file.metadata()["progress"]))
+        for name in file.keys():  # noqa: SIM118
+            part, rest = name.split(".", 1)
+            parts[part][rest] = file.get_tensor(name)
+    model.load_state_dict(parts["model"])
+    state = optimizer.state_dict()
+    state["state"] = {}
+    for name, value in parts["optimizer"].items():
+        parameter, slot = name.split(".", 1)
+        state["state"].setdefault(int(parameter), {})[slot] = value
+    optimizer.load_state_dict(state)
+    for name, value in parts["generator"].items():
+        generators[name].set_state(value)
+    return progress, parts["best"] or None

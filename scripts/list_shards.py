@@ -1,0 +1,27 @@
+"""Write the manifest of all shards: rows, nonzero counts, bytes and SHA-256 of each."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from hce.shards import write_manifest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="{split}/part-*")
+    parser.add_argument("--genes", type=Path, required=True)
+    parser.add_argument("--manifest", type=Path, required=True, help="JSON file to write")
+    arguments = parser.parse_args()
+    splits: dict[str, list[Path]] = {}
+    for shard in arguments.shards:
+        splits.setdefault(shard.parent.name, []).append(shard)
+    n_genes = len(pd.read_parquet(arguments.genes, columns=["feature_id"]))
+    write_manifest(arguments.manifest, n_genes, splits)
+
+
+if __name__ == "__main__":
+    main()

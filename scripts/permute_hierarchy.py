@@ -1,0 +1,23 @@
+"""Permute the labels of the reachability matrix: the control of a wrong hierarchy."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hce.hierarchy import permute_hierarchy
+from hce.hierarchy_files import read_reachability, write_reachability
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="matrix to write")
+    arguments = parser.parse_args()
+    matrix, term_ids = read_reachability(arguments.reachability)
+    write_reachability(arguments.output, permute_hierarchy(matrix, arguments.seed), term_ids)
+
+
+if __name__ == "__main__":
+    main()

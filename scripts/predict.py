@@ -1,0 +1,77 @@
+"""Predict the cell type of every cell of one split with one trained model."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import nn
+
+from hce.batches import dense_batch, forward
+from hce.files import write_atomically
+from hce.hierarchy_files import read_cell_types
+from hce.model_files import load_model
+from hce.shards import ShardReader
+
+SCHEMA = pa.schema(
+    [
+        pa.field("soma_joinid", pa.int64(), nullable=False),
+        pa.field("class", pa.int16(), nullable=False),
+        pa.field("predicted_class", pa.int16(), nullable=False),
+        pa.field("probability", pa.float32(), nullable=False),
+    ]
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--cell-types", type=Path, required=True)
+    parser.add_argument("--splits", nargs="+", required=True)
+    parser.add_argument("--batch-size", type=int, default=2048)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--predictions", type=Path, nargs="+", required=True, help="Parquet file for each split"
+    )
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    device = torch.device(arguments.device)
+    term_ids = read_cell_types(arguments.cell_types)["ontology_term_id"].tolist()
+    for split, path in zip(arguments.splits, arguments.predictions, strict=True):
+        reader = ShardReader(arguments.manifest, split, keep_in_memory=0)
+        model = load_model(arguments.model, reader.n_genes, term_ids).to(device)
+        with write_atomically(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
+            for batch in predict(model, reader, arguments.batch_size, device):
+                writer.write_batch(batch)
+        print(f"{path}: {reader.n_cells:,} cells", flush=True)
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module, reader: ShardReader, batch_size: int, device: torch.device
+) -> Iterator[pa.RecordBatch]:
+    """Yield the most probable class of each cell, and its probability, batch by batch."""
+    for cells in reader.in_order(batch_size):
+        expression, _ = dense_batch(cells, device)
+        logits, _ = forward(model, expression)
+        probability, predicted = torch.softmax(logits, dim=1).max(dim=1)
+        yield pa.record_batch(
+            [
+                cells.soma_joinid,
+                cells.label,
+                predicted.cpu().numpy().astype(np.int16),
+                probability.cpu().numpy(),
+            ],
+            schema=SCHEMA,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Score one model's predictions on one split for every grouping of the cells."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hce.files import write_atomically
+from hce.hierarchy_files import read_cell_types, read_reachability
+from hce.scores import CELL_GROUPINGS, CONTEXTS, score_predictions
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--splits", choices=("test", "ood"), nargs="+", required=True)
+    parser.add_argument(
+        "--predictions", type=Path, nargs="+", required=True, help="Parquet file for each split"
+    )
+    parser.add_argument("--cells", type=Path, required=True)
+    parser.add_argument("--cell-types", type=Path, required=True)
+    parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument("--architecture", required=True)
+    parser.add_argument("--loss", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument(
+        "--scores", type=Path, nargs="+", required=True, help="Parquet file to write for each split"
+    )
+    arguments = parser.parse_args()
+
+    columns = ["soma_joinid", "split", "class", "cell_type_ontology_term_id", *CELL_GROUPINGS]
+    cells = pd.read_parquet(arguments.cells, columns=columns)
+    training = cells[cells["split"] == "train"]
+    seen = {context: set(training[context].unique()) for context in CONTEXTS}
+    reachability, _ = read_reachability(arguments.reachability)
+    in_ood = read_cell_types(arguments.cell_types)["in_ood"].astype(str) == "True"
+    run = [(name, getattr(arguments, name)) for name in ("seed", "loss", "architecture")]
+    for split, predictions, output in zip(
+        arguments.splits, arguments.predictions, arguments.scores, strict=True
+    ):
+        scores = score_predictions(
+            pd.read_parquet(predictions),
+            cells[cells["split"] == split].reset_index(drop=True),
+            reachability,
+            np.flatnonzero(in_ood),
+            seen,
+        )
+        for name, value in [("split", split), *run]:
+            scores.insert(0, name, value)
+        overall = scores[scores["grouping"] == "overall"]
+        print(overall[["split", "group", "f1", "support", "n_labels"]].to_string(index=False))
+        with write_atomically(output) as temporary:
+            scores.to_parquet(temporary, index=False)
+
+
+if __name__ == "__main__":
+    main()

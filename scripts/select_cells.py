@@ -1,0 +1,70 @@
+"""Select the cells of the atlas and of the OOD test, and split the atlas by donor."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from hce.atlas import select_cell_types
+from hce.cells import atlas_cells, cells_table, ood_cells
+from hce.files import write_atomically
+from hce.ontology import read_obo
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--train-obs", type=Path, required=True)
+    parser.add_argument("--train-datasets", type=Path, required=True)
+    parser.add_argument("--ood-obs", type=Path, required=True)
+    parser.add_argument("--ood-datasets", type=Path, required=True)
+    parser.add_argument("--ontology", type=Path, required=True, help="OBO file")
+    parser.add_argument("--root", required=True, help="cell types are descendants of this term")
+    parser.add_argument("--min-cells", type=int, required=True, help="at least")
+    parser.add_argument("--min-tech-samples", type=int, required=True, help="more than")
+    parser.add_argument("--min-ancestors", type=int, required=True, help="more than")
+    parser.add_argument("--validation-share", type=float, required=True)
+    parser.add_argument("--test-share", type=float, required=True)
+    parser.add_argument("--split-seed", type=int, required=True)
+    parser.add_argument("--row-group", type=int, required=True, help="splits are multiples of it")
+    parser.add_argument("--shuffle-seed", type=int, required=True)
+    parser.add_argument("--cells", type=Path, required=True, help="Parquet file to write")
+    arguments = parser.parse_args()
+
+    graph = read_obo(arguments.ontology)
+    train_obs = pd.read_parquet(arguments.train_obs)
+    train_datasets = pd.read_parquet(arguments.train_datasets)
+    cell_types = select_cell_types(
+        train_obs,
+        graph,
+        arguments.root,
+        arguments.min_cells,
+        arguments.min_tech_samples,
+        arguments.min_ancestors,
+    )
+    atlas = atlas_cells(
+        train_obs,
+        train_datasets,
+        cell_types,
+        arguments.validation_share,
+        arguments.test_share,
+        arguments.split_seed,
+        arguments.row_group,
+    )
+    ood = ood_cells(
+        pd.read_parquet(arguments.ood_obs),
+        pd.read_parquet(arguments.ood_datasets),
+        train_datasets,
+        cell_types,
+        graph,
+    )
+    cells = cells_table(atlas, ood, cell_types, arguments.shuffle_seed)
+    print(cells["split"].value_counts().to_string())
+    print(f"{len(cell_types)} cell types, {ood['class'].nunique()} of them OOD")
+    with write_atomically(arguments.cells) as temporary:
+        cells.to_parquet(temporary, index=False, compression="zstd")
+
+
+if __name__ == "__main__":
+    main()

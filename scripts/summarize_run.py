@@ -1,0 +1,51 @@
+"""Print the headline of a run: macro F1 of CE and HCE for each architecture, and the gain."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from hce.files import write_atomically
+
+NAMES = {"linear": "Linear", "mlp": "MLP", "tabnet": "TabNet"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--macro-f1", type=Path, required=True)
+    parser.add_argument("--figures", required=True, help="folder named below the table")
+    parser.add_argument("--output", type=Path, required=True, help="text file to write")
+    arguments = parser.parse_args()
+    text = headline(pd.read_csv(arguments.macro_f1, sep="\t"), arguments.figures)
+    print(text, end="")
+    with write_atomically(arguments.output) as temporary:
+        temporary.write_text(text)
+
+
+def headline(table: pd.DataFrame, figures: str) -> str:
+    """Format the macro F1 of each architecture, held-out donors (ID) and new studies (OOD)."""
+    indexed = table.set_index(["split", "labels", "architecture"])
+    seeds, source = table["n_seeds"].max(), table["data_source"].iloc[0]
+    lines = [
+        f"Macro F1 over {indexed.loc['ood']['n_labels'].max()} cell types, {seeds} seeds. "
+        f"Data: {source}.",
+        "",
+        f"{'':8}{'CE ID':>8}{'CE OOD':>8}{'HCE OOD':>9}{'OOD gain':>18}{'p':>10}",
+    ]
+    for architecture in table["architecture"].unique():
+        within = indexed.loc[("test", "ood_labels", architecture)]
+        ood = indexed.loc[("ood", "all", architecture)]
+        gain = f"{ood['gain_mean']:+.3f} ± {ood['gain_sd']:.3f}"
+        p = "no test" if pd.isna(ood["p"]) else f"{ood['p']:.2g}"
+        lines.append(
+            f"{NAMES.get(architecture, architecture):8}{within['ce_mean']:8.3f}"
+            f"{ood['ce_mean']:8.3f}{ood['hce_mean']:9.3f}{gain:>18}{p:>10}"
+        )
+    lines += ["", f"Figures: {figures}"]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Train one model: one architecture, one loss, one seed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from hce.checkpoint import checkpoint_key
+from hce.files import write_atomically
+from hce.hierarchy_files import read_cell_types, read_reachability
+from hce.loss import build_loss
+from hce.model_files import save_model
+from hce.models import ARCHITECTURES, build_model
+from hce.shards import ShardReader
+from hce.training import Trainer, TrainingParameters
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    torch.set_num_threads(arguments.threads)
+    torch.set_float32_matmul_precision("high")  # as scTab; matters on GPUs with TF32 only
+    device = torch.device(arguments.device)
+    parameters = training_parameters(arguments.training)
+    trainer = build_trainer(arguments, parameters, device)
+    print(
+        f"{arguments.architecture}, {arguments.loss}, seed {arguments.seed}: "
+        f"{trainer.train.n_cells:,} training cells, {trainer.validation.n_cells:,} validation "
+        f"cells, {trainer.train.n_genes:,} genes, device {device}, {arguments.threads} threads",
+        flush=True,
+    )
+    weights = trainer.run(report=lambda line: print(line, flush=True))
+    term_ids = read_cell_types(arguments.cell_types)["ontology_term_id"].tolist()
+    save_model(
+        arguments.model,
+        weights,
+        arguments.architecture,
+        json.loads(arguments.hyperparameters),
+        trainer.train.n_genes,
+        term_ids,
+    )
+    write_records(arguments, parameters, trainer)
+    trainer.checkpoint.unlink(missing_ok=True)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--architecture", choices=ARCHITECTURES, required=True)
+    parser.add_argument("--loss", choices=("ce", "hce"), required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--hyperparameters", default="{}", help="of the architecture, JSON")
+    parser.add_argument("--training", default="{}", help="TrainingParameters, JSON")
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--cell-types", type=Path, required=True)
+    parser.add_argument(
+        "--reachability", type=Path, required=True, help="the true hierarchy, for validation"
+    )
+    parser.add_argument(
+        "--loss-reachability", type=Path, help="hierarchy of the loss, if not the true one"
+    )
+    parser.add_argument("--augmentations", type=Path, help="leave out to train without")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--model", type=Path, required=True, help="safetensors file to write")
+    parser.add_argument("--history", type=Path, required=True, help="CSV file to write")
+    parser.add_argument("--record", type=Path, required=True, help="hyperparameters.json to write")
+    return parser.parse_args()
+
+
+def training_parameters(text: str) -> TrainingParameters:
+    """Parse the parameters of the loop, refusing names it does not know."""
+    given = json.loads(text)
+    unknown = sorted(set(given) - {field.name for field in fields(TrainingParameters)})
+    if unknown:
+        raise ValueError(f"unknown training parameter {', '.join(unknown)}")
+    return TrainingParameters(**given)
+
+
+def build_trainer(
+    arguments: argparse.Namespace, parameters: TrainingParameters, device: torch.device
+) -> Trainer:
+    """Put model, loss and data together, the weights drawn from the seed."""
+    reachability, term_ids = read_reachability(arguments.reachability)
+    loss_reachability, _ = read_reachability(arguments.loss_reachability or arguments.reachability)
+    weight = torch.from_numpy(read_cell_types(arguments.cell_types)["class_weight"].to_numpy())
+    train = ShardReader(arguments.manifest, "train")
+    augmentations = None
+    if arguments.augmentations:
+        augmentations = torch.from_numpy(np.load(arguments.augmentations)).to(device)
+    torch.manual_seed(arguments.seed)
+    model = build_model(
+        arguments.architecture,
+        train.n_genes,
+        len(term_ids),
+        **json.loads(arguments.hyperparameters),
+    )
+    loss = build_loss(arguments.loss, torch.from_numpy(loss_reachability), weight)
+    return Trainer(
+        model.to(device),
+        loss.to(device),
+        reachability,
+        train,
+        ShardReader(arguments.manifest, "val"),
+        parameters,
+        arguments.seed,
+        device,
+        augmentations,
+        checkpoint_path(arguments),
+    )
+
+
+def checkpoint_path(arguments: argparse.Namespace) -> Path:
+    """Name the running checkpoint after everything that determines the result."""
+    inputs = [arguments.manifest, arguments.cell_types, arguments.reachability]
+    inputs += [path for path in (arguments.loss_reachability, arguments.augmentations) if path]
+    names = ("architecture", "loss", "seed", "hyperparameters", "training", "device", "threads")
+    key = checkpoint_key({name: getattr(arguments, name) for name in names}, inputs)
+    return arguments.model.parent / f"checkpoint-{key}.safetensors"
+
+
+def write_records(
+    arguments: argparse.Namespace, parameters: TrainingParameters, trainer: Trainer
+) -> None:
+    """Write the history (its two speed columns differ from run to run) and the hyperparameters."""
+    with write_atomically(arguments.history) as temporary:
+        pd.DataFrame(trainer.progress.history).to_csv(temporary, index=False)
+    record = {
+        "architecture": arguments.architecture,
+        "loss": arguments.loss,
+        "seed": arguments.seed,
+        "model": json.loads(arguments.hyperparameters),
+        "training": asdict(parameters),
+        "augmentation": arguments.augmentations is not None,
+        "n_genes": trainer.train.n_genes,
+        "n_cell_types": len(trainer.reachability),
+        "best_epoch": trainer.progress.best_epoch + 1,
+        "best_validation_macro_f1": trainer.progress.best_macro_f1,
+        "parameters": sum(weight.numel() for weight in trainer.model.parameters()),
+    }
+    with write_atomically(arguments.record) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
