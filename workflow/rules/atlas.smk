@@ -1,0 +1,198 @@
+# From the cells of the Census to shuffled shards.
+
+
+rule select_cells:
+    """Select cell types and cells, split the atlas by donor, find the OOD cells."""
+    input:
+        script=script("select_cells"),
+        code=modules("select_cells"),
+        train_obs="<results>/census/train/obs.parquet",
+        train_datasets="<results>/census/train/datasets.parquet",
+        ood_obs="<results>/census/ood/obs.parquet",
+        ood_datasets="<results>/census/ood/datasets.parquet",
+        ontology="<results>/ontology/cl.obo",
+    output:
+        "<results>/atlas/cells.parquet",
+    log:
+        "<logs>/select_cells.log",
+    benchmark:
+        "<benchmarks>/select_cells.jsonl"
+    conda:
+        "../../envs/atlas.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=get_runtime,
+    params:
+        selection=config["selection"],
+        split=config["split"],
+        shuffle_seed=config["shards"]["seed"],
+    message:
+        "Selecting cells and splitting by donor"
+    shell:
+        "python {input.script} --train-obs {input.train_obs} "
+        "--train-datasets {input.train_datasets} --ood-obs {input.ood_obs} "
+        "--ood-datasets {input.ood_datasets} --ontology {input.ontology} "
+        "--root {params.selection[root]} --min-cells {params.selection[min_cells]} "
+        "--min-tech-samples {params.selection[min_tech_samples]} "
+        "--min-ancestors {params.selection[min_ancestors]} "
+        "--validation-share {params.split[validation]} --test-share {params.split[test]} "
+        "--split-seed {params.split[seed]} --row-group {params.split[row_group]} "
+        "--shuffle-seed {params.shuffle_seed} --cells {output} > {log} 2>&1"
+
+
+rule summarize_atlas:
+    """Count cells, cell types, donors, tissues and studies of each part of the data."""
+    input:
+        script=script("summarize_atlas"),
+        code=modules("summarize_atlas"),
+        cells="<results>/atlas/cells.parquet",
+        genes="<results>/atlas/genes.parquet",
+    output:
+        summary="<results>/tables/atlas_summary.tsv",
+        composition="<results>/tables/atlas_composition.tsv",
+    log:
+        "<logs>/summarize_atlas.log",
+    benchmark:
+        "<benchmarks>/summarize_atlas.jsonl"
+    conda:
+        "../../envs/atlas.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=15,
+    params:
+        data_source=data_source(),
+    message:
+        "Counting the atlas"
+    shell:
+        "python {input.script} --cells {input.cells} --genes {input.genes} "
+        "--data-source {params.data_source:q} --summary {output.summary} "
+        "--composition {output.composition} > {log} 2>&1"
+
+
+rule fetch_counts:
+    """Read the counts of one range of cells into a piece for the shuffle."""
+    input:
+        script=script("fetch_counts"),
+        code=modules("fetch_counts"),
+        store=get_release_manifest,
+        cells="<results>/atlas/cells.parquet",
+        genes="<results>/atlas/genes.parquet",
+    output:
+        temp("<results>/shards/pieces/{release}/{range}-of-{n_ranges}.parquet"),
+    log:
+        "<logs>/fetch_counts/{release}/{range}-of-{n_ranges}.log",
+    benchmark:
+        "<benchmarks>/fetch_counts/{release}/{range}-of-{n_ranges}.jsonl"
+    wildcard_constraints:
+        range=r"\d+",
+        n_ranges=r"\d+",
+    retries: 3
+    conda:
+        "../../envs/atlas.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=get_runtime,
+    params:
+        uri=get_release_uri,
+        buckets=get_release_buckets,
+    message:
+        "Reading counts of release {wildcards.release}, range {wildcards.range} of {wildcards.n_ranges}"
+    shell:
+        "python {input.script} --uri {params.uri} --cells {input.cells} --genes {input.genes} "
+        "--buckets {params.buckets} --range {wildcards.range} --n-ranges {wildcards.n_ranges} "
+        "--piece {output} > {log} 2>&1"
+
+
+rule shuffle_shards:
+    """Gather one bucket of cells from all pieces into a shuffled shard."""
+    input:
+        script=script("shuffle_shards"),
+        code=modules("shuffle_shards"),
+        pieces=get_pieces,
+        cells="<results>/atlas/cells.parquet",
+        genes="<results>/atlas/genes.parquet",
+    output:
+        "<results>/shards/{split}/part-{bucket}.parquet",
+    log:
+        "<logs>/shuffle_shards/{split}/{bucket}.log",
+    benchmark:
+        "<benchmarks>/shuffle_shards/{split}/{bucket}.jsonl"
+    wildcard_constraints:
+        bucket=r"\d{5}",
+    conda:
+        "../../envs/atlas.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=30,
+    params:
+        n_buckets=lookup("shards/buckets/{split}", within=config),
+    message:
+        "Shuffling bucket {wildcards.bucket} of {wildcards.split}"
+    shell:
+        "python {input.script} --pieces {input.pieces} --cells {input.cells} "
+        "--genes {input.genes} --split {wildcards.split} --bucket {wildcards.bucket} "
+        "--n-buckets {params.n_buckets} --shard {output} > {log} 2>&1"
+
+
+rule list_shards:
+    """Write the manifest of all shards."""
+    input:
+        script=script("list_shards"),
+        code=modules("list_shards"),
+        shards=get_shards,
+        genes="<results>/atlas/genes.parquet",
+    output:
+        "<results>/shards/manifest.json",
+    log:
+        "<logs>/list_shards.log",
+    benchmark:
+        "<benchmarks>/list_shards.jsonl"
+    conda:
+        "../../envs/atlas.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    message:
+        "Listing the shards"
+    shell:
+        "python {input.script} --shards {input.shards} --genes {input.genes} "
+        "--manifest {output} > {log} 2>&1"
+
+
+rule sample_augmentations:
+    """Sample scTab's augmentation vectors from the training cells."""
+    input:
+        script=script("sample_augmentations"),
+        code=modules("sample_augmentations"),
+        manifest="<results>/shards/manifest.json",
+        cells="<results>/atlas/cells.parquet",
+    output:
+        "<results>/atlas/augmentations.npy",
+    log:
+        "<logs>/sample_augmentations.log",
+    benchmark:
+        "<benchmarks>/sample_augmentations.jsonl"
+    conda:
+        "../../envs/atlas.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=get_runtime,
+    params:
+        augmentation=config["augmentation"],
+    message:
+        "Sampling augmentation vectors"
+    shell:
+        "python {input.script} --manifest {input.manifest} --cells {input.cells} "
+        "--n-cells {params.augmentation[n_cells]} "
+        "--pairs-per-cell-type {params.augmentation[pairs_per_cell_type]} "
+        "--small-difference {params.augmentation[small_difference]} "
+        "--clip {params.augmentation[clip]} --n-clusters {params.augmentation[n_clusters]} "
+        "--min-cluster-size {params.augmentation[min_cluster_size]} "
+        "--n-vectors {params.augmentation[n_vectors]} --seed {params.augmentation[seed]} "
+        "--output {output} > {log} 2>&1"

@@ -1,0 +1,123 @@
+# From the Census to the cells that pass the value filter.
+
+
+rule record_run:
+    """Record which data this results folder holds; a run on other data is refused."""
+    input:
+        script=script("record_run"),
+        code=modules("record_run"),
+    output:
+        "<results>/run.json",
+    log:
+        "<logs>/record_run.log",
+    benchmark:
+        "<benchmarks>/record_run.jsonl"
+    localrule: True
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=200,
+        runtime=5,
+    params:
+        identity=json.dumps(run_identity(), sort_keys=True),
+    message:
+        "Recording which run {output} is of"
+    shell:
+        "python {input.script} --identity {params.identity:q} --output {output} > {log} 2>&1"
+
+
+rule simulate_census:
+    """Write the embedded Census: two small stores laid out as the releases are."""
+    input:
+        script=script("simulate_census"),
+        code=modules("simulate_census"),
+        run="<results>/run.json",
+        ontology="<results>/ontology/cl.obo",
+        cell_types=repository_file("config/cell_types.tsv"),
+    output:
+        manifest="<results>/simulated_census/manifest.json",
+        genes="<results>/simulated_census/protein_coding_genes.parquet",
+    log:
+        "<logs>/simulate_census.log",
+    benchmark:
+        "<benchmarks>/simulate_census.jsonl"
+    conda:
+        "../../envs/census.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=30,
+    params:
+        parameters=json.dumps(config.get("simulation"), sort_keys=True),
+        train_release=config["census"]["train"]["release"],
+        ood_release=config["census"]["ood"]["release"],
+        stores=subpath(output.manifest, parent=True),
+    message:
+        "Simulating Census releases {params.train_release} and {params.ood_release}"
+    shell:
+        "python {input.script} --ontology {input.ontology} --cell-types {input.cell_types} "
+        "--parameters {params.parameters:q} --train-release {params.train_release} "
+        "--ood-release {params.ood_release} --stores {params.stores} --genes {output.genes} "
+        "--manifest {output.manifest} > {log} 2>&1"
+
+
+rule read_obs:
+    """Read the cells of one release that pass the value filter, and its datasets."""
+    input:
+        script=script("read_obs"),
+        code=modules("read_obs"),
+        run="<results>/run.json",
+        store=get_release_manifest,
+    output:
+        obs="<results>/census/{release}/obs.parquet",
+        datasets="<results>/census/{release}/datasets.parquet",
+    log:
+        "<logs>/read_obs/{release}.log",
+    benchmark:
+        "<benchmarks>/read_obs/{release}.jsonl"
+    retries: 3
+    conda:
+        "../../envs/census.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=get_runtime,
+    params:
+        uri=get_release_uri,
+        assays=config["census"]["assays"],
+    message:
+        "Reading the cells of release {wildcards.release}"
+    shell:
+        "python {input.script} --uri {params.uri} --assays {params.assays:q} "
+        "--obs {output.obs} --datasets {output.datasets} > {log} 2>&1"
+
+
+rule select_genes:
+    """List the genes of the model, in the order of the training release."""
+    input:
+        script=script("select_genes"),
+        code=modules("select_genes"),
+        run="<results>/run.json",
+        store=get_release_manifest,
+        gene_list=get_gene_list,
+    output:
+        "<results>/atlas/genes.parquet",
+    log:
+        "<logs>/select_genes.log",
+    benchmark:
+        "<benchmarks>/select_genes.jsonl"
+    retries: 3
+    conda:
+        "../../envs/census.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        uri=get_release_uri,
+    message:
+        "Selecting the genes of the model"
+    shell:
+        "python {input.script} --uri {params.uri} --gene-list {input.gene_list} "
+        "--genes {output} > {log} 2>&1"

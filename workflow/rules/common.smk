@@ -1,0 +1,272 @@
+# What the other rule files share: paths of the code, input functions, checks of the configuration.
+
+import ast
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+REPOSITORY = Path(os.path.relpath(Path(workflow.current_basedir) / "../.."))
+
+validate(config, "../schemas/config.schema.yaml")
+
+
+wildcard_constraints:
+    release="train|ood",
+    split="train|val|test|ood",
+    architecture="linear|mlp|tabnet",
+    loss="ce|hce|hce_permuted",
+    seed=r"\d+",
+
+
+# --- code as an input ---------------------------------------------------------------------------
+
+
+def script(name):
+    """Path of the script of a rule."""
+    return (REPOSITORY / "scripts" / f"{name}.py").as_posix()
+
+
+def imported_modules(path):
+    """Names of the hce modules that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "hce":
+            yield from (f"hce.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@cache
+def modules(name):
+    """Paths of the hce modules that a script reaches by import."""
+    reached, waiting = set(), [Path(script(name))]
+    while waiting:
+        for module in imported_modules(waiting.pop()):
+            path = REPOSITORY / "scripts" / (module.replace(".", "/") + ".py")
+            if module.startswith("hce.") and path not in reached:
+                reached.add(path)
+                waiting.append(path)
+    return sorted(path.as_posix() for path in reached)
+
+
+def repository_file(name):
+    """Path of a file of the repository, wherever snakemake runs."""
+    return (REPOSITORY / name).as_posix()
+
+
+# --- which run is this ----------------------------------------------------------------------------
+
+
+def data_source():
+    """What a figure or table says about where its data come from."""
+    if config["census"]["source"] == "simulated":
+        return "simulated Census"
+    train, ood = (config["census"][name]["release"] for name in ("train", "ood"))
+    return f"CELLxGENE Census {train} and {ood}"
+
+
+def run_identity():
+    """The sections of the configuration that say which data a results folder holds."""
+    sections = ["census", "ontology"]
+    if config["census"]["source"] == "simulated":
+        sections.append("simulation")
+    return {name: config[name] for name in sections}
+
+
+def differences(stored, current, path=""):
+    """Keys whose values differ between two nested dicts, as text."""
+    if isinstance(stored, dict) and isinstance(current, dict):
+        keys = sorted(set(stored) | set(current))
+        parts = (
+            differences(stored.get(key), current.get(key), f"{path}.{key}") for key in keys
+        )
+        return [line for part in parts for line in part]
+    return [] if stored == current else [f"{path[1:]}: {stored!r} there, {current!r} now"]
+
+
+def check_results_folder():
+    """Refuse to write over the results of a run on other data."""
+    stamp = Path(config["results"]) / "run.json"
+    if not stamp.exists():
+        return
+    differing = differences(json.loads(stamp.read_text()), run_identity())
+    if differing:
+        raise WorkflowError(
+            f"{config['results']}/ holds a run on other data ({stamp}):\n  "
+            + "\n  ".join(differing)
+            + "\nNothing was changed. Use another folder (--config results=OTHER), the "
+            "configuration of that run, or remove the folder if you do not need it."
+        )
+
+
+def check_configuration():
+    """Refuse settings that the schema cannot see do not fit together."""
+    census, ontology = config["census"], config["ontology"]
+    if census["source"] == "released":
+        for name in ("train", "ood"):
+            if not census[name].get("uri"):
+                raise WorkflowError(
+                    f"census.{name}.uri is missing: with census.source released, give the folder "
+                    "or S3 address of the release's soma collection."
+                )
+        if not census["gene_list"]:
+            raise WorkflowError("census.gene_list is missing: it is needed for a real Census.")
+    elif "simulation" not in config:
+        raise WorkflowError("section simulation is missing: census.source is simulated.")
+    if ontology["source"] == "file" and not ontology["path"]:
+        raise WorkflowError("ontology.path is missing: ontology.source is file.")
+    if sum(config["split"][share] for share in ("validation", "test")) >= 1:
+        raise WorkflowError("split.validation and split.test leave no training set.")
+    virtual = config["models"]["tabnet"]["virtual_batch_size"]
+    if config["training"]["batch_size"] % virtual:
+        raise WorkflowError(
+            f"training.batch_size {config['training']['batch_size']} is not a multiple of "
+            f"models.tabnet.virtual_batch_size {virtual}."
+        )
+
+
+check_configuration()
+check_results_folder()
+
+# --- inputs ---------------------------------------------------------------------------------------
+
+
+def get_release_uri(wildcards):
+    """Where a release is opened."""
+    release = config["census"][getattr(wildcards, "release", "train")]
+    if config["census"]["source"] == "simulated":
+        return f"{config['results']}/simulated_census/{release['release']}"
+    return release["uri"]
+
+
+def get_release_manifest(wildcards):
+    """What must be there before a release can be opened."""
+    if config["census"]["source"] == "simulated":
+        return ["<results>/simulated_census/manifest.json"]
+    return []
+
+
+def get_gene_list(wildcards):
+    """The list of protein-coding genes."""
+    return config["census"]["gene_list"] or (
+        "<results>/simulated_census/protein_coding_genes.parquet"
+    )
+
+
+def get_release_buckets(wildcards):
+    """Splits that come from a release, with their number of buckets: train=8 val=1."""
+    splits = {"train": ("train", "val", "test"), "ood": ("ood",)}[wildcards.release]
+    return [f"{split}={config['shards']['buckets'][split]}" for split in splits]
+
+
+def get_pieces(wildcards):
+    """Pieces that hold the cells of a split."""
+    release = "ood" if wildcards.split == "ood" else "train"
+    n_ranges = config["shards"]["ranges"][release]
+    return [f"<results>/shards/pieces/{release}/{i}-of-{n_ranges}.parquet" for i in range(n_ranges)]
+
+
+def get_shards(wildcards):
+    """All shards of all splits, in order."""
+    return [
+        f"<results>/shards/{split}/part-{bucket:05d}.parquet"
+        for split, n in config["shards"]["buckets"].items()
+        for bucket in range(n)
+    ]
+
+
+# Keys of models.ARCHITECTURE that belong to the training, not to the network.
+OPTIMIZER_KEYS = ("learning_rate", "weight_decay")
+
+
+def get_hyperparameters(wildcards):
+    """Hyperparameters of the network, as JSON."""
+    settings = config["models"][wildcards.architecture]
+    return json.dumps(
+        {k: v for k, v in settings.items() if k not in (*OPTIMIZER_KEYS, "augmentation")}
+    )
+
+
+def get_training(wildcards):
+    """Parameters of the training, as JSON."""
+    settings = config["models"][wildcards.architecture]
+    own = {k: v for k, v in settings.items() if k in OPTIMIZER_KEYS}
+    return json.dumps(config["training"] | own)
+
+
+def get_augmentations(wildcards):
+    """The augmentation vectors, if the architecture is trained with them."""
+    if config["models"][wildcards.architecture]["augmentation"] == "none":
+        return []
+    return ["<results>/atlas/augmentations.npy"]
+
+
+def get_loss_reachability(wildcards):
+    """The hierarchy of the loss, if it is not the true one."""
+    if wildcards.loss == "hce_permuted":
+        return ["<results>/ontology/reachability_permuted.npz"]
+    return []
+
+
+def get_loss(wildcards):
+    """The loss function of a wildcard; the control differs from HCE in its hierarchy only."""
+    return wildcards.loss.removesuffix("_permuted")
+
+
+def model_paths(pattern, losses):
+    """Fill a pattern with every architecture and seed of the configuration, for some losses."""
+    return expand(
+        pattern, architecture=config["architectures"], loss=losses, seed=config["seeds"]
+    )
+
+
+def get_scores(losses):
+    """Scores of all models with some losses."""
+    return model_paths(
+        "<results>/scores/{architecture}/{loss}/seed{seed}/test.parquet", losses
+    ) + model_paths("<results>/scores/{architecture}/{loss}/seed{seed}/ood.parquet", losses)
+
+
+def heavier(attempt, base):
+    """Memory or time of a job: more at each new attempt."""
+    return int(base * 1.5 ** (attempt - 1))
+
+
+def get_memory(wildcards, attempt):
+    return heavier(attempt, config["resources"]["memory"])
+
+
+def get_runtime(wildcards, attempt):
+    return heavier(attempt, config["resources"]["runtime"])
+
+
+def get_ontology_arguments():
+    """Where fetch_ontology takes the release from, as arguments of its script."""
+    ontology = config["ontology"]
+    if ontology["source"] == "package":
+        return f"--package-release {ontology['release']}"
+    checksum = f" --sha256 {ontology['sha256']}" if ontology["sha256"] else ""
+    return f"--file {ontology['path']}{checksum}"
+
+
+FIGURES = [f"fig1{panel}" for panel in "abcde"] + [f"fig2{panel}" for panel in "abcd"]
+
+
+def get_figures():
+    """Every figure, as PDF and PNG."""
+    return expand(
+        "<results>/figures/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]
+    )
+
+
+def get_finest_config():
+    """Configuration of the control in which every study annotates as finely as it can."""
+    return config | {
+        "results": f"{config['results']}/controls/finest",
+        "simulation": config["simulation"] | {"annotation": "finest"},
+    }

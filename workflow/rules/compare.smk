@@ -1,0 +1,110 @@
+# CE against HCE over seeds, and our numbers beside the paper's.
+
+TABLES = [
+    "atlas_summary",
+    "atlas_composition",
+    "macro_f1",
+    "macro_f1_runs",
+    "per_cell_type",
+    "per_cell_type_runs",
+    "per_study",
+    "reproduction",
+]
+
+
+rule compare_losses:
+    """Compare HCE with CE over seeds: overall, per cell type and per study."""
+    input:
+        script=script("compare_losses"),
+        code=modules("compare_losses"),
+        scores=get_scores(["ce", "hce"]),
+        cell_types="<results>/ontology/cell_types.tsv",
+    output:
+        macro_f1="<results>/tables/macro_f1.tsv",
+        macro_f1_runs="<results>/tables/macro_f1_runs.tsv",
+        per_cell_type="<results>/tables/per_cell_type.tsv",
+        per_cell_type_runs="<results>/tables/per_cell_type_runs.tsv",
+        per_study="<results>/tables/per_study.tsv",
+    log:
+        "<logs>/compare_losses.log",
+    benchmark:
+        "<benchmarks>/compare_losses.jsonl"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        data_source=data_source(),
+    message:
+        "Comparing HCE with CE"
+    shell:
+        "python {input.script} --scores {input.scores} --cell-types {input.cell_types} "
+        "--data-source {params.data_source:q} --macro-f1 {output.macro_f1} "
+        "--macro-f1-runs {output.macro_f1_runs} --per-cell-type {output.per_cell_type} "
+        "--per-cell-type-runs {output.per_cell_type_runs} --per-study {output.per_study} "
+        "> {log} 2>&1"
+
+
+rule compare_with_paper:
+    """Set our numbers beside the paper's: the reproduction scorecard."""
+    input:
+        script=script("compare_with_paper"),
+        code=modules("compare_with_paper"),
+        published=repository_file("config/published.yaml"),
+        atlas_summary="<results>/tables/atlas_summary.tsv",
+        macro_f1="<results>/tables/macro_f1.tsv",
+    output:
+        report(
+            "<results>/tables/reproduction.tsv",
+            caption="../report/reproduction.rst",
+            category="Scorecard",
+        ),
+    log:
+        "<logs>/compare_with_paper.log",
+    benchmark:
+        "<benchmarks>/compare_with_paper.jsonl"
+    localrule: True
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    message:
+        "Comparing with the paper"
+    shell:
+        "python {input.script} --published {input.published} "
+        "--atlas-summary {input.atlas_summary} --macro-f1 {input.macro_f1} --output {output} "
+        "> {log} 2>&1"
+
+
+rule summarize_run:
+    """Write the headline of the run: CE and HCE, ID and OOD, gain and p value."""
+    input:
+        script=script("summarize_run"),
+        code=modules("summarize_run"),
+        macro_f1="<results>/tables/macro_f1.tsv",
+        figures=get_figures(),
+        headline_figure="<results>/figures/fig2b.pdf",
+    output:
+        "<results>/summary.txt",
+    log:
+        "<logs>/summarize_run.log",
+    benchmark:
+        "<benchmarks>/summarize_run.jsonl"
+    localrule: True
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        figures=subpath(input.headline_figure, parent=True),
+    message:
+        "Summarizing the run"
+    shell:
+        "python {input.script} --macro-f1 {input.macro_f1} --figures {params.figures} "
+        "--output {output} > {log} 2>&1"

@@ -1,0 +1,114 @@
+# The Cell Ontology and the hierarchy of the classes.
+
+
+rule fetch_ontology:
+    """Put the Cell Ontology release in place as an OBO file."""
+    input:
+        script=script("fetch_ontology"),
+        code=modules("fetch_ontology"),
+        run="<results>/run.json",
+        file=branch(config["ontology"]["source"] == "file", then=config["ontology"]["path"]),
+    output:
+        obo="<results>/ontology/cl.obo",
+        checksum="<results>/ontology/cl.obo.sha256",
+    log:
+        "<logs>/fetch_ontology.log",
+    benchmark:
+        "<benchmarks>/fetch_ontology.jsonl"
+    conda:
+        "../../envs/ontology.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        source=get_ontology_arguments(),
+    message:
+        "Fetching the Cell Ontology"
+    shell:
+        "python {input.script} {params.source} --obo {output.obo} "
+        "--checksum {output.checksum} > {log} 2>&1"
+
+
+rule build_hierarchy:
+    """Build the reachability matrix over the classes and describe each class."""
+    input:
+        script=script("build_hierarchy"),
+        code=modules("build_hierarchy"),
+        cells="<results>/atlas/cells.parquet",
+        ontology="<results>/ontology/cl.obo",
+    output:
+        cell_types="<results>/ontology/cell_types.tsv",
+        reachability="<results>/ontology/reachability.npz",
+    log:
+        "<logs>/build_hierarchy.log",
+    benchmark:
+        "<benchmarks>/build_hierarchy.jsonl"
+    conda:
+        "../../envs/ontology.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=15,
+    params:
+        data_source=data_source(),
+    message:
+        "Building the reachability matrix"
+    shell:
+        "python {input.script} --cells {input.cells} --ontology {input.ontology} "
+        "--data-source {params.data_source:q} --cell-types {output.cell_types} "
+        "--reachability {output.reachability} > {log} 2>&1"
+
+
+rule permute_hierarchy:
+    """Permute the labels of the reachability matrix (control)."""
+    input:
+        script=script("permute_hierarchy"),
+        code=modules("permute_hierarchy"),
+        reachability="<results>/ontology/reachability.npz",
+    output:
+        "<results>/ontology/reachability_permuted.npz",
+    log:
+        "<logs>/permute_hierarchy.log",
+    benchmark:
+        "<benchmarks>/permute_hierarchy.jsonl"
+    conda:
+        "../../envs/ontology.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        seed=config["ontology"]["permutation_seed"],
+    message:
+        "Permuting the labels of the reachability matrix"
+    shell:
+        "python {input.script} --reachability {input.reachability} --seed {params.seed} "
+        "--output {output} > {log} 2>&1"
+
+
+rule summarize_hierarchy:
+    """Count what R looks like over the paper's cell types in the ontology of this run."""
+    input:
+        script=script("summarize_hierarchy"),
+        code=modules("summarize_hierarchy"),
+        ontology="<results>/ontology/cl.obo",
+        cell_types=repository_file("config/cell_types.tsv"),
+    output:
+        "<results>/ontology/hierarchy_summary.tsv",
+    log:
+        "<logs>/summarize_hierarchy.log",
+    benchmark:
+        "<benchmarks>/summarize_hierarchy.jsonl"
+    localrule: True
+    conda:
+        "../../envs/ontology.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    message:
+        "Counting the reachability matrix of the paper's cell types"
+    shell:
+        "(python {input.script} --ontology {input.ontology} --cell-types {input.cell_types} "
+        "--output {output}) 2>&1 | tee {log}"
