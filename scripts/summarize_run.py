@@ -32,13 +32,13 @@ def headline(table: pd.DataFrame, figures: str) -> str:
         f"Macro F1 over {indexed.loc['ood']['n_labels'].max()} cell types, {seeds} seeds. "
         f"Data: {source}.",
         "",
-        f"{'':8}{'CE ID':>8}{'CE OOD':>8}{'HCE OOD':>9}{'OOD gain':>18}{'p':>10}",
+        f"{'':8}{'CE ID':>8}{'CE OOD':>8}{'HCE OOD':>9}{'OOD gain':>18}{'p (Holm)':>10}",
     ]
     for architecture in table["architecture"].unique():
         within = indexed.loc[("test", "ood_labels", architecture)]
         ood = indexed.loc[("ood", "all", architecture)]
         gain = f"{ood['gain_mean']:+.3f} ± {ood['gain_sd']:.3f}"
-        p = "no test" if pd.isna(ood["p"]) else f"{ood['p']:.2g}"
+        p = "no test" if pd.isna(ood["p_holm"]) else f"{ood['p_holm']:.2g}"
         lines.append(
             f"{NAMES.get(architecture, architecture):8}{within['ce_mean']:8.3f}"
             f"{ood['ce_mean']:8.3f}{ood['hce_mean']:9.3f}{gain:>18}{p:>10}"

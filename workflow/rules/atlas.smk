@@ -88,7 +88,6 @@ rule fetch_counts:
     wildcard_constraints:
         range=r"\d+",
         n_ranges=r"\d+",
-    retries: 3
     conda:
         "../../envs/atlas.yaml"
     threads: 1

@@ -76,7 +76,6 @@ rule read_obs:
         "<logs>/read_obs/{release}.log",
     benchmark:
         "<benchmarks>/read_obs/{release}.jsonl"
-    retries: 3
     conda:
         "../../envs/census.yaml"
     threads: 1
@@ -107,7 +106,6 @@ rule select_genes:
         "<logs>/select_genes.log",
     benchmark:
         "<benchmarks>/select_genes.jsonl"
-    retries: 3
     conda:
         "../../envs/census.yaml"
     threads: 1

@@ -48,3 +48,67 @@ rule compare_permuted:
         "--macro-f1-runs {output.macro_f1_runs} --per-cell-type {output.per_cell_type} "
         "--per-cell-type-runs {output.per_cell_type_runs} --per-study {output.per_study} "
         "> {log} 2>&1"
+
+
+rule tabulate_controls:
+    """Write the source data of the figure of the controls."""
+    input:
+        script=script("tabulate_controls"),
+        code=modules("tabulate_controls"),
+        runs="<results>/controls/permuted/tables/macro_f1_runs.tsv",
+        finest_runs="<results>/controls/finest/tables/macro_f1_runs.tsv",
+    output:
+        "<results>/figures/source_data/controls.csv",
+    log:
+        "<logs>/tabulate_controls.log",
+    benchmark:
+        "<benchmarks>/tabulate_controls.jsonl"
+    localrule: True
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    message:
+        "Writing the source data of the controls"
+    shell:
+        "python {input.script} --macro-f1-runs {input.runs} "
+        "--finest-macro-f1-runs {input.finest_runs} --output {output} > {log} 2>&1"
+
+
+rule draw_controls:
+    """Draw the OOD gain of HCE with its cause removed, and with a wrong hierarchy."""
+    input:
+        script=script("draw_controls"),
+        code=modules("draw_controls"),
+        source_data="<results>/figures/source_data/controls.csv",
+    output:
+        pdf="<results>/figures/controls.pdf",
+        png=report(
+            "<results>/figures/controls.png",
+            caption="../report/controls.rst",
+            category="Controls of the simulation",
+        ),
+    log:
+        "<logs>/draw_controls.log",
+    benchmark:
+        "<benchmarks>/draw_controls.jsonl"
+    localrule: True
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    message:
+        "Drawing {output.pdf}"
+    shell:
+        "python {input.script} --source-data {input.source_data} --pdf {output.pdf} "
+        "--png {output.png} > {log} 2>&1"
+
+
+rule controls:
+    """The controls of the simulation: twice the work of the demo again."""
+    input:
+        "<results>/figures/controls.pdf",

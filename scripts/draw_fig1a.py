@@ -1,0 +1,18 @@
+"""Draw Fig. 1a: the training atlas."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hce.figure_cli import draw_from_command_line
+from hce.figure_overview import draw_overview
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Return Fig. 1a from its source data."""
+    return draw_overview(table, "Training atlas")
+
+
+if __name__ == "__main__":
+    draw_from_command_line(draw, __doc__)

@@ -1,0 +1,254 @@
+"""Writing a store that is laid out as a release of the CELLxGENE Census.
+
+The layout, the types and the tiles are those of the Census builder for schemas 1.0.0 and 1.2.0
+(chanzuckerberg/cellxgene-census, April and November 2023): strings are plain large strings, not
+enumerations; X/raw is one fragment. Left out: the mouse, and X/normalized of schema 1.2.0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import tiledbsoma
+from scipy import sparse
+
+ORGANISM = "homo_sapiens"
+ORGANISM_LABEL = "Homo sapiens"
+# Census release -> version of the Census schema, version of the CELLxGENE dataset schema
+SCHEMA_VERSIONS = {"2023-05-15": ("1.0.0", "3.0.0"), "2023-12-15": ("1.2.0", "3.1.0")}
+COUNTED_CATEGORIES = (
+    "assay",
+    "cell_type",
+    "disease",
+    "self_reported_ethnicity",
+    "sex",
+    "suspension_type",
+    "tissue",
+    "tissue_general",
+)
+
+_CAPACITY = 2**16
+_TILE = 2048
+_ZSTD_5 = {"_type": "ZstdFilter", "level": 5}
+_ZSTD_19 = {"_type": "ZstdFilter", "level": 19}
+_X_OPTIONS = {
+    "capacity": _CAPACITY,
+    "dims": {
+        "soma_dim_0": {"tile": _TILE, "filters": [_ZSTD_5]},
+        "soma_dim_1": {"tile": _TILE, "filters": ["ByteShuffleFilter", _ZSTD_5]},
+    },
+    "attrs": {"soma_data": {"filters": ["ByteShuffleFilter", _ZSTD_5]}},
+    "cell_order": "row-major",
+    "tile_order": "row-major",
+    "allows_duplicates": True,
+}
+
+
+@dataclass(frozen=True)
+class CensusTables:
+    """The content of a release; soma_joinid is the row number of each table.
+
+    Attributes
+    ----------
+    obs, var, datasets
+        Tables with the release's columns, without soma_joinid.
+    counts
+        float32 csr, rows of obs x rows of var.
+    """
+
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    datasets: pd.DataFrame
+    counts: sparse.csr_matrix
+
+
+def write_store(folder: str | Path, tables: CensusTables, release: str) -> None:
+    """Write a release; an older store in its place is replaced when the new one is complete.
+
+    Parameters
+    ----------
+    folder
+        The store's folder, which `cellxgene_census.open_soma(uri=folder)` opens.
+    tables
+        Content of the release.
+    release
+        For example 2023-05-15; sets the build date and the schema versions in the summary.
+
+    Raises
+    ------
+    ValueError
+        If the release is unknown, or the counts do not fit the tables.
+    """
+    if release not in SCHEMA_VERSIONS:
+        raise ValueError(
+            f"release {release!r}: a store can be laid out as {' or '.join(SCHEMA_VERSIONS)}"
+        )
+    expected = (len(tables.obs), len(tables.var))
+    if tables.counts.shape != expected or tables.counts.dtype != np.float32:
+        raise ValueError(
+            f"counts are {tables.counts.dtype} {tables.counts.shape}; obs and var need float32 "
+            f"{expected}"
+        )
+    with (
+        _replaced_folder(Path(folder)) as unfinished,
+        tiledbsoma.Collection.create(str(unfinished)) as census,
+    ):
+        _write_info(census.add_new_collection("census_info"), tables, release)
+        data = census.add_new_collection("census_data")
+        human = data.add_new_collection(ORGANISM, tiledbsoma.Experiment)
+        _write_table(human, "obs", tables.obs)
+        measurements = human.add_new_collection("ms")
+        rna = measurements.add_new_collection("RNA", tiledbsoma.Measurement)
+        _write_table(rna, "var", tables.var)
+        layers = rna.add_new_collection("X")
+        _write_matrix(layers, "raw", tables.counts, pa.float32())
+        # every gene is measured in every dataset
+        presence = sparse.csr_matrix(np.ones((len(tables.datasets), len(tables.var)), dtype=bool))
+        _write_matrix(rna, "feature_dataset_presence_matrix", presence, pa.bool_())
+
+
+def describe_content(tables: CensusTables) -> dict[str, Any]:
+    """Size and checksums of what a store holds.
+
+    TileDB puts the time into its own file names and files, so those never compare equal; the
+    content does.
+
+    Returns
+    -------
+    dict
+        cells, genes, nonzero, datasets, and sha256 of obs, var, datasets and X.
+    """
+    counts = tables.counts.sorted_indices()
+    matrix = hashlib.sha256(repr(counts.shape).encode())
+    for part, dtype in ((counts.indptr, "<i8"), (counts.indices, "<i8"), (counts.data, "<f4")):
+        matrix.update(np.ascontiguousarray(part, dtype=dtype))
+    return {
+        "cells": len(tables.obs),
+        "genes": len(tables.var),
+        "nonzero": int(counts.nnz),
+        "datasets": len(tables.datasets),
+        "sha256": {
+            "obs": _table_digest(tables.obs),
+            "var": _table_digest(tables.var),
+            "datasets": _table_digest(tables.datasets),
+            "X": matrix.hexdigest(),
+        },
+    }
+
+
+def _table_digest(table: pd.DataFrame) -> str:
+    digest = hashlib.sha256()
+    for name in table:
+        values = table[name].to_numpy()
+        digest.update(f"{name}\0".encode())
+        if values.dtype == object:
+            digest.update("\0".join(values).encode())
+        else:
+            digest.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")))
+    return digest.hexdigest()
+
+
+@contextmanager
+def _replaced_folder(folder: Path) -> Iterator[Path]:
+    """Give a new folder beside `folder` and move it there when the block succeeds."""
+    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield unfinished
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.replace(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write_info(info: tiledbsoma.Collection, tables: CensusTables, release: str) -> None:
+    census_schema, dataset_schema = SCHEMA_VERSIONS[release]
+    obs = tables.obs
+    summary = {
+        "census_schema_version": census_schema,
+        "census_build_date": release,
+        "dataset_schema_version": dataset_schema,
+        "total_cell_count": str(len(obs)),
+        "unique_cell_count": str(int(obs["is_primary_data"].sum())),
+        f"number_donors_{ORGANISM}": str(len(obs[["dataset_id", "donor_id"]].drop_duplicates())),
+    }
+    table = pd.DataFrame({"label": list(summary), "value": list(summary.values())})
+    _write_table(info, "summary", table)
+    _write_table(info, "datasets", tables.datasets)
+    _write_table(info, "summary_cell_counts", _cell_counts(obs))
+
+
+def _cell_counts(obs: pd.DataFrame) -> pd.DataFrame:
+    """Cells and primary cells of each term of each category."""
+    primary = obs["is_primary_data"].astype(np.int64)
+    rows = [("all", "na", int(primary.sum()), len(obs), "na")]
+    for category in COUNTED_CATEGORIES:
+        term = f"{category}_ontology_term_id"
+        terms = obs[term] if term in obs else pd.Series("na", index=obs.index)
+        counted = primary.groupby([terms.rename("term"), obs[category].rename("label")])
+        for (term_id, label), numbers in counted.agg(["sum", "size"]).iterrows():
+            rows.append((category, term_id, int(numbers["sum"]), int(numbers["size"]), label))
+    columns = ["category", "ontology_term_id", "unique_cell_count", "total_cell_count", "label"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.insert(0, "organism", ORGANISM_LABEL)
+    return table
+
+
+def _arrow_type(values: pd.Series) -> pa.DataType:
+    if values.dtype == object:
+        return pa.large_string()
+    return pa.from_numpy_dtype(values.dtype)
+
+
+def _write_table(parent: tiledbsoma.Collection, name: str, table: pd.DataFrame) -> None:
+    """Add a data frame indexed by soma_joinid, the row number."""
+    types = {column: _arrow_type(table[column]) for column in table}
+    schema = pa.schema([("soma_joinid", pa.int64()), *types.items()])
+    strings = [column for column, kind in types.items() if kind == pa.large_string()]
+    options = {
+        "capacity": _CAPACITY,
+        "dims": {"soma_joinid": {"tile": _TILE, "filters": ["DoubleDeltaFilter", _ZSTD_19]}},
+        "attrs": {column: {"filters": ["DictionaryFilter", _ZSTD_19]} for column in strings},
+        "offsets_filters": ["DoubleDeltaFilter", _ZSTD_19],
+        "allows_duplicates": True,
+    }
+    frame = parent.add_new_dataframe(
+        name,
+        schema=schema,
+        index_column_names=["soma_joinid"],
+        domain=[(0, max(len(table), 1) - 1)],
+        platform_config={"tiledb": {"create": options}},
+    )
+    columns = [pa.array(np.arange(len(table), dtype=np.int64))]
+    columns += [pa.array(table[column], kind, from_pandas=False) for column, kind in types.items()]
+    frame.write(pa.Table.from_arrays(columns, schema=schema))
+
+
+def _write_matrix(
+    parent: tiledbsoma.Collection, name: str, matrix: sparse.csr_matrix, kind: pa.DataType
+) -> None:
+    """Add a sparse array with the values of a matrix."""
+    array = parent.add_new_sparse_ndarray(
+        name,
+        type=kind,
+        shape=matrix.shape,
+        platform_config={"tiledb": {"create": _X_OPTIONS}},
+    )
+    entries = matrix.tocoo()
+    columns = {
+        "soma_dim_0": entries.row.astype(np.int64),
+        "soma_dim_1": entries.col.astype(np.int64),
+        "soma_data": pa.array(entries.data, kind),
+    }
+    array.write(pa.table(columns))

@@ -1,0 +1,31 @@
+"""The command line that the drawing scripts share: source data in, PDF and PNG out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hce.figure_style import read_source_data, save_figure, single_data_source, stamp
+
+
+def draw_from_command_line(draw: Callable[[pd.DataFrame], Figure], description: str) -> None:
+    """Read --source-data, draw it, stamp its data source on it, write --pdf and --png."""
+    parser = figure_parser(description)
+    arguments = parser.parse_args()
+    table = read_source_data(arguments.source_data)
+    fig = draw(table)
+    stamp(fig, single_data_source(table, arguments.source_data))
+    save_figure(fig, arguments.pdf, arguments.png)
+
+
+def figure_parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser with the three options that every drawing script has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--source-data", type=Path, required=True, help="CSV: what is drawn")
+    parser.add_argument("--pdf", type=Path, required=True, help="vector figure to write")
+    parser.add_argument("--png", type=Path, required=True, help="300 dpi figure to write")
+    return parser

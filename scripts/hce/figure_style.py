@@ -1,0 +1,169 @@
+"""One style for all figures: sizes, fonts, colors, the stamp of the data source, and saving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hce.files import write_atomically
+
+# Nature's column widths
+SINGLE_COLUMN_MM = 88.0
+DOUBLE_COLUMN_MM = 180.0
+MM_PER_INCH = 25.4
+POINTS_PER_MM = 72 / MM_PER_INCH
+# nothing smaller than 6 pt stays legible in print
+SMALL_PT = 6.0
+TEXT_PT = 7.0
+TITLE_PT = 8.0
+PNG_DPI = 300
+
+INK = "#1A1A1A"
+QUIET = "#6E6E6E"
+RULE = "#BDBDBD"
+ABSENT = "#CFCFCF"
+# colors of Okabe and Ito (2008), which stay apart for color-blind readers
+ARCHITECTURE_COLORS = {"linear": "#E69F00", "mlp": "#009E73", "tabnet": "#CC79A7"}
+LOSS_COLORS = {"ce": "#8C8C8C", "hce": "#0072B2", "hce_permuted": "#D55E00"}
+ID_LEVEL_COLOR = "#D55E00"
+ARCHITECTURE_NAMES = {"linear": "Linear", "mlp": "MLP", "tabnet": "TabNet"}
+LOSS_NAMES = {"ce": "CE", "hce": "HCE", "hce_permuted": "HCE, permuted R"}
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": TEXT_PT,
+    "axes.titlesize": TITLE_PT,
+    "axes.labelsize": TEXT_PT,
+    "xtick.labelsize": SMALL_PT,
+    "ytick.labelsize": SMALL_PT,
+    "legend.fontsize": SMALL_PT,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "hce",
+    "savefig.dpi": PNG_DPI,
+}
+
+
+def apply_style() -> None:
+    """Set matplotlib to the house style and to drawing without a display.
+
+    Only the fonts that come with matplotlib are kept: a font of the same name installed on the
+    machine would change the bytes of a figure.
+    """
+    matplotlib.use("Agg")
+    matplotlib.rcParams.update(_STYLE)
+    bundled = Path(matplotlib.get_data_path())
+    manager = font_manager.fontManager
+    manager.ttflist = [font for font in manager.ttflist if bundled in Path(font.fname).parents]
+
+
+def new_figure(width_mm: float, height_mm: float) -> Figure:
+    """Return an empty figure of this size (millimeters) in the house style."""
+    apply_style()
+    return Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
+
+
+def add_axes_mm(fig: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Add axes at a place given in millimeters from the lower left corner of the figure."""
+    full_width, full_height = fig.get_size_inches() * MM_PER_INCH
+    return fig.add_axes(
+        (left / full_width, bottom / full_height, width / full_width, height / full_height)
+    )
+
+
+def text_mm(
+    fig: Figure,
+    x: float,
+    y: float,
+    text: str,
+    size: float = TEXT_PT,
+    color: str = INK,
+    weight: str = "normal",
+    align: str = "left",
+) -> None:
+    """Write text at a place given in millimeters from the lower left corner of the figure."""
+    full_width, full_height = fig.get_size_inches() * MM_PER_INCH
+    fig.text(
+        x / full_width,
+        y / full_height,
+        text,
+        fontsize=size,
+        color=color,
+        fontweight=weight,
+        ha=align,
+        va="baseline",
+    )
+
+
+def stamp(fig: Figure, data_source: str) -> None:
+    """Write where the data come from into the lower right corner: every figure says it."""
+    width = fig.get_size_inches()[0] * MM_PER_INCH
+    text_mm(fig, width - 1.5, 1.5, f"Data: {data_source}", SMALL_PT, QUIET, align="right")
+
+
+def single_data_source(table: pd.DataFrame, path: str | Path) -> str:
+    """Return the data source that all rows of a table name.
+
+    Raises
+    ------
+    ValueError
+        If the table has no rows, no column `data_source`, or rows of more than one source.
+    """
+    sources = [] if "data_source" not in table else sorted(set(table["data_source"].dropna()))
+    if len(sources) != 1:
+        raise ValueError(
+            f"{path}: expected one value in the column data_source, found {sources or 'none'}; "
+            "make the table again with the rule that writes it"
+        )
+    return str(sources[0])
+
+
+def read_source_data(path: str | Path) -> pd.DataFrame:
+    """Read a figure's source data (CSV).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such source data; run the rule that tabulates it")
+    # "NA" or "null" may be a name in a table; only an empty field is a missing value
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+def save_figure(fig: Figure, pdf_path: str | Path, png_path: str | Path) -> None:
+    """Save a figure as PDF (vector, real text) and PNG (300 dpi), the same bytes each time.
+
+    Parameters
+    ----------
+    fig
+        The finished figure.
+    pdf_path, png_path
+        Where to write. Dates and the program's name stay out of the files.
+    """
+    with write_atomically(pdf_path) as temporary:
+        no_dates = {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None}
+        fig.savefig(temporary, format="pdf", metadata=no_dates)
+    with write_atomically(png_path) as temporary:
+        fig.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})

@@ -1,0 +1,250 @@
+"""Positions for the cell ontology's graph on a page, so that every node can carry its name.
+
+Each node of a lineage has a row of its own, its children below it and one layer to the right, as in
+an indented outline. Lines therefore run left of the names and never through them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+
+ISOLATED = "isolated"
+
+
+@dataclass(frozen=True)
+class Page:
+    """The space that the graph is laid out in; all lengths in millimeters."""
+
+    columns: int = 2
+    column_width: float = 90.0
+    margin: float = 3.0
+    layer_step: float = 3.6
+    block_gap: float = 2.0
+    isolated_header: float = 5.0
+    isolated_columns: int = 2
+
+
+def layers(graph: nx.DiGraph) -> dict[int, int]:
+    """Layer of each node: the length of the longest path that leads to it from a root.
+
+    Parameters
+    ----------
+    graph
+        Directed acyclic, edges lead from parent to child.
+
+    Raises
+    ------
+    ValueError
+        If the graph has a cycle.
+    """
+    if not nx.is_directed_acyclic_graph(graph):
+        raise ValueError(f"the graph has a cycle: {nx.find_cycle(graph)}; a hierarchy has none")
+    layer: dict[int, int] = {}
+    for node in nx.topological_sort(graph):
+        layer[node] = max((layer[parent] + 1 for parent in graph.predecessors(node)), default=0)
+    return layer
+
+
+def lay_out(graph: nx.DiGraph, heights: Mapping[int, float], page: Page) -> pd.DataFrame:
+    """Place every node of a directed acyclic graph on the page.
+
+    Parameters
+    ----------
+    graph
+        Edges lead from parent to child, without those that other edges imply. Nodes are class
+        indices; what the hierarchy leaves open is ordered by them.
+    heights
+        Height in millimeters that the row of each node needs (its symbol and its name).
+    page
+        The space to fill.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a node, index = node: block (the first root of its lineage as text, or `isolated`),
+        layer, x_mm (from the left), y_mm (from the top), primary_parent (under which it stands;
+        missing for a root). Nodes are sorted by place.
+
+    Raises
+    ------
+    ValueError
+        If the graph has a cycle or a node has no height.
+    """
+    without = sorted(set(graph) - set(heights))
+    if without:
+        raise ValueError(f"no height for the node {without[0]} ({len(without)} in all)")
+    layer = layers(graph)
+    lineages, isolated = _lineages(graph)
+    outlines = {str(block[0]): _outline(graph.subgraph(block), layer) for block in lineages}
+    orders = {name: order for name, (order, _) in outlines.items()}
+    primary = {node: parent for _, chosen in outlines.values() for node, parent in chosen.items()}
+    sizes = {name: sum(heights[node] for node in order) for name, order in orders.items()}
+    cells = _isolated_grid(isolated, heights, page)
+    if isolated:
+        sizes[ISOLATED] = page.isolated_header + max(bottom for _, _, bottom in cells.values())
+    placed: list[tuple[int, str, int, float, float]] = []
+    for column, names in enumerate(_pack(sizes, page)):
+        left, top = column * page.column_width + page.margin, page.margin
+        for name in names:
+            if name == ISOLATED:
+                start = top + page.isolated_header
+                placed += [
+                    (node, name, 0, left + x, start + y) for node, (x, y, _) in cells.items()
+                ]
+            else:
+                placed += _rows(name, orders[name], layer, heights, (left, top, page.layer_step))
+            top += sizes[name] + page.block_gap
+    table = pd.DataFrame(placed, columns=["node", "block", "layer", "x_mm", "y_mm"])
+    table["primary_parent"] = table["node"].map(primary).astype("Int64")
+    return table.set_index("node")
+
+
+def classify_edges(graph: nx.DiGraph, layout: pd.DataFrame, page: Page) -> pd.DataFrame:
+    """Tell the edges of the outline from those to a second parent, and route the latter.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an edge: parent, child, kind (`outline` | `second_parent`), via_x_mm: how far left
+        the line of a second parent must swing so that it meets no node or name on its way (NaN for
+        the outline's).
+    """
+    rows: list[tuple[int, int, str, float]] = []
+    for child in sorted(layout.index):
+        for parent in sorted(graph.predecessors(child)):
+            if parent == layout.at[child, "primary_parent"]:
+                rows.append((parent, child, "outline", np.nan))
+            else:
+                via = _leftmost_between(layout, parent, child) - page.layer_step / 2
+                rows.append((parent, child, "second_parent", via))
+    return pd.DataFrame(rows, columns=["parent", "child", "kind", "via_x_mm"])
+
+
+def _lineages(graph: nx.DiGraph) -> tuple[list[list[int]], list[int]]:
+    components = [sorted(component) for component in nx.weakly_connected_components(graph)]
+    isolated = sorted(component[0] for component in components if len(component) == 1)
+    connected = sorted(
+        (component for component in components if len(component) > 1),
+        key=lambda component: (-len(component), component[0]),
+    )
+    # a lineage is called by its first root, which then comes first
+    named = []
+    for component in connected:
+        roots = [node for node in component if graph.in_degree(node) == 0]
+        named.append([roots[0], *(node for node in component if node != roots[0])])
+    return named, isolated
+
+
+def _nearest_parents(graph: nx.DiGraph, node: int, layer: Mapping[int, int]) -> list[int]:
+    # the deepest parents, so that a node stands next to its nearest relatives
+    parents = sorted(graph.predecessors(node))
+    deepest = max((layer[parent] for parent in parents), default=0)
+    return [parent for parent in parents if layer[parent] == deepest]
+
+
+def _outline(graph: nx.DiGraph, layer: Mapping[int, int]) -> tuple[list[int], dict[int, int]]:
+    """Order of the rows and each node's primary parent: second parents as close as can be.
+
+    Both choices that the hierarchy leaves open (which of several deepest parents, the order of
+    siblings) are improved one at a time until the lines to second parents get no shorter.
+    """
+    choices = {node: _nearest_parents(graph, node, layer) for node in sorted(graph)}
+    primary = {node: parents[0] for node, parents in choices.items() if parents}
+    order, span = _order_siblings(graph, primary)
+    for node, parents in choices.items():
+        for parent in parents[1:]:
+            other = {**primary, node: parent}
+            other_order, other_span = _order_siblings(graph, other)
+            if other_span < span:
+                primary, order, span = other, other_order, other_span
+    return order, primary
+
+
+def _order_siblings(graph: nx.DiGraph, primary: Mapping[int, int]) -> tuple[list[int], int]:
+    children: dict[int | None, list[int]] = {}
+    for node in sorted(graph):
+        children.setdefault(primary.get(node), []).append(node)
+    second = [(parent, child) for parent, child in graph.edges if primary[child] != parent]
+    best = _span(children, second)
+    improved = True
+    while improved:
+        improved = False
+        for siblings in children.values():
+            for here in range(len(siblings) - 1):
+                siblings[here : here + 2] = siblings[here : here + 2][::-1]
+                span = _span(children, second)
+                if span < best:
+                    best, improved = span, True
+                else:
+                    siblings[here : here + 2] = siblings[here : here + 2][::-1]
+    return _preorder(children), best
+
+
+def _preorder(children: Mapping[int | None, list[int]]) -> list[int]:
+    order: list[int] = []
+    stack = list(reversed(children[None]))
+    while stack:
+        node = stack.pop()
+        order.append(node)
+        stack.extend(reversed(children.get(node, [])))
+    return order
+
+
+def _span(children: Mapping[int | None, list[int]], second: list[tuple[int, int]]) -> int:
+    row = {node: position for position, node in enumerate(_preorder(children))}
+    return sum(abs(row[parent] - row[child]) for parent, child in second)
+
+
+def _rows(
+    name: str,
+    order: list[int],
+    layer: Mapping[int, int],
+    heights: Mapping[int, float],
+    origin: tuple[float, float, float],
+) -> list[tuple[int, str, int, float, float]]:
+    left, y, step = origin
+    rows = []
+    for node in order:
+        rows.append((node, name, layer[node], left + layer[node] * step, y + heights[node] / 2))
+        y += heights[node]
+    return rows
+
+
+def _isolated_grid(
+    isolated: list[int], heights: Mapping[int, float], page: Page
+) -> dict[int, tuple[float, float, float]]:
+    """Return x, y and lower end of each isolated node, columns filled one after the other."""
+    cells: dict[int, tuple[float, float, float]] = {}
+    share = sum(heights[node] for node in isolated) / page.isolated_columns
+    column, y = 0, 0.0
+    for node in isolated:
+        if y + heights[node] / 2 > share and column < page.isolated_columns - 1:
+            column, y = column + 1, 0.0
+        x = column * page.column_width / page.isolated_columns
+        cells[node] = (x, y + heights[node] / 2, y + heights[node])
+        y += heights[node]
+    return cells
+
+
+def _pack(sizes: Mapping[str, float], page: Page) -> list[list[str]]:
+    """Give each block to the column that is shortest so far, the largest blocks first."""
+    columns: list[list[str]] = [[] for _ in range(page.columns)]
+    filled = [0.0] * page.columns
+    for name in sorted(sizes, key=lambda block: -sizes[block]):
+        shortest = int(np.argmin(filled))
+        columns[shortest].append(name)
+        filled[shortest] += sizes[name] + page.block_gap
+    # the isolated nodes close their column
+    return [sorted(names, key=lambda name: name == ISOLATED) for names in columns]
+
+
+def _leftmost_between(layout: pd.DataFrame, parent: int, child: int) -> float:
+    top, bottom = sorted((layout.at[parent, "y_mm"], layout.at[child, "y_mm"]))
+    same = layout["block"] == layout.at[child, "block"]
+    between = layout[same & layout["y_mm"].between(top, bottom)]
+    return float(between["x_mm"].min())

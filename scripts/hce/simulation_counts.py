@@ -1,0 +1,126 @@
+"""Counts of the simulation.
+
+Log abundance of gene g in a cell of type t, study s, assay a, tissue u, disease e and donor i:
+
+    η = b_g + W_g·(θ_st + sd_state·ε_cell) + B_sg + A_ag + U_ug + E_eg + D_ig
+
+b_g ~ N(0, sd_gene²); each gene loads on programs_per_gene of the k programs, W ~ N(0, sd_load²);
+the other effects are N(0, sd²) for each gene. Counts are negative binomial around μ = L·softmax(η)
+with variance μ + φμ²; the library size L is lognormal, with a mean of its study and a spread of its
+cells.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hce.simulation_parameters import SimulationParameters
+from hce.simulation_studies import Studies
+from hce.simulation_vocabulary import ASSAYS, DISEASES, OTHER_ASSAYS, TISSUES
+
+
+def simulate_counts(
+    cells: pd.DataFrame,
+    studies: Studies,
+    states: NDArray[np.float32],
+    is_model_gene: NDArray[np.bool_],
+    parameters: SimulationParameters,
+) -> sparse.csr_matrix:
+    """Draw the counts of all cells.
+
+    Parameters
+    ----------
+    cells
+        N cells with study, finest, donor, tissue, assay, is_empty (`add_contaminants`).
+    studies
+        S studies.
+    states
+        float32 S x types x k (`type_states`).
+    is_model_gene
+        Bool G. The softmax, and so the library size, runs over the genes of the model; the others
+        are measured beside them.
+    parameters
+        Uses sd_*, programs_per_gene, library_median, dispersion.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        float32 N x G, whole numbers.
+    """
+    loadings = _loadings(len(is_model_gene), parameters)
+    effects = _gene_effects(len(is_model_gene), studies, parameters)
+    library = parameters.stream("library").standard_normal(len(studies))
+    depth = np.log(parameters.library_median) + parameters.sd_library_study * library
+    # study by study: the dense counts of one study stay in cache
+    groups = cells.groupby("study", sort=True).indices
+    blocks = []
+    for study, rows in groups.items():
+        rng = parameters.stream("counts", int(study))
+        part = cells.iloc[rows]
+        state = states[study, part["finest"]]
+        state = state + parameters.sd_state * rng.standard_normal(state.shape, dtype=np.float32)
+        # a sparse product sums in one order on every machine, unlike threaded BLAS
+        eta = np.asarray(loadings @ state.T).T + effects["gene"]
+        for effect in ("study", "assay", "tissue", "disease", "donor"):
+            code = studies.donors["disease"].to_numpy()[part["donor"]]
+            code = code if effect == "disease" else part[effect].to_numpy()
+            eta += effects[effect][code]
+        size = np.exp(depth[study] + parameters.sd_library_cell * rng.standard_normal(len(part)))
+        size[part["is_empty"].to_numpy()] = 0
+        blocks.append(_negative_binomial(_means(eta, size, is_model_gene), parameters, rng))
+    order = np.argsort(np.concatenate(list(groups.values())), kind="stable")
+    return sparse.vstack(blocks, format="csr")[order]
+
+
+def _loadings(n_genes: int, parameters: SimulationParameters) -> sparse.csr_matrix:
+    rng = parameters.stream("genes", "loadings")
+    score = rng.random((n_genes, parameters.programs))
+    column = np.argsort(score, axis=1)[:, : parameters.programs_per_gene]
+    weight = parameters.sd_load * rng.standard_normal(column.shape)
+    indptr = np.arange(n_genes + 1) * parameters.programs_per_gene
+    return sparse.csr_matrix(
+        (weight.astype(np.float32).ravel(), column.ravel(), indptr),
+        shape=(n_genes, parameters.programs),
+    )
+
+
+def _gene_effects(
+    n_genes: int, studies: Studies, parameters: SimulationParameters
+) -> dict[str, NDArray[np.float32]]:
+    sizes = {
+        "gene": (1, parameters.sd_gene),
+        "study": (len(studies), parameters.sd_study),
+        "assay": (len(ASSAYS) + len(OTHER_ASSAYS), parameters.sd_assay),
+        "tissue": (len(TISSUES), parameters.sd_tissue),
+        "disease": (len(DISEASES), parameters.sd_disease),
+        "donor": (len(studies.donors), parameters.sd_donor),
+    }
+    effects = {}
+    for name, (levels, sd) in sizes.items():
+        rng = parameters.stream("genes", "effects", name)
+        effects[name] = np.float32(sd) * rng.standard_normal((levels, n_genes), dtype=np.float32)
+    return effects
+
+
+def _means(
+    eta: NDArray[np.float32], size: NDArray[np.float64], is_model_gene: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """μ = L·softmax(η), n x G."""
+    abundance = np.exp(eta - eta.max(axis=1, keepdims=True))
+    total = abundance[:, is_model_gene].sum(axis=1)
+    return abundance * (size / total).astype(np.float32)[:, None]
+
+
+def _negative_binomial(
+    mean: NDArray[np.float32], parameters: SimulationParameters, rng: np.random.Generator
+) -> sparse.csr_matrix:
+    """Poisson counts around gamma-distributed rates: variance μ + φμ²."""
+    rate = mean
+    if parameters.dispersion > 0:
+        shape = 1 / parameters.dispersion
+        rate = mean * rng.standard_gamma(shape, size=mean.shape, dtype=np.float32)
+        rate /= np.float32(shape)
+    return sparse.csr_matrix(rng.poisson(rate).astype(np.float32))

@@ -1,0 +1,41 @@
+"""Write the source data of Fig. 1a-e."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from hce.figure1_tables import overview, scores_of_runs, split_sizes, with_id_level
+from hce.files import write_atomically
+
+
+def main() -> None:
+    """Read the tables, write one CSV a figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--atlas-summary", type=Path, required=True, help="atlas_summary.tsv")
+    parser.add_argument("--atlas-composition", type=Path, required=True, help="its composition")
+    parser.add_argument("--macro-f1-runs", type=Path, required=True, help="macro_f1_runs.tsv")
+    for figure in ("fig1a", "fig1b", "fig1c", "fig1d", "fig1e"):
+        parser.add_argument(f"--{figure}", type=Path, required=True, help="CSV to write")
+    arguments = parser.parse_args()
+    summary = pd.read_csv(arguments.atlas_summary, sep="\t")
+    composition = pd.read_csv(arguments.atlas_composition, sep="\t", keep_default_na=False)
+    runs = pd.read_csv(arguments.macro_f1_runs, sep="\t")
+    test = scores_of_runs(runs, "ce", "test", "ood_labels")
+    ood = scores_of_runs(runs, "ce", "ood", "all")
+    tables = {
+        arguments.fig1a: overview(summary, composition, "atlas"),
+        arguments.fig1b: overview(summary, composition, "ood"),
+        arguments.fig1c: split_sizes(summary),
+        arguments.fig1d: test,
+        arguments.fig1e: with_id_level(ood, test),
+    }
+    for path, table in tables.items():
+        with write_atomically(path) as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Write the source data of Fig. 2a-d."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hce.figure2_tables import cell_type_gains, gains, ontology_edges, ontology_nodes
+from hce.figure_concept import concept_table
+from hce.files import write_atomically
+
+
+def main() -> None:
+    """Read the tables, write one CSV a figure (two for Fig. 2d: nodes and edges)."""
+    arguments = _parse()
+    tests = pd.read_csv(arguments.per_cell_type, sep="\t")
+    cell_types = pd.read_csv(arguments.cell_types, sep="\t")
+    macro_runs = pd.read_csv(arguments.macro_f1_runs, sep="\t")
+    with np.load(arguments.reachability, allow_pickle=False) as archive:
+        concept = concept_table(cell_types, archive["reachability"], archive["term_ids"])
+    nodes = ontology_nodes(cell_types, tests, arguments.architecture)
+    type_runs = pd.read_csv(arguments.per_cell_type_runs, sep="\t")
+    tables = {
+        arguments.fig2a: concept.assign(data_source=macro_runs["data_source"].iloc[0]),
+        arguments.fig2b: gains(macro_runs, pd.read_csv(arguments.macro_f1, sep="\t")),
+        arguments.fig2c: cell_type_gains(tests, type_runs, arguments.architecture, "ood"),
+        arguments.fig2d: nodes,
+        arguments.fig2d_edges: ontology_edges(cell_types, nodes),
+    }
+    for path, table in tables.items():
+        with write_atomically(path) as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for table in ("macro-f1", "macro-f1-runs", "per-cell-type", "per-cell-type-runs", "cell-types"):
+        parser.add_argument(f"--{table}", type=Path, required=True, help="TSV to read")
+    parser.add_argument("--reachability", type=Path, required=True, help="reachability.npz")
+    parser.add_argument("--architecture", default="mlp", help="shown in Fig. 2c and d")
+    for figure in ("fig2a", "fig2b", "fig2c", "fig2d", "fig2d-edges"):
+        parser.add_argument(f"--{figure}", type=Path, required=True, help="CSV to write")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
