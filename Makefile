@@ -12,7 +12,7 @@ demo: env
 
 controls: env
 	snakemake controls
-	@echo "Figure: results/controls/controls.pdf"
+	@echo "Figure: results/figures/controls.pdf"
 
 test: env
 	pytest -n 2 --dist loadgroup

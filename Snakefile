@@ -19,8 +19,8 @@ include: "workflow/rules/common.smk"
 
 pathvars:
     results=config["results"],
-    logs=config["results"] + "/logs",
-    benchmarks=config["results"] + "/benchmarks",
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
 
 
 include: "workflow/rules/census.smk"

@@ -1,4 +1,4 @@
-# What the other rule files share: paths of the code, input functions, checks of the configuration.
+# Shared by all rule files. Paths of the code, input functions, checks of the configuration.
 
 import ast
 import json
@@ -47,7 +47,7 @@ def modules(name):
     reached, waiting = set(), [Path(script(name))]
     while waiting:
         for module in imported_modules(waiting.pop()):
-            path = REPOSITORY / "scripts" / (module.replace(".", "/") + ".py")
+            path = REPOSITORY.joinpath("scripts", *module.split(".")).with_suffix(".py")
             if module.startswith("hce.") and path not in reached:
                 reached.add(path)
                 waiting.append(path)
@@ -83,10 +83,13 @@ def differences(stored, current, path=""):
     if isinstance(stored, dict) and isinstance(current, dict):
         keys = sorted(set(stored) | set(current))
         parts = (
-            differences(stored.get(key), current.get(key), f"{path}.{key}") for key in keys
+            differences(stored.get(key), current.get(key), f"{path}.{key}")
+            for key in keys
         )
         return [line for part in parts for line in part]
-    return [] if stored == current else [f"{path[1:]}: {stored!r} there, {current!r} now"]
+    return (
+        [] if stored == current else [f"{path[1:]}: {stored!r} there, {current!r} now"]
+    )
 
 
 def check_results_folder():
@@ -115,9 +118,13 @@ def check_configuration():
                     "or S3 address of the release's soma collection."
                 )
         if not census["gene_list"]:
-            raise WorkflowError("census.gene_list is missing: it is needed for a real Census.")
+            raise WorkflowError(
+                "census.gene_list is missing: it is needed for a real Census."
+            )
     elif "simulation" not in config:
-        raise WorkflowError("section simulation is missing: census.source is simulated.")
+        raise WorkflowError(
+            "section simulation is missing: census.source is simulated."
+        )
     if ontology["source"] == "file" and not ontology["path"]:
         raise WorkflowError("ontology.path is missing: ontology.source is file.")
     if sum(config["split"][share] for share in ("validation", "test")) >= 1:
@@ -168,7 +175,10 @@ def get_pieces(wildcards):
     """Pieces that hold the cells of a split."""
     release = "ood" if wildcards.split == "ood" else "train"
     n_ranges = config["shards"]["ranges"][release]
-    return [f"<results>/shards/pieces/{release}/{i}-of-{n_ranges}.parquet" for i in range(n_ranges)]
+    return [
+        f"<results>/shards/pieces/{release}/{i}-of-{n_ranges}.parquet"
+        for i in range(n_ranges)
+    ]
 
 
 def get_shards(wildcards):
@@ -188,7 +198,11 @@ def get_hyperparameters(wildcards):
     """Hyperparameters of the network, as JSON."""
     settings = config["models"][wildcards.architecture]
     return json.dumps(
-        {k: v for k, v in settings.items() if k not in (*OPTIMIZER_KEYS, "augmentation")}
+        {
+            k: v
+            for k, v in settings.items()
+            if k not in (*OPTIMIZER_KEYS, "augmentation")
+        }
     )
 
 
@@ -229,7 +243,9 @@ def get_scores(losses):
     """Scores of all models with some losses."""
     return model_paths(
         "<results>/scores/{architecture}/{loss}/seed{seed}/test.parquet", losses
-    ) + model_paths("<results>/scores/{architecture}/{loss}/seed{seed}/ood.parquet", losses)
+    ) + model_paths(
+        "<results>/scores/{architecture}/{loss}/seed{seed}/ood.parquet", losses
+    )
 
 
 def heavier(attempt, base):

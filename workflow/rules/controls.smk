@@ -4,7 +4,10 @@
 
 # The finest control is this same workflow on another simulated Census, in a folder of its own.
 # Its own configuration asks for no controls, so that the import ends there.
-if config["census"]["source"] == "simulated" and config["simulation"]["annotation"] != "finest":
+if (
+    config["census"]["source"] == "simulated"
+    and config["simulation"]["annotation"] != "finest"
+):
 
     module finest:
         snakefile:

@@ -7,7 +7,9 @@ rule fetch_ontology:
         script=script("fetch_ontology"),
         code=modules("fetch_ontology"),
         run="<results>/run.json",
-        file=branch(config["ontology"]["source"] == "file", then=config["ontology"]["path"]),
+        file=branch(
+            config["ontology"]["source"] == "file", then=config["ontology"]["path"]
+        ),
     output:
         obo="<results>/ontology/cl.obo",
         checksum="<results>/ontology/cl.obo.sha256",
