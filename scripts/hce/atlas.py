@@ -1,7 +1,7 @@
 """Which cells are in the atlas: scTab's selection, donor split and class weights.
 
-Source: theislab/scTab, notebooks/store_creation/04_cell_type_selection and 06_train_val_test_split;
-its documentation says "at least 30 donors" and "at least 7 parents" where its code says more than.
+Source: theislab/scTab, notebooks/store_creation/01_download_data (selection) and
+02_create_train_val_test_split; the papers say "at least 30 donors" where the code says more than.
 """
 
 from __future__ import annotations
@@ -32,8 +32,16 @@ def tech_samples(obs: pd.DataFrame) -> pd.Series:
     -------
     pandas.Series
         Categorical N, with the index of `obs`; categories in order of first appearance.
+
+    Raises
+    ------
+    ValueError
+        If a cell has no dataset or donor.
     """
     pairs = obs[["dataset_id", "donor_id"]].astype("category")
+    for column in pairs:
+        if (pairs[column].cat.codes < 0).any():
+            raise ValueError(f"a cell has no {column}, so its technical sample is unknown")
     keys = pairs["dataset_id"].cat.codes.to_numpy(np.int64) * len(
         pairs["donor_id"].cat.categories
     ) + pairs["donor_id"].cat.codes.to_numpy(np.int64)
@@ -134,7 +142,7 @@ def split_donors(
     Raises
     ------
     ValueError
-        If a share is not in [0, 1) or one of the three would be empty.
+        If a share is not in [0, 1) or the training set would be empty.
     """
     if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
         raise ValueError(f"val={val} and test={test} must be shares that leave a training set")
@@ -246,15 +254,15 @@ def shuffle_keys(soma_joinids: ArrayLike, seed: int) -> NDArray[np.uint64]:
     numpy.ndarray
         uint64 N.
     """
-    step, first, second = (
-        np.uint64(constant)
-        for constant in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
-    )
-    key = np.asarray(soma_joinids).astype(np.uint64) + np.uint64(seed)  # wraps by design
-    offset = np.uint64((int(step) * (2 * seed + 1)) % 2**64)
-    key = key * step + offset
-    key = (key ^ (key >> np.uint64(30))) * first
-    key = (key ^ (key >> np.uint64(27))) * second
+    step = np.uint64(0x9E3779B97F4A7C15)
+    start = _mix(np.array([seed + 1], dtype=np.uint64) * step)
+    return _mix(np.asarray(soma_joinids).astype(np.uint64) * step + start)
+
+
+def _mix(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finalizer of splitmix64; products wrap by design."""
+    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return key ^ (key >> np.uint64(31))
 
 

@@ -31,7 +31,8 @@ def hierarchical_cross_entropy(
         Integer B, the class index of each cell's label.
     reachability
         C x C, R[i, j] is true if class j is class i or a descendant of it (see
-        `hce.ontology.reachability`). Any dtype that holds 0 and 1.
+        `hce.ontology.reachability`). Any dtype that holds 0 and 1; the values are checked by
+        `HierarchicalCrossEntropyLoss`, once, and not in every batch.
     weight
         Float C, class weights. The mean is taken as `torch.nn.functional.nll_loss` does, that is
         sum(w_t loss) / sum(w_t).
@@ -128,7 +129,7 @@ def _check_batch(
     if logits.ndim != 2 or not logits.is_floating_point():
         raise ValueError(f"logits must be float B x C, got {logits.dtype} {tuple(logits.shape)}")
     n_classes = logits.shape[1]
-    if target.shape != logits.shape[:1] or target.is_floating_point():
+    if target.shape != logits.shape[:1] or target.dtype not in (torch.int32, torch.int64):
         raise ValueError(
             f"target must be B={logits.shape[0]} integer class indices (soft labels are not "
             f"supported), got {target.dtype} {tuple(target.shape)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def read_obo(path: str | Path) -> nx.DiGraph:
         raise FileNotFoundError(f"{path}: no such ontology file")
     try:
         relations = obonet.read_obo(str(path), ignore_obsolete=False)
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}: not a readable OBO file: {error}") from error
     graph = nx.DiGraph(path=str(path), release=relations.graph.get("data-version", "unknown"))
     graph.graph["replacements"] = _replacements(relations)
@@ -69,7 +70,10 @@ def resolve(graph: nx.DiGraph, term_ids: Sequence[str]) -> list[str]:
         while current not in graph and current in replacements and current not in seen:
             seen.add(current)
             current = replacements[current]
-        (resolved if current in graph else unknown).append(current)
+        if current in graph:
+            resolved.append(current)
+        else:
+            unknown.append(term_id if term_id == current else f"{term_id} (now {current})")
     if unknown:
         raise ValueError(
             f"{graph.graph.get('path', 'the ontology')} (release "

@@ -1,0 +1,152 @@
+"""Saving, stamping and writing: the same bytes, real text, no invented numbers."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from hce.figure_style import (
+    ARCHITECTURE_COLORS,
+    LOSS_COLORS,
+    SMALL_PT,
+    add_axes_mm,
+    new_figure,
+    read_source_data,
+    save_figure,
+    single_data_source,
+    stamp,
+)
+from hce.figure_text import (
+    format_compact,
+    format_p,
+    format_seeds,
+    format_signed,
+    is_significant,
+    short_cell_type,
+    shorten,
+    wrap_label,
+)
+
+
+def pdf_text(path: Path) -> str:
+    """Return the characters that a PDF's TrueType text shows, in the order of the file."""
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", path.read_bytes(), re.DOTALL)
+    shown = b""
+    for stream in streams:
+        try:
+            content = zlib.decompress(stream)
+        except zlib.error:
+            continue
+        if b"BT" in content:
+            shown += b"".join(re.findall(rb"\(\x00([^\x00])\)", content))
+    return shown.decode("latin-1")
+
+
+def example_figure() -> Figure:
+    """Return a small figure with a curve and the stamp."""
+    fig = new_figure(88, 40)
+    ax = add_axes_mm(fig, 10, 10, 70, 25)
+    ax.plot([0, 1], [0, 1])
+    stamp(fig, "simulated Census")
+    return fig
+
+
+def test_files_are_the_same_bytes_each_time(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        save_figure(example_figure(), tmp_path / f"{name}.pdf", tmp_path / f"{name}.png")
+    for suffix in (".pdf", ".png"):
+        first, second = (tmp_path / f"{name}{suffix}" for name in ("one", "two"))
+        assert first.read_bytes() == second.read_bytes()
+    assert b"CreationDate" not in (tmp_path / "one.pdf").read_bytes()
+
+
+def test_pdf_holds_the_data_source_as_text(tmp_path: Path) -> None:
+    save_figure(example_figure(), tmp_path / "a.pdf", tmp_path / "a.png")
+    assert "Data: simulated Census" in pdf_text(tmp_path / "a.pdf")
+    # Type 3 fonts are drawings; Type 42 (TrueType) stays text
+    assert b"/Type3" not in (tmp_path / "a.pdf").read_bytes()
+    assert b"/FontFile2" in (tmp_path / "a.pdf").read_bytes()
+
+
+def test_png_has_300_dpi_and_the_width_asked_for(tmp_path: Path) -> None:
+    save_figure(example_figure(), tmp_path / "a.pdf", tmp_path / "a.png")
+    header = (tmp_path / "a.png").read_bytes()[16:24]
+    width, height = (int.from_bytes(header[i : i + 4]) for i in (0, 4))
+    assert (width, height) == (round(88 / 25.4 * 300), pytest.approx(40 / 25.4 * 300, abs=1))
+
+
+def test_axes_stand_where_millimeters_say() -> None:
+    fig = new_figure(100, 50)
+    box = add_axes_mm(fig, 10, 5, 80, 40).get_position()
+    assert (box.x0, box.y0, box.width, box.height) == pytest.approx((0.1, 0.1, 0.8, 0.8))
+
+
+def test_colors_stay_apart() -> None:
+    colors = [*ARCHITECTURE_COLORS.values(), *LOSS_COLORS.values()]
+    assert len(set(colors)) == len(colors)
+    assert SMALL_PT >= 6
+
+
+def test_source_data_must_name_one_data_source(tmp_path: Path) -> None:
+    path = tmp_path / "fig.csv"
+    pd.DataFrame({"group": ["NA", ""], "data_source": ["a", "b"]}).to_csv(path, index=False)
+    table = read_source_data(path)
+    assert table["group"].tolist()[0] == "NA"
+    with pytest.raises(ValueError, match=r"fig\.csv.*\['a', 'b'\]"):
+        single_data_source(table, path)
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
+        read_source_data(tmp_path / "none.csv")
+    assert single_data_source(table.iloc[:1], path) == "a"
+
+
+@pytest.mark.parametrize(
+    ("label", "short"),
+    [
+        ("CD4-positive, alpha-beta T cell", "CD4⁺ αβ T cell"),
+        ("CD14-positive, CD16-negative classical monocyte", "CD14⁺ CD16⁻ classical monocyte"),
+        ("CD14-low, CD16-positive monocyte", "CD14-low, CD16⁺ monocyte"),
+        (
+            "CD8-alpha-alpha-positive, alpha-beta intraepithelial T cell",
+            "CD8αα⁺ αβ intraepithelial T cell",
+        ),
+        ("double-positive, alpha-beta thymocyte", "double-positive αβ thymocyte"),
+        ("gamma-delta T cell", "γδ T cell"),
+        ("neuron", "neuron"),
+    ],
+)
+def test_short_cell_types(label: str, short: str) -> None:
+    assert short_cell_type(label) == short
+
+
+def test_short_cell_types_stay_different() -> None:
+    path = Path(__file__).parents[2] / "config/cell_types.tsv"
+    labels = pd.read_csv(path, sep="\t")["label"]
+    assert labels.map(short_cell_type).nunique() == len(labels) == 164
+
+
+def test_numbers_are_written_as_they_are_read() -> None:
+    assert format_signed(-0.126, 2) == "−0.13"
+    assert format_signed(0.126, 2) == "+0.13"
+    assert format_signed(-0.001, 2) == "0.00"
+    assert format_p(0.00321) == "P = 0.0032"
+    assert format_p(0.00001) == "P < 0.0001"
+    assert format_p(float("nan")) == "not tested"
+    assert [format_compact(n) for n in (812, 15_240, 3_448_832)] == ["812", "15.2 k", "3.45 M"]
+    assert format_seeds([4, 4]) == "n = 4"
+    assert format_seeds([4, 3]) == "n = 4, 3"
+    assert shorten("epithelial cell of proximal tubule", 20) == "epithelial cell of …"
+    assert (
+        wrap_label("epithelial cell of proximal tubule", 20)
+        == "epithelial cell of\nproximal tubule"
+    )
+
+
+@pytest.mark.parametrize(("p", "marked"), [(0.0499, True), (0.05, False), (np.nan, False)])
+def test_only_below_five_percent_is_significant(p: float, marked: bool) -> None:
+    assert is_significant(p) is marked

@@ -1,0 +1,141 @@
+"""Ontologies and term ids that must be refused, each with an error that names the culprit."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ontology_example import DIAMOND, OBSOLETE
+
+from hce.ontology import reachability, read_obo, resolve
+
+OboWriter = Callable[..., Path]
+
+
+@pytest.mark.parametrize(
+    "term",
+    ["CL:9999999", "CL:0000022", "CL:0000026", "T cell"],
+    ids=["unknown", "obsolete without heir", "heir outside the ontology", "label"],
+)
+def test_unknown_terms_are_named(write_obo: OboWriter, term: str) -> None:
+    """The error names the id that was asked for."""
+    graph = read_obo(write_obo(DIAMOND, OBSOLETE))
+    for function in (resolve, reachability):
+        with pytest.raises((KeyError, ValueError), match=term):
+            function(graph, ["CL:0000001", term])
+
+
+def test_replacements_in_a_circle_end(write_obo: OboWriter) -> None:
+    """Two obsolete terms that replace each other are an error, not an endless loop."""
+    more = """
+[Term]
+id: CL:0000050
+name: obsolete one
+is_obsolete: true
+replaced_by: CL:0000051
+
+[Term]
+id: CL:0000051
+name: obsolete two
+is_obsolete: true
+replaced_by: CL:0000050
+"""
+    graph = read_obo(write_obo(DIAMOND, more))
+    with pytest.raises((KeyError, ValueError), match="CL:000005"):
+        resolve(graph, ["CL:0000050"])
+
+
+def test_one_term_twice_raises(write_obo: OboWriter) -> None:
+    """Two classes that are one term would make R no partial order."""
+    graph = read_obo(write_obo(DIAMOND, OBSOLETE))
+    with pytest.raises(ValueError, match="CL:0000002"):
+        reachability(graph, ["CL:0000002", "CL:0000002"])
+    with pytest.raises(ValueError, match="CL:0000020"):
+        reachability(graph, ["CL:0000002", "CL:0000020"])
+
+
+@pytest.mark.parametrize(
+    "parents",
+    [
+        {"CL:0000001": ["CL:0000001"]},
+        {"CL:0000001": ["CL:0000002"], "CL:0000002": ["CL:0000001"]},
+        {
+            "CL:0000009": [],
+            "CL:0000001": ["CL:0000003", "CL:0000009"],
+            "CL:0000002": ["CL:0000001"],
+            "CL:0000003": ["CL:0000002"],
+        },
+    ],
+    ids=["itself", "two", "three"],
+)
+def test_cycle_raises(write_obo: OboWriter, parents: dict[str, list[str]]) -> None:
+    """is_a in a circle: the error names the file and a term of the circle."""
+    path = write_obo(parents)
+    with pytest.raises(ValueError, match="CL:0000001") as error:
+        read_obo(path)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "parent", ["CL:0000099", "CL:0000022", "UBERON:0000099"], ids=["CL", "obsolete", "imported"]
+)
+def test_dangling_is_a_raises(write_obo: OboWriter, parent: str) -> None:
+    """A parent that the file does not define: the error names file, child and parent."""
+    path = write_obo({**DIAMOND, "CL:0000010": ["CL:0000001", parent]}, OBSOLETE)
+    with pytest.raises(ValueError, match=parent) as error:
+        read_obo(path)
+    assert str(path) in str(error.value)
+    assert "CL:0000010" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n\n\n",
+        b"format-version: 1.2\n",
+        b"<!DOCTYPE html>\n<html><body>404 Not Found</body></html>\n",
+        b'{"graphs": [{"nodes": []}]}\n',
+        b"term_id\tlabel\nCL:0000001\tcell\n",
+        bytes(range(256)),
+        b"format-version: 1.2\n\n[Term]\nname: a term without an id\n",
+        b"format-version: 1.2\n\n[Term]\nid: GO:0000001\nname: no cell\n",
+    ],
+    ids=[
+        "empty",
+        "blank",
+        "header only",
+        "web page",
+        "json",
+        "table",
+        "binary",
+        "term without id",
+        "another ontology",
+    ],
+)
+def test_other_files_raise(tmp_path: Path, content: bytes) -> None:
+    """Whatever is not the Cell Ontology in OBO is refused with the file's name."""
+    path = tmp_path / "cl.obo"
+    path.write_bytes(content)
+    with pytest.raises(ValueError) as error:
+        read_obo(path)
+    assert str(path) in str(error.value)
+
+
+def test_missing_file_raises(tmp_path: Path) -> None:
+    """The error names the file."""
+    with pytest.raises(FileNotFoundError, match=r"absent\.obo"):
+        read_obo(tmp_path / "absent.obo")
+
+
+@pytest.mark.parametrize("damage", ["cut short", "not gzip"])
+def test_damaged_gzip_raises(write_obo: OboWriter, tmp_path: Path, damage: str) -> None:
+    """A download that broke off is refused with the file's name."""
+    content = write_obo(DIAMOND).read_bytes()
+    path = tmp_path / "cl.obo.gz"
+    path.write_bytes(gzip.compress(content)[:-20] if damage == "cut short" else content)
+    with pytest.raises(ValueError) as error:
+        read_obo(path)
+    assert str(path) in str(error.value)
