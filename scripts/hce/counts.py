@@ -133,11 +133,12 @@ def _pack(
     gene = genes[table["soma_dim_1"].to_numpy()]
     wanted = (row >= 0) & (gene >= 0)
     count = table["soma_data"].to_numpy()[wanted]
-    if count.size and (count.min() < 0 or (count != np.rint(count)).any()):
-        wrong = count[(count < 0) | (count != np.rint(count))][0]
+    invalid = (count < 0) | (count != np.rint(count))
+    if invalid.any():
+        cell = table["soma_dim_0"].to_numpy()[wanted][invalid][0]
         raise ValueError(
-            f"{uri}: raw count {wrong} in cell {first + int(np.argmax(row >= 0))} or after is not "
-            "a non-negative integer; this layer does not hold raw counts"
+            f"{uri}: raw count {count[invalid][0]} in cell {cell} is not a non-negative integer; "
+            "this layer does not hold raw counts"
         )
     bits = count.astype(np.float32).view(np.uint32).astype(np.uint64)
     return (

@@ -11,6 +11,24 @@ from snakemake.utils import validate
 
 REPOSITORY = Path(os.path.relpath(Path(workflow.current_basedir) / "../.."))
 
+
+def parse_numbers(value):
+    """Numbers in a list or dict of --config, which snakemake leaves as text: seeds=[0,1]."""
+    if isinstance(value, dict):
+        return {key: parse_numbers(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [parse_numbers(entry) for entry in value]
+    for number in (int, float):
+        try:
+            return number(value) if isinstance(value, str) else value
+        except ValueError:
+            continue
+    return value
+
+
+for key in workflow.config_settings.config:
+    config[key] = parse_numbers(config[key])
+
 validate(config, "../schemas/config.schema.yaml")
 
 
@@ -127,8 +145,11 @@ def check_configuration():
         )
     if ontology["source"] == "file" and not ontology["path"]:
         raise WorkflowError("ontology.path is missing: ontology.source is file.")
-    if sum(config["split"][share] for share in ("validation", "test")) >= 1:
-        raise WorkflowError("split.validation and split.test leave no training set.")
+    validation, test = (config["split"][share] for share in ("validation", "test"))
+    if validation + test >= 1:
+        raise WorkflowError(
+            f"split.validation {validation} and split.test {test} leave no training set."
+        )
     virtual = config["models"]["tabnet"]["virtual_batch_size"]
     if config["training"]["batch_size"] % virtual:
         raise WorkflowError(

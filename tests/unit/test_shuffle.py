@@ -1,0 +1,133 @@
+"""The external shuffle: however the cells are cut into pieces, the shards are the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shard_example import random_cells
+
+from hce.atlas import shuffle_keys
+from hce.shards import Cells, write_shard
+from hce.shuffle import gather_bucket, write_piece
+
+N_CELLS = 60
+N_GENES = 9
+N_BUCKETS = {"train": 3, "val": 1, "test": 2}
+
+
+def example() -> tuple[pd.DataFrame, Cells]:
+    """Sixty cells of three splits, in order of soma_joinid."""
+    cells = random_cells(N_CELLS, N_GENES, 4, seed=5, first_joinid=100)
+    cells = cells.take(np.argsort(cells.soma_joinid))
+    split = np.random.default_rng(1).choice(["train", "val", "test"], N_CELLS, p=[0.6, 0.2, 0.2])
+    table = pd.DataFrame(
+        {
+            "soma_joinid": cells.soma_joinid,
+            "split": pd.Categorical(split, ["train", "val", "test", "ood"]),
+            "class": cells.label,
+            "shuffle_key": shuffle_keys(cells.soma_joinid, seed=1),
+        }
+    )
+    return table, cells
+
+
+def write_pieces(folder: Path, piece_of_cell: list[int]) -> list[Path]:
+    """Write the cells as pieces: cell i into piece `piece_of_cell[i]`."""
+    table, cells = example()
+    paths = []
+    for piece in range(max(piece_of_cell) + 1):
+        rows = np.flatnonzero(np.array(piece_of_cell) == piece)
+        chosen = cells.take(rows)
+        half = len(rows) // 2
+        blocks = [chosen.take(slice(None, half)), chosen.take(slice(half, None))]
+        paths.append(folder / f"{piece}.parquet")
+        write_piece(
+            paths[-1],
+            table.iloc[rows],
+            iter([(block.soma_joinid, block.expression) for block in blocks if len(block)]),
+            N_GENES,
+            N_BUCKETS,
+        )
+    return paths
+
+
+def keys_of(split: str, bucket: int) -> pd.Series:
+    """Shuffle keys of the cells of a bucket: equal slices of the 64-bit range, as integers."""
+    table, _ = example()
+    keys = table[table["split"] == split].set_index("soma_joinid")["shuffle_key"]
+    return keys[[int(key) * N_BUCKETS[split] // 2**64 == bucket for key in keys]]
+
+
+def gather_all(pieces: list[Path]) -> dict[tuple[str, int], Cells]:
+    """Every shard."""
+    return {
+        (split, bucket): gather_bucket(pieces, split, bucket, N_GENES, keys_of(split, bucket))
+        for split, n in N_BUCKETS.items()
+        for bucket in range(n)
+    }
+
+
+def test_shards_hold_the_counts_of_their_cells_in_order_of_the_key(tmp_path: Path) -> None:
+    table, cells = example()
+    shards = gather_all(write_pieces(tmp_path, [0] * N_CELLS))
+    row_of = {joinid: row for row, joinid in enumerate(table["soma_joinid"])}
+    gathered = []
+    for split, n in N_BUCKETS.items():
+        order = []
+        for bucket in range(n):
+            shard = shards[split, bucket]
+            rows = [row_of[joinid] for joinid in shard.soma_joinid]
+            assert np.array_equal(shard.expression.toarray(), cells.expression[rows].toarray())
+            assert np.array_equal(shard.label, cells.label[rows])
+            order += table["shuffle_key"].iloc[rows].tolist()
+            gathered += rows
+        assert order == sorted(table.loc[table["split"] == split, "shuffle_key"])
+    assert sorted(gathered) == list(range(N_CELLS))
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(0, 4), min_size=N_CELLS, max_size=N_CELLS))
+def test_any_partition_into_pieces_gives_the_same_shards(
+    tmp_path_factory: pytest.TempPathFactory, piece_of_cell: list[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("pieces")
+    one = gather_all(write_pieces(folder / "one", [0] * N_CELLS))
+    many = gather_all(write_pieces(folder / "many", piece_of_cell))
+    for name in one:
+        write_shard(folder / "one.parquet", one[name])
+        write_shard(folder / "many.parquet", many[name])
+        assert (folder / "one.parquet").read_bytes() == (folder / "many.parquet").read_bytes()
+
+
+def test_a_missing_or_repeated_piece_is_an_error(tmp_path: Path) -> None:
+    pieces = write_pieces(tmp_path, [i % 2 for i in range(N_CELLS)])
+    for wrong in (pieces[:1], [*pieces, pieces[0]]):
+        with pytest.raises(ValueError, match=r"bucket 0 of train: the pieces hold \d+ cells"):
+            gather_bucket(wrong, "train", 0, N_GENES, keys_of("train", 0))
+
+
+def test_a_bucket_without_cells_is_an_empty_shard(tmp_path: Path) -> None:
+    pieces = write_pieces(tmp_path, [0] * N_CELLS)
+    none = pd.Series([], index=pd.Index([], dtype=np.int64), dtype=np.uint64)
+    shard = gather_bucket(pieces, "train", 99, N_GENES, none)
+    assert len(shard) == 0
+    assert shard.expression.shape == (0, N_GENES)
+
+
+def test_a_piece_needs_the_counts_of_all_its_cells(tmp_path: Path) -> None:
+    table, cells = example()
+    block = cells.take(slice(0, 7))
+    with pytest.raises(ValueError, match="read 7 cells, expected 60"):
+        write_piece(
+            tmp_path / "piece.parquet",
+            table,
+            iter([(block.soma_joinid, block.expression)]),
+            N_GENES,
+            N_BUCKETS,
+        )
+    assert list(tmp_path.iterdir()) == []

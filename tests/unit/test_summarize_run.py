@@ -1,0 +1,59 @@
+"""The headline of a run: the right numbers in the right columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from summarize_run import headline
+
+
+def macro_f1_row(
+    architecture: str, split: str, labels: str, ce: float, hce: float, p_holm: float
+) -> dict[str, object]:
+    """One row of macro_f1.tsv."""
+    return {
+        "architecture": architecture,
+        "split": split,
+        "labels": labels,
+        "n_labels": 80 if (split, labels) != ("test", "all") else 164,
+        "n_seeds": 4,
+        "ce_mean": ce,
+        "hce_mean": hce,
+        "gain_mean": hce - ce,
+        "gain_sd": 0.0125,
+        "p_holm": p_holm,
+        "data_source": "simulated Census",
+    }
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Two architectures."""
+    return pd.DataFrame(
+        [
+            macro_f1_row("mlp", "test", "all", 0.111, 0.222, 0.5),
+            macro_f1_row("mlp", "test", "ood_labels", 0.812, 0.822, 0.5),
+            macro_f1_row("mlp", "ood", "all", 0.512, 0.643, 0.0031),
+            macro_f1_row("linear", "test", "all", 0.333, 0.444, 0.5),
+            macro_f1_row("linear", "test", "ood_labels", 0.701, 0.702, 0.5),
+            macro_f1_row("linear", "ood", "all", 0.55, 0.54, np.nan),
+        ]
+    )
+
+
+def test_each_architecture_shows_id_over_the_ood_labels_and_ood(table: pd.DataFrame) -> None:
+    lines = headline(table, "results/figures").splitlines()
+    assert lines[0] == "Macro F1 over 80 cell types, 4 seeds. Data: simulated Census."
+    assert " ".join(lines[2].split()) == "CE ID CE OOD HCE OOD OOD gain p (Holm)"
+    rows = [" ".join(line.split()) for line in lines[3:5]]
+    assert rows[0] == "MLP 0.812 0.512 0.643 +0.131 ± 0.013 0.0031"
+    assert rows[1] == "Linear 0.701 0.550 0.540 -0.010 ± 0.013 no test"
+    assert lines[-1] == "Figures: results/figures"
+    assert headline(table, "results/figures").endswith("\n")
+
+
+def test_columns_are_aligned(table: pd.DataFrame) -> None:
+    header, first, second = headline(table, "results/figures").splitlines()[2:5]
+    assert len(header) == len(first) == len(second)

@@ -1,0 +1,81 @@
+"""Copies of the repository's files, and snakemake runs in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+TINY = ("--configfile", "config/tiny.yaml")
+NOTHING = "Nothing to be done"
+
+
+@dataclass(frozen=True)
+class Snakemake:
+    """What a call of snakemake said."""
+
+    returncode: int
+    output: str
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Number of jobs of each rule in the (first) table of jobs, without target rules."""
+        table = re.search(r"^job +count\n[- ]+\n((?:\w+ +\d+\n)+)", self.output, re.M)
+        rows = [line.split() for line in table.group(1).splitlines()] if table else []
+        return {rule: int(count) for rule, count in rows if rule not in ("all", "total")}
+
+
+def snakemake(folder: Path, *arguments: str) -> Snakemake:
+    """Call snakemake in a copy of the repository, with the environment of these tests."""
+    binaries = Path(sys.executable).parent
+    environment = os.environ | {
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        # the code under test is that of the copy
+        "PYTHONPATH": "",
+    }
+    done = subprocess.run(
+        [binaries / "snakemake", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    return Snakemake(done.returncode, done.stdout)
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A copy of the repository in which the workflow has run to the end."""
+
+    folder: Path
+    first: Snakemake
+
+    @property
+    def results(self) -> Path:
+        """Where config/tiny.yaml puts everything."""
+        return self.folder / "results-tiny"
+
+
+def copy_repository(target: Path) -> Path:
+    """Copy every file of the repository that is not ignored: what a fresh clone would have."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        source = REPOSITORY / name
+        if source.is_symlink() or source.is_file():  # a deleted file is listed until committed
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name, follow_symlinks=False)
+    return target

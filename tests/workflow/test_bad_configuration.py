@@ -1,0 +1,144 @@
+"""A wrong configuration is refused before any job, by a message that names key and value."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from repository_copy import TINY, Snakemake, copy_repository, snakemake
+
+BAD = {
+    "unknown architecture": (
+        {"architectures": ["linear", "transformer"]},
+        ["'transformer' is not one of ['linear', 'mlp', 'tabnet']", "instance['architectures'][1]"],
+    ),
+    "unknown loss": (
+        {"losses": ["ce", "focal"]},
+        ["'focal' is not one of ['ce', 'hce']", "instance['losses'][1]"],
+    ),
+    "seed that is text": (
+        {"seeds": [0, "a"]},
+        ["'a' is not of type 'integer'", "instance['seeds'][1]"],
+    ),
+    "negative seed": ({"seeds": [-1]}, ["-1 is less than the minimum", "instance['seeds'][0]"]),
+    "negative threshold": (
+        {"selection": {"min_cells": -5}},
+        ["-5 is less than the minimum", "instance['selection']['min_cells']"],
+    ),
+    "typo in a section": (
+        {"selectoin": {"min_cells": 5}},
+        ["'selectoin' was unexpected"],
+    ),
+    "typo in a key": (
+        {"training": {"bath_size": 64}},
+        ["'bath_size' was unexpected", "instance['training']"],
+    ),
+    "batch that is no multiple of TabNet's virtual batch": (
+        {"training": {"batch_size": 100}},
+        ["training.batch_size 100", "models.tabnet.virtual_batch_size 32"],
+    ),
+    "shares that leave no training set": (
+        {"split": {"validation": 0.6, "test": 0.4}},
+        ["split.validation", "0.6", "split.test", "0.4"],
+    ),
+    "released Census without its address": (
+        {"census": {"source": "released"}},
+        ["census.train.uri is missing", "soma collection"],
+    ),
+    "ontology file without a path": (
+        {"ontology": {"source": "file"}},
+        ["ontology.path is missing"],
+    ),
+    "ontology file that does not exist": (
+        {"ontology": {"source": "file", "path": "elsewhere/cl.obo"}},
+        ["Missing input files", "elsewhere/cl.obo"],
+    ),
+    "negative size of the simulation": (
+        {"simulation": {"cells_train": -3}},
+        ["-3 is less than the minimum", "instance['simulation']['cells_train']"],
+    ),
+}
+
+
+def refused(folder: Path, *arguments: str) -> Snakemake:
+    """Call snakemake -n, which must fail before it plans or writes anything."""
+    said = snakemake(folder, "-n", *arguments)
+    assert said.returncode != 0
+    assert said.jobs == {}
+    return said
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A fresh clone."""
+    return copy_repository(tmp_path)
+
+
+@pytest.mark.parametrize("case", sorted(BAD))
+def test_wrong_value_is_named_before_any_job(repository: Path, case: str) -> None:
+    values, fragments = BAD[case]
+    (repository / "bad.yaml").write_text(yaml.safe_dump(values))
+    output = refused(repository, *TINY, "bad.yaml").output
+    assert [fragment for fragment in fragments if fragment not in output] == [], output
+    assert list(repository.glob("results*")) == []
+
+
+def edit_default_configuration(repository: Path, *path: str) -> None:
+    """Take a key out of config/config.yaml."""
+    file = repository / "config" / "config.yaml"
+    content: dict[str, Any] = yaml.safe_load(file.read_text())
+    section = content
+    for key in path[:-1]:
+        section = section[key]
+    del section[path[-1]]
+    file.write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.parametrize(
+    ("missing", "fragment"),
+    [
+        (["census"], "'census' is a required property"),
+        (["simulation"], "section simulation is missing: census.source is simulated"),
+    ],
+)
+def test_missing_key_is_named_before_any_job(
+    repository: Path, missing: list[str], fragment: str
+) -> None:
+    edit_default_configuration(repository, *missing)
+    assert fragment in refused(repository).output
+
+
+def test_the_results_of_another_run_are_not_touched(repository: Path) -> None:
+    config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
+    stamp = repository / "results" / "run.json"
+    stamp.parent.mkdir()
+    other = {name: config[name] for name in ("census", "ontology", "simulation")}
+    other["simulation"]["sd_study"] = 12.5
+    stamp.write_text(json.dumps(other))
+    done = snakemake(repository)
+    assert done.returncode != 0
+    assert "results/ holds a run on other data (results/run.json)" in done.output
+    assert "simulation.sd_study: 12.5 there, 0.7 now" in done.output
+    assert "--config results=OTHER" in done.output
+    assert [path.name for path in stamp.parent.iterdir()] == ["run.json"]
+    assert json.loads(stamp.read_text())["simulation"]["sd_study"] == 12.5
+    elsewhere = snakemake(repository, "-n", "--config", "results=other")
+    assert elsewhere.returncode == 0
+    assert elsewhere.jobs["simulate_census"] == 1
+
+
+def test_the_default_configuration_plans_24_trainings(repository: Path) -> None:
+    planned = snakemake(repository, "-n")
+    assert planned.returncode == 0
+    assert planned.jobs["train_model"] == planned.jobs["predict"] == planned.jobs["score"] == 24
+
+
+def test_seeds_can_be_given_on_the_command_line(repository: Path) -> None:
+    planned = snakemake(repository, "-n", "--config", "seeds=[0,1]", "architectures=[linear,mlp]")
+    assert planned.returncode == 0, planned.output
+    assert planned.jobs["train_model"] == 2 * 2 * 2
+    wrong = refused(repository, "--config", "seeds=[0,a]")
+    assert "'a' is not of type 'integer'" in wrong.output

@@ -1,0 +1,209 @@
+"""The workflow runs to the end, leaves what it promises, and knows what to run again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from repository_copy import NOTHING, TINY, FinishedRun, snakemake
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
+
+FIGURES = [f"fig1{panel}" for panel in "abcde"] + [f"fig2{panel}" for panel in "abcd"]
+TABLES = [
+    "atlas_summary",
+    "atlas_composition",
+    "macro_f1",
+    "macro_f1_runs",
+    "per_cell_type",
+    "per_cell_type_runs",
+    "per_study",
+    "reproduction",
+]
+JOBS = {
+    "record_run": 1,
+    "fetch_ontology": 1,
+    "simulate_census": 1,
+    "read_obs": 2,
+    "select_genes": 1,
+    "select_cells": 1,
+    "build_hierarchy": 1,
+    "summarize_atlas": 1,
+    "fetch_counts": 2 + 2,
+    "shuffle_shards": 2 + 1 + 1 + 1,
+    "list_shards": 1,
+    "sample_augmentations": 1,
+    "train_model": 3 * 2 * 2,
+    "predict": 3 * 2 * 2,
+    "score": 3 * 2 * 2,
+    "compare_losses": 1,
+    "compare_with_paper": 1,
+    "tabulate_figure1": 1,
+    "tabulate_figure2": 1,
+    "summarize_run": 1,
+    **{f"draw_{figure}": 1 for figure in FIGURES},
+}
+
+
+def test_every_rule_ran_as_often_as_it_should(finished_run: FinishedRun) -> None:
+    assert finished_run.first.jobs == JOBS
+    assert (
+        f"{sum(JOBS.values()) + 1} of {sum(JOBS.values()) + 1} steps" in finished_run.first.output
+    )
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_each_figure_is_there_as_pdf_and_png_with_its_source_data(
+    finished_run: FinishedRun, figure: str
+) -> None:
+    folder = finished_run.results / "figures"
+    assert (folder / f"{figure}.pdf").read_bytes().startswith(b"%PDF-")
+    assert (folder / f"{figure}.png").read_bytes().startswith(b"\x89PNG\r\n")
+    assert len(pd.read_csv(folder / "source_data" / f"{figure}.csv")) > 0
+
+
+def test_every_table_and_source_data_names_the_simulated_census(finished_run: FinishedRun) -> None:
+    tables = [finished_run.results / "tables" / f"{table}.tsv" for table in TABLES]
+    tables.append(finished_run.results / "ontology" / "cell_types.tsv")
+    source_data = sorted((finished_run.results / "figures" / "source_data").glob("*.csv"))
+    assert len(source_data) >= len(FIGURES)
+    for path in tables + source_data:
+        table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",")
+        assert set(table["data_source"]) == {"simulated Census"}, path
+
+
+def test_nothing_simulated_is_compared_with_the_paper(finished_run: FinishedRun) -> None:
+    card = pd.read_csv(finished_run.results / "tables" / "reproduction.tsv", sep="\t")
+    assert len(card) > 20
+    assert card["status"].str.startswith("not comparable").all()
+
+
+def test_the_summary_has_the_numbers_of_the_table(finished_run: FinishedRun) -> None:
+    text = (finished_run.results / "summary.txt").read_text()
+    table = pd.read_csv(finished_run.results / "tables" / "macro_f1.tsv", sep="\t")
+    ood = table[table["split"] == "ood"].set_index("architecture")
+    assert "2 seeds. Data: simulated Census." in text
+    for architecture, name in (("linear", "Linear"), ("mlp", "MLP"), ("tabnet", "TabNet")):
+        line = re.search(rf"^{name} .*$", text, re.M).group()
+        assert f"{ood.loc[architecture, 'hce_mean']:.3f}" in line
+        assert f"{ood.loc[architecture, 'gain_mean']:+.3f}" in line
+
+
+def test_every_job_leaves_a_benchmark_and_no_piece_stays(finished_run: FinishedRun) -> None:
+    benchmarks = list((finished_run.results / "benchmarks").rglob("*.jsonl"))
+    assert len(benchmarks) == sum(JOBS.values())
+    logs = list((finished_run.results / "logs").rglob("*.log"))
+    assert len(logs) == sum(JOBS.values())
+    assert list((finished_run.results / "shards" / "pieces").rglob("*.parquet")) == []
+    assert list(finished_run.results.rglob("checkpoint-*")) == []
+    assert list(finished_run.results.rglob(".*.part*")) == []
+
+
+def test_a_second_run_has_nothing_to_do(finished_run: FinishedRun) -> None:
+    for arguments in ((), ("-n",)):
+        again = snakemake(finished_run.folder, *TINY, *arguments)
+        assert again.returncode == 0
+        assert NOTHING in again.output
+
+
+def test_forcing_a_rule_runs_it_and_what_follows(finished_run: FinishedRun) -> None:
+    forced = snakemake(finished_run.folder, *TINY, "-n", "--forcerun", "compare_losses")
+    follows = {rule for rule in JOBS if re.match("draw|tabulate|compare|summarize_run", rule)}
+    assert forced.jobs == dict.fromkeys(follows, 1)
+
+
+def dry_run_after_edit(run: FinishedRun, name: str) -> dict[str, int]:
+    """Jobs that an added comment in a file would start; the file is put back."""
+    path = run.folder / name
+    text = path.read_text()
+    path.write_text(f"{text}\n# one more remark\n")
+    try:
+        return snakemake(run.folder, *TINY, "-n").jobs
+    finally:
+        path.write_text(text)
+
+
+def test_editing_a_plot_draws_again_and_retrains_nothing(finished_run: FinishedRun) -> None:
+    jobs = dry_run_after_edit(finished_run, "scripts/draw_fig2b.py")
+    assert jobs == {"draw_fig2b": 1, "summarize_run": 1}
+
+
+def test_editing_the_loss_trains_every_model_again_on_the_same_shards(
+    finished_run: FinishedRun,
+) -> None:
+    jobs = dry_run_after_edit(finished_run, "scripts/hce/loss.py")
+    assert jobs["train_model"] == jobs["predict"] == jobs["score"] == 12
+    kept = {
+        "simulate_census",
+        "read_obs",
+        "select_cells",
+        "build_hierarchy",
+        "sample_augmentations",
+    }
+    assert set(jobs).isdisjoint(kept | {"fetch_counts", "shuffle_shards", "list_shards"})
+
+
+def test_a_new_time_stamp_of_the_code_reruns_nothing(finished_run: FinishedRun) -> None:
+    for path in (finished_run.folder / "scripts").rglob("*.py"):
+        path.touch()
+    assert NOTHING in snakemake(finished_run.folder, *TINY, "-n").output
+
+
+def test_controls_are_planned_beside_the_run(finished_run: FinishedRun) -> None:
+    jobs = snakemake(finished_run.folder, *TINY, "-n", "controls").jobs
+    assert jobs["train_model"] == 3 * 2  # HCE with the permuted hierarchy
+    assert jobs["finest_train_model"] == 3 * 2 * 2
+    assert jobs["finest_simulate_census"] == jobs["draw_controls"] == 1
+    assert "simulate_census" not in jobs
+
+
+def test_a_model_trained_again_and_all_that_follows_is_the_same(finished_run: FinishedRun) -> None:
+    results, run = finished_run.results, "tabnet/hce/seed1"
+    model = results / "models" / run / "model.safetensors"
+    files = [model, model.with_name("hyperparameters.json")]
+    files += [
+        results / part / run / f"{s}.parquet"
+        for part in ("predictions", "scores")
+        for s in ("test", "ood")
+    ]
+    files += [
+        results / "tables" / f"{table}.tsv"
+        for table in TABLES
+        if table.startswith(("macro", "per"))
+    ]
+    before = {path: path.read_bytes() for path in files}
+    shutil.rmtree(model.parent)
+    for path in files[2:]:
+        path.unlink()
+    again = snakemake(finished_run.folder, "results-tiny/tables/macro_f1.tsv", *TINY)
+    assert again.jobs == {"train_model": 1, "predict": 1, "score": 1, "compare_losses": 1}
+    assert [path.name for path in files if path.read_bytes() != before[path]] == []
+    assert NOTHING in snakemake(finished_run.folder, *TINY, "-n").output
+
+
+def test_shards_do_not_depend_on_the_number_of_ranges(finished_run: FinishedRun) -> None:
+    folder, other = finished_run.folder, finished_run.folder / "results-ranges"
+    other.mkdir()
+    # in the order of the workflow and with new time stamps, so that nothing looks outdated
+    shutil.copy(finished_run.results / "run.json", other)
+    for part in ("ontology", "simulated_census", "census", "atlas"):
+        shutil.copytree(finished_run.results / part, other / part, copy_function=shutil.copy)
+    config = folder / "ranges.yaml"
+    config.write_text("results: results-ranges\nshards: {ranges: {train: 3, ood: 1}}\n")
+    again = snakemake(folder, "results-ranges/shards/manifest.json", *TINY, config.name)
+    assert again.jobs == {"fetch_counts": 3 + 1, "shuffle_shards": 5, "list_shards": 1}
+    shards = shard_bytes(finished_run.results)
+    assert len(shards) == 5
+    assert shard_bytes(other) == shards
+    assert (other / "shards/manifest.json").read_text() == (
+        finished_run.results / "shards/manifest.json"
+    ).read_text()
+
+
+def shard_bytes(results: Path) -> dict[str, bytes]:
+    """Content of every shard by its path."""
+    folder = results / "shards"
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.glob("*/part-*")}
