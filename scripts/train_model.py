@@ -45,7 +45,9 @@ def main() -> None:
         term_ids,
     )
     write_records(arguments, parameters, trainer)
-    trainer.checkpoint.unlink(missing_ok=True)
+    # those of trainings that were given up, with other hyperparameters, go too
+    for checkpoint in arguments.model.parent.glob("*checkpoint-*.safetensors"):
+        checkpoint.unlink()
 
 
 def parse_arguments() -> argparse.Namespace:
