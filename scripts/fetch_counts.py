@@ -9,6 +9,7 @@ import pandas as pd
 
 from hce.census import open_release, read_genes
 from hce.counts import gene_positions, read_counts, scatter_ranges
+from hce.memory import keep_freed_memory
 from hce.shuffle import write_piece
 
 COLUMNS = ["soma_joinid", "split", "class", "shuffle_key"]
@@ -19,26 +20,24 @@ def main() -> None:
     parser.add_argument("--uri", required=True, help="folder or S3 address of the release")
     parser.add_argument("--cells", type=Path, required=True)
     parser.add_argument("--genes", type=Path, required=True)
-    parser.add_argument(
-        "--buckets", nargs="+", required=True, help="splits to read, with buckets: train=8 val=1"
-    )
+    parser.add_argument("--splits", nargs="+", required=True, help="splits of this release")
     parser.add_argument("--range", type=int, required=True, help="which range, from 0")
     parser.add_argument("--n-ranges", type=int, required=True)
-    parser.add_argument("--piece", type=Path, required=True, help="Parquet file to write")
+    parser.add_argument("--piece", type=Path, required=True, help="Arrow IPC file to write")
     arguments = parser.parse_args()
+    keep_freed_memory()
 
-    n_buckets = {split: int(n) for split, n in (text.split("=") for text in arguments.buckets)}
     genes = pd.read_parquet(arguments.genes)["feature_id"].tolist()
     cells = pd.read_parquet(arguments.cells, columns=COLUMNS)
-    cells = cells[cells["split"].isin(n_buckets)]
+    cells = cells[cells["split"].isin(arguments.splits)]
     joinids = cells["soma_joinid"].to_numpy()
     first, end = scatter_ranges(joinids, arguments.n_ranges)[arguments.range]
     chosen = cells[(joinids >= first) & (joinids < end)]
     print(f"{len(chosen):,} cells in soma_joinid {first:,} to {end:,}")
     with open_release(arguments.uri) as census:
         positions = gene_positions(read_genes(census), genes)
-        blocks = read_counts(census, chosen["soma_joinid"].to_numpy(), positions, len(genes))
-        write_piece(arguments.piece, chosen, blocks, len(genes), n_buckets)
+        blocks = read_counts(census, chosen["soma_joinid"].to_numpy(), positions)
+        write_piece(arguments.piece, chosen, blocks)
 
 
 if __name__ == "__main__":

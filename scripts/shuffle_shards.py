@@ -1,4 +1,4 @@
-"""Gather one bucket of cells from all pieces and write it as a shuffled shard."""
+"""Gather one bucket of cells from all pieces and write it as shuffled shards."""
 
 from __future__ import annotations
 
@@ -7,31 +7,38 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.atlas import buckets
+from hce.memory import keep_freed_memory
 from hce.shards import write_shard
-from hce.shuffle import gather_bucket
+from hce.shuffle import gather_part
+from hce.shuffle_order import buckets
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pieces", type=Path, nargs="+", required=True)
     parser.add_argument("--cells", type=Path, required=True)
-    parser.add_argument("--genes", type=Path, required=True)
     parser.add_argument("--split", required=True)
     parser.add_argument("--bucket", type=int, required=True)
     parser.add_argument("--n-buckets", type=int, required=True)
-    parser.add_argument("--shard", type=Path, required=True, help="Parquet file to write")
+    parser.add_argument(
+        "--shards", type=Path, nargs="+", required=True, help="Parquet files to write, in order"
+    )
     arguments = parser.parse_args()
+    keep_freed_memory()
 
-    columns = ["soma_joinid", "split", "shuffle_key"]
-    cells = pd.read_parquet(arguments.cells, columns=columns)
-    cells = cells[cells["split"] == arguments.split]
+    columns = ["soma_joinid", "shuffle_key"]
+    in_split = [("split", "==", arguments.split)]
+    cells = pd.read_parquet(arguments.cells, columns=columns, filters=in_split)
     keys = cells.set_index("soma_joinid")["shuffle_key"]
-    keys = keys[buckets(keys.to_numpy(), arguments.n_buckets) == arguments.bucket]
-    n_genes = len(pd.read_parquet(arguments.genes, columns=["feature_id"]))
-    shard = gather_bucket(arguments.pieces, arguments.split, arguments.bucket, n_genes, keys)
-    print(f"{arguments.shard}: {len(shard):,} cells, {shard.expression.nnz:,} nonzero counts")
-    write_shard(arguments.shard, shard)
+    n_shards = len(arguments.shards)
+    # a shard is a slice of the key range, and a bucket is some neighboring shards
+    shard_of = buckets(keys.to_numpy(), arguments.n_buckets * n_shards)
+    for position, path in enumerate(arguments.shards):
+        part = arguments.bucket * n_shards + position
+        chosen = keys[shard_of == part]
+        joinid, label, counts = gather_part(arguments.pieces, arguments.split, part, chosen)
+        write_shard(path, joinid, label, counts)
+        print(f"{path}: {len(counts):,} cells, {len(counts.genes):,} nonzero counts", flush=True)
 
 
 if __name__ == "__main__":

@@ -42,9 +42,9 @@ def tech_samples(obs: pd.DataFrame) -> pd.Series:
     for column in pairs:
         if (pairs[column].cat.codes < 0).any():
             raise ValueError(f"a cell has no {column}, so its technical sample is unknown")
-    keys = pairs["dataset_id"].cat.codes.to_numpy(np.int64) * len(
-        pairs["donor_id"].cat.categories
-    ) + pairs["donor_id"].cat.codes.to_numpy(np.int64)
+    keys = pairs["dataset_id"].cat.codes.to_numpy(np.int64)
+    keys *= len(pairs["donor_id"].cat.categories)
+    keys += pairs["donor_id"].cat.codes.to_numpy()
     codes, first = pd.factorize(keys)
     dataset, donor = np.divmod(first, max(len(pairs["donor_id"].cat.categories), 1))
     names = [
@@ -90,16 +90,8 @@ def select_cell_types(
     ValueError
         If a cell type with enough cells is not in the ontology, or fewer than two types are left.
     """
-    counted = pd.DataFrame(
-        {
-            "term": obs["cell_type_ontology_term_id"].astype(str),
-            "label": obs["cell_type"].astype(str),
-            "sample": tech_samples(obs).cat.codes,
-        }
-    )
-    types = counted.groupby("term", sort=True).agg(
-        label=("label", "first"), cells=("label", "size"), samples=("sample", "nunique")
-    )
+    types = _count_cell_types(obs)
+    n_types = len(types)
     types = types[(types["cells"] >= min_cells) & (types["samples"] > min_tech_samples)]
     # a term that the Census itself calls unknown is not a cell type
     types = types[types.index != "unknown"]
@@ -112,12 +104,35 @@ def select_cell_types(
     types = types[keep].sort_values("label")
     if len(types) < 2:
         raise ValueError(
-            f"{len(types)} cell types left of {counted['term'].nunique()} after selection "
+            f"{len(types)} cell types left of {n_types} after selection "
             f"(>= {min_cells} cells, > {min_tech_samples} technical samples, "
             f"> {min_ancestors} ancestors, below {root}); lower the thresholds under "
             "`selection` in the configuration"
         )
-    return types.rename_axis("ontology_term_id").reset_index()[["ontology_term_id", "label"]]
+    return types.reset_index()[["ontology_term_id", "label"]]
+
+
+def _count_cell_types(obs: pd.DataFrame) -> pd.DataFrame:
+    """Label (the first in order), cells and technical samples of each ontology term id."""
+    terms = obs["cell_type_ontology_term_id"].astype("category")
+    labels = obs["cell_type"].astype("category")
+    samples = tech_samples(obs)
+    n_terms, n_samples = len(terms.cat.categories), len(samples.cat.categories)
+    # counting in arrays of codes: a groupby over 28 million rows needs gigabytes
+    code = terms.cat.codes.to_numpy()
+    label = np.zeros(n_terms, dtype=np.int64)
+    label[code[::-1]] = labels.cat.codes.to_numpy()[::-1]
+    pairs = code.astype(np.int64) * n_samples + samples.cat.codes.to_numpy()
+    seen = np.bincount(pairs, minlength=n_terms * n_samples).reshape(n_terms, n_samples) > 0
+    table = pd.DataFrame(
+        {
+            "label": labels.cat.categories[label].astype(str),
+            "cells": np.bincount(code, minlength=n_terms),
+            "samples": seen.sum(axis=1),
+        },
+        index=pd.Index(terms.cat.categories.astype(str), name="ontology_term_id"),
+    )
+    return table[table["cells"] > 0]
 
 
 def split_donors(
@@ -173,7 +188,7 @@ def split_cells(
     Parameters
     ----------
     samples
-        Technical sample of each cell, N, cells in order of soma_joinid.
+        Technical sample of each cell, categorical N, cells in order of soma_joinid.
     val, test, seed
         As in `split_donors`.
     multiple
@@ -191,9 +206,10 @@ def split_cells(
     """
     parts = split_donors(np.asarray(samples.unique(), dtype=str), val, test, seed)
     rng = np.random.default_rng(seed)
+    codes = samples.cat.codes.to_numpy()
     assigned = np.full(len(samples), -1, dtype=np.int8)
     for position, part in enumerate(parts):
-        rows = rng.permutation(np.flatnonzero(samples.isin(part).to_numpy()))
+        rows = rng.permutation(np.flatnonzero(samples.cat.categories.isin(part)[codes]))
         kept = len(rows) // multiple * multiple
         if kept == 0 and len(part):
             raise ValueError(
@@ -234,40 +250,3 @@ def balanced_class_weights(y: ArrayLike, n_classes: int) -> NDArray[np.float64]:
             "selection.min_cells or selection.min_tech_samples so that every class is trained"
         )
     return counts.sum() / (n_classes * counts)
-
-
-def shuffle_keys(soma_joinids: ArrayLike, seed: int) -> NDArray[np.uint64]:
-    """A pseudo-random sort key for each cell that depends on nothing but (seed, soma_joinid).
-
-    The finalizer of splitmix64 (Steele, Lea & Flood 2014) is a bijection of 64-bit integers, so two
-    cells never share a key, and any job can compute the global order of its own cells.
-
-    Parameters
-    ----------
-    soma_joinids
-        Integer N.
-    seed
-        Not negative.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint64 N.
-    """
-    step = np.uint64(0x9E3779B97F4A7C15)
-    start = _mix(np.array([seed + 1], dtype=np.uint64) * step)
-    return _mix(np.asarray(soma_joinids).astype(np.uint64) * step + start)
-
-
-def _mix(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finalizer of splitmix64; products wrap by design."""
-    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return key ^ (key >> np.uint64(31))
-
-
-def buckets(keys: NDArray[np.uint64], n_buckets: int) -> NDArray[np.int32]:
-    """The shuffle bucket of each key: equal slices of the key range, in its order."""
-    # the top 32 bits times n_buckets cannot overflow 64 bits
-    high = keys >> np.uint64(32)
-    return ((high * np.uint64(n_buckets)) >> np.uint64(32)).astype(np.int32)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import networkx as nx
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pandas.api.types import union_categoricals
 
-from hce.atlas import SPLITS, shuffle_keys, split_cells, tech_samples
+from hce.atlas import SPLITS, split_cells, tech_samples
 from hce.ontology import resolve
+from hce.shuffle_order import shuffle_keys
 
 # columns of the Census that the table carries, under the names the pipeline uses
 METADATA = {
@@ -17,6 +22,17 @@ METADATA = {
     "tissue_general": "tissue",
     "disease": "disease",
 }
+
+
+def read_obs_columns(path: str | Path) -> pd.DataFrame:
+    """Read obs.parquet for the selection, text as categoricals.
+
+    One column at a time: read at once, 28 million rows need three times their memory.
+    """
+    columns = ["soma_joinid", "donor_id", "cell_type", "cell_type_ontology_term_id", *METADATA]
+    return pd.DataFrame(
+        {name: pq.read_table(path, columns=[name])[name].to_pandas() for name in columns}
+    )
 
 
 def atlas_cells(
@@ -46,14 +62,13 @@ def atlas_cells(
     pandas.DataFrame
         soma_joinid, split (position in `hce.atlas.SPLITS`), class, study, donor and metadata.
     """
-    terms = obs["cell_type_ontology_term_id"].astype("category")
-    kept = obs[terms.isin(cell_types["ontology_term_id"]).to_numpy()]
-    samples = tech_samples(kept)
-    split = split_cells(samples, validation_share, test_share, split_seed, row_group)
-    kept, samples, split = kept[split >= 0], samples[split >= 0], split[split >= 0]
     position = pd.Series(cell_types.index, index=cell_types["ontology_term_id"])
-    labels = _map_categories(kept["cell_type_ontology_term_id"], position)
-    return _columns(kept, datasets, split, labels, samples)
+    labels = _map_categories(obs["cell_type_ontology_term_id"], position)
+    rows = np.flatnonzero(labels >= 0)
+    samples = tech_samples(obs[["dataset_id", "donor_id"]].iloc[rows])
+    split = split_cells(samples, validation_share, test_share, split_seed, row_group)
+    rows, samples, split = rows[split >= 0], samples[split >= 0], split[split >= 0]
+    return _columns(obs, rows, datasets, split, labels[rows], samples)
 
 
 def ood_cells(
@@ -81,21 +96,21 @@ def ood_cells(
     known = [term for term in in_release if term in graph or term in replacements]
     table = pd.Series({term: position.get(resolve(graph, [term])[0], -1) for term in known})
     labels = _map_categories(obs["cell_type_ontology_term_id"], table)
-    kept = new & (labels >= 0)
-    if not kept.any():
+    rows = np.flatnonzero(new & (labels >= 0))
+    if len(rows) == 0:
         raise ValueError(
             f"OOD test is empty: {new.sum()} cells lie in datasets that the training release does "
             "not have, none with a cell type of the training set; check census.ood.release"
         )
-    cells = obs[kept]
-    split = np.full(len(cells), SPLITS.index("ood"), dtype=np.int8)
-    return _columns(cells, datasets, split, labels[kept], tech_samples(cells))
+    split = np.full(len(rows), SPLITS.index("ood"), dtype=np.int8)
+    samples = tech_samples(obs[["dataset_id", "donor_id"]].iloc[rows])
+    return _columns(obs, rows, datasets, split, labels[rows], samples)
 
 
 def cells_table(
     atlas: pd.DataFrame, ood: pd.DataFrame, cell_types: pd.DataFrame, shuffle_seed: int
 ) -> pd.DataFrame:
-    """Join atlas and OOD cells into the final table.
+    """Join atlas and OOD cells into the final table; the two are used up.
 
     Returns
     -------
@@ -104,47 +119,52 @@ def cells_table(
         assay, tissue, disease, shuffle_key (uint64, the global order of the shards; see
         `hce.atlas.shuffle_keys`). Atlas cells first, each part in order of soma_joinid.
     """
-    parts = []
-    for part in (atlas, ood):
-        part = part.copy()
-        part["shuffle_key"] = shuffle_keys(part["soma_joinid"].to_numpy(), shuffle_seed)
-        parts.append(part)
-    text = ["dataset_id", "study", "donor", "assay", "tissue", "disease"]
-    for column in text:
-        both = pd.api.types.union_categoricals([part[column] for part in parts])
-        for part in parts:
-            part[column] = part[column].cat.set_categories(both.categories)
-    cells = pd.concat(parts, ignore_index=True)
-    cells["split"] = pd.Categorical.from_codes(cells["split"], list(SPLITS))
+    columns: dict[str, pd.api.extensions.ExtensionArray | NDArray] = {}
+    joinids = [part["soma_joinid"].to_numpy() for part in (atlas, ood)]
+    columns["soma_joinid"] = np.concatenate(joinids)
+    split = np.concatenate([atlas.pop("split"), ood.pop("split")])
+    columns["split"] = pd.Categorical.from_codes(split, list(SPLITS))
+    label = np.concatenate([atlas.pop("class"), ood.pop("class")])
+    columns["class"] = label
     for name, column in (
         ("cell_type_ontology_term_id", "ontology_term_id"),
         ("cell_type", "label"),
     ):
-        cells[name] = pd.Categorical.from_codes(cells["class"], cell_types[column].tolist())
-    order = ["soma_joinid", "split", "class", "cell_type_ontology_term_id", "cell_type"]
-    return cells[[*order, *text, "shuffle_key"]]
+        columns[name] = pd.Categorical.from_codes(label, cell_types[column].tolist())
+    # each column leaves its part as it is joined, so that 25 million cells are never there twice
+    for name in ("dataset_id", "study", "donor", "assay", "tissue", "disease"):
+        columns[name] = union_categoricals([atlas.pop(name), ood.pop(name)])
+    columns["shuffle_key"] = shuffle_keys(columns["soma_joinid"], shuffle_seed)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _columns(
     obs: pd.DataFrame,
+    rows: NDArray[np.int64],
     datasets: pd.DataFrame,
     split: NDArray[np.int8],
     labels: NDArray[np.int16],
     samples: pd.Series,
 ) -> pd.DataFrame:
+    dataset = _kept_categories(obs["dataset_id"], rows)
     study = datasets.set_index("dataset_id")["collection_id"]
-    used = obs["dataset_id"].astype("category").cat.remove_unused_categories()
-    unlisted = used.cat.categories.difference(study.index)
+    unlisted = dataset.cat.categories.difference(study.index)
     if len(unlisted):
         raise ValueError(
             f"dataset {unlisted[0]} has cells, but is not in census_info/datasets of its release"
         )
-    columns = {"soma_joinid": obs["soma_joinid"], "split": split, "class": labels}
-    columns["study"] = used.map(study).astype("category")
-    columns["donor"] = samples.cat.remove_unused_categories()
+    columns = {"soma_joinid": obs["soma_joinid"].to_numpy()[rows], "split": split, "class": labels}
+    codes, studies = pd.factorize(study.loc[dataset.cat.categories], sort=True)
+    columns["study"] = pd.Categorical.from_codes(codes[dataset.cat.codes], studies)
+    columns["donor"] = samples.cat.remove_unused_categories().array
     for census_name, name in METADATA.items():
-        columns[name] = obs[census_name].astype("category").cat.remove_unused_categories()
-    return pd.DataFrame(columns).reset_index(drop=True)
+        columns[name] = _kept_categories(obs[census_name], rows).array
+    return pd.DataFrame(columns)
+
+
+def _kept_categories(values: pd.Series, rows: NDArray[np.int64]) -> pd.Series:
+    """Rows of a column as a categorical of the values that occur in them."""
+    return values.astype("category").iloc[rows].cat.remove_unused_categories()
 
 
 def _map_categories(values: pd.Series, table: pd.Series) -> NDArray[np.int16]:

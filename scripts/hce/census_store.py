@@ -166,6 +166,8 @@ def _replaced_folder(folder: Path) -> Iterator[Path]:
     try:
         yield unfinished
         if folder.exists():
+            if not (folder / "__tiledb_group.tdb").exists():
+                raise ValueError(f"{folder}: is there and no TileDB-SOMA store, so it is kept")
             shutil.rmtree(folder)
         unfinished.replace(folder)
     finally:
