@@ -48,6 +48,12 @@ rule figures:
         get_figures(),
 
 
+rule plan:
+    """What the run will need: cells, jobs, memory, disk and time of each stage."""
+    input:
+        "<results>/plan.txt",
+
+
 rule hierarchy:
     """Counts of the reachability matrix over the paper's cell types in the ontology given."""
     input:

@@ -80,7 +80,7 @@ rule fetch_counts:
         cells="<results>/atlas/cells.parquet",
         genes="<results>/atlas/genes.parquet",
     output:
-        temp("<results>/shards/pieces/{release}/{range}-of-{n_ranges}.parquet"),
+        temp("<results>/shards/pieces/{release}/{range}-of-{n_ranges}.arrow"),
     log:
         "<logs>/fetch_counts/{release}/{range}-of-{n_ranges}.log",
     benchmark:
@@ -96,31 +96,30 @@ rule fetch_counts:
         runtime=get_runtime,
     params:
         uri=get_release_uri,
-        buckets=get_release_buckets,
+        splits=get_release_splits,
     message:
         "Reading counts of release {wildcards.release}, range {wildcards.range} of {wildcards.n_ranges}"
     shell:
         "python {input.script} --uri {params.uri} --cells {input.cells} --genes {input.genes} "
-        "--buckets {params.buckets} --range {wildcards.range} --n-ranges {wildcards.n_ranges} "
+        "--splits {params.splits} --range {wildcards.range} --n-ranges {wildcards.n_ranges} "
         "--piece {output} > {log} 2>&1"
 
 
 rule shuffle_shards:
-    """Gather one bucket of cells from all pieces into a shuffled shard."""
+    """Gather one bucket of cells from all pieces into shuffled shards."""
     input:
         script=script("shuffle_shards"),
         code=modules("shuffle_shards"),
         pieces=get_pieces,
         cells="<results>/atlas/cells.parquet",
-        genes="<results>/atlas/genes.parquet",
     output:
-        "<results>/shards/{split}/part-{bucket}.parquet",
+        shard_paths("{split}", "{bucket}"),
     log:
         "<logs>/shuffle_shards/{split}/{bucket}.log",
     benchmark:
         "<benchmarks>/shuffle_shards/{split}/{bucket}.jsonl"
     wildcard_constraints:
-        bucket=r"\d{5}",
+        bucket=r"\d{4}",
     conda:
         "../../envs/atlas.yaml"
     threads: 1
@@ -133,8 +132,8 @@ rule shuffle_shards:
         "Shuffling bucket {wildcards.bucket} of {wildcards.split}"
     shell:
         "python {input.script} --pieces {input.pieces} --cells {input.cells} "
-        "--genes {input.genes} --split {wildcards.split} --bucket {wildcards.bucket} "
-        "--n-buckets {params.n_buckets} --shard {output} > {log} 2>&1"
+        "--split {wildcards.split} --bucket {wildcards.bucket} "
+        "--n-buckets {params.n_buckets} --shards {output} > {log} 2>&1"
 
 
 rule list_shards:
@@ -195,3 +194,34 @@ rule sample_augmentations:
         "--min-cluster-size {params.augmentation[min_cluster_size]} "
         "--n-vectors {params.augmentation[n_vectors]} --seed {params.augmentation[seed]} "
         "--output {output} > {log} 2>&1"
+
+
+rule plan_run:
+    """Report what the run will need, from the table of cells alone, and check the disk."""
+    input:
+        script=script("plan_run"),
+        code=modules("plan_run"),
+        cells="<results>/atlas/cells.parquet",
+    output:
+        "<results>/plan.txt",
+    log:
+        "<logs>/plan_run.log",
+    benchmark:
+        "<benchmarks>/plan_run.jsonl"
+    conda:
+        "../../envs/atlas.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=15,
+    params:
+        ranges=[f"{name}={n}" for name, n in config["shards"]["ranges"].items()],
+        shards=shards_of(["train", "val", "test", "ood"]),
+        n_models=len(model_paths("{architecture}{loss}{seed}", config["losses"])),
+        results=subpath(output[0], parent=True),
+    message:
+        "Planning the run"
+    shell:
+        "(python {input.script} --cells {input.cells} --ranges {params.ranges} "
+        "--shards {params.shards} --n-models {params.n_models} --results {params.results} "
+        "--plan {output}) 2>&1 | tee {log}"

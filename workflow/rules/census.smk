@@ -27,6 +27,34 @@ rule record_run:
         "python {input.script} --identity {params.identity:q} --output {output} > {log} 2>&1"
 
 
+rule download:
+    """Download one file of config/datasets.tsv; its checksum is enforced."""
+    input:
+        script=script("download"),
+        code=modules("download"),
+        datasets=repository_file("config/datasets.tsv"),
+    output:
+        ensure("<resources>/{name}", non_empty=True, sha256=get_checksum),
+    log:
+        "<logs>/download/{name}.log",
+    benchmark:
+        "<benchmarks>/download/{name}.jsonl"
+    wildcard_constraints:
+        name=dataset_names(),
+    retries: 3
+    localrule: True
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=30,
+    message:
+        "Downloading {output}"
+    shell:
+        "python {input.script} --datasets {input.datasets} --output {output} > {log} 2>&1"
+
+
 rule simulate_census:
     """Write the embedded Census: two small stores laid out as the releases are."""
     input:

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 from functools import cache
 from pathlib import Path
 
@@ -75,6 +76,21 @@ def modules(name):
 def repository_file(name):
     """Path of a file of the repository, wherever snakemake runs."""
     return (REPOSITORY / name).as_posix()
+
+
+def dataset_names():
+    """Names of config/datasets.tsv, as a pattern."""
+    lines = (REPOSITORY / "config" / "datasets.tsv").read_text().splitlines()[1:]
+    return "|".join(re.escape(line.split("\t")[0]) for line in lines)
+
+
+def get_checksum(wildcards):
+    """SHA-256 that a download must have: the table's, or that of its first download."""
+    lines = (REPOSITORY / "config" / "datasets.tsv").read_text().splitlines()
+    rows = (dict(zip(lines[0].split("\t"), line.split("\t"))) for line in lines[1:])
+    known = {row["name"]: row["sha256"] for row in rows}[wildcards.name]
+    record = Path(workflow.pathvars.apply(f"<resources>/{wildcards.name}.sha256"))
+    return known or record.read_text().split()[0]
 
 
 # --- which run is this ----------------------------------------------------------------------------
@@ -186,10 +202,15 @@ def get_gene_list(wildcards):
     )
 
 
-def get_release_buckets(wildcards):
-    """Splits that come from a release, with their number of buckets: train=8 val=1."""
-    splits = {"train": ("train", "val", "test"), "ood": ("ood",)}[wildcards.release]
-    return [f"{split}={config['shards']['buckets'][split]}" for split in splits]
+def shards_of(splits):
+    """Shards of some splits: train=464 val=112."""
+    shards = config["shards"]
+    return [f"{split}={shards['buckets'][split] * shards['parts']}" for split in splits]
+
+
+def get_release_splits(wildcards):
+    """Splits that come from a release."""
+    return ["ood"] if wildcards.release == "ood" else ["train", "val", "test"]
 
 
 def get_pieces(wildcards):
@@ -197,17 +218,26 @@ def get_pieces(wildcards):
     release = "ood" if wildcards.split == "ood" else "train"
     n_ranges = config["shards"]["ranges"][release]
     return [
-        f"<results>/shards/pieces/{release}/{i}-of-{n_ranges}.parquet"
+        f"<results>/shards/pieces/{release}/{i}-of-{n_ranges}.arrow"
         for i in range(n_ranges)
+    ]
+
+
+def shard_paths(split, bucket):
+    """The shards that one shuffle job writes."""
+    return [
+        f"<results>/shards/{split}/part-{bucket}-{part}.parquet"
+        for part in range(config["shards"]["parts"])
     ]
 
 
 def get_shards(wildcards):
     """All shards of all splits, in order."""
     return [
-        f"<results>/shards/{split}/part-{bucket:05d}.parquet"
+        path
         for split, n in config["shards"]["buckets"].items()
         for bucket in range(n)
+        for path in shard_paths(split, f"{bucket:04d}")
     ]
 
 

@@ -15,7 +15,7 @@ if (
         config:
             get_finest_config()
 
-    use rule * from finest as finest_*
+    use rule * from finest exclude download as finest_*
 
 
 rule compare_permuted:

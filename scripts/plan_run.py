@@ -1,0 +1,66 @@
+"""Report what a run will need, from the table of cells alone, and check that the disk holds it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from hce.files import write_atomically
+from hce.plan import Settings, disk_needed, estimate, free_disk
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=Path, required=True)
+    parser.add_argument("--ranges", nargs="+", required=True, help="train=240 ood=28")
+    parser.add_argument("--shards", nargs="+", required=True, help="shards of each split")
+    parser.add_argument("--n-models", type=int, required=True)
+    parser.add_argument("--results", type=Path, required=True, help="where the disk is checked")
+    parser.add_argument("--plan", type=Path, required=True, help="text file to write")
+    arguments = parser.parse_args()
+    cells = pd.read_parquet(arguments.cells, columns=["soma_joinid", "split", "shuffle_key"])
+    settings = Settings(numbers(arguments.ranges), numbers(arguments.shards), arguments.n_models)
+    stages = estimate(cells, settings)
+    needed, free = disk_needed(stages), free_disk(arguments.results)
+    text = report(cells, stages, needed, free)
+    print(text, end="")
+    if needed > free:
+        raise SystemExit(
+            f"{arguments.results}: {free:,.1f} GB are free, {needed:,.1f} GB are needed. Free some "
+            "space, or set `results` in the configuration to a larger disk"
+        )
+    with write_atomically(arguments.plan) as temporary:
+        temporary.write_text(text)
+
+
+def numbers(pairs: list[str]) -> dict[str, int]:
+    """Parse name=number arguments."""
+    return {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
+
+
+def report(cells: pd.DataFrame, stages: pd.DataFrame, needed: float, free: float) -> str:
+    """Format the plan for a person."""
+    formats = {
+        "largest_file_cells": "{:,.0f}".format,
+        "memory_mb": "{:,.0f}".format,
+        "disk_gb": "{:,.1f}".format,
+        "transfer_gb": "{:,.1f}".format,
+        "core_hours": "{:,.2f}".format,
+    }
+    sizes = cells["split"].value_counts().reindex(["train", "val", "test", "ood"])
+    lines = ["Cells: " + ", ".join(f"{name} {size:,}" for name, size in sizes.items()), ""]
+    lines.append(stages.to_string(index=False, na_rep="", formatters=formats))
+    lines += [
+        "",
+        f"Disk: {needed:,.1f} GB at most, {free:,.1f} GB free. Pieces (fetch_counts) are removed "
+        "as the shards are written.",
+        f"Time to shards: {stages['core_hours'].sum():,.1f} core hours at the measured rates, "
+        f"beside the transfer of {stages['transfer_gb'].sum():,.0f} GB from the store.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
