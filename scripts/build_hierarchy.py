@@ -12,6 +12,9 @@ from hce.hierarchy import cell_type_table
 from hce.hierarchy_files import write_reachability
 from hce.ontology import reachability, read_obo
 
+COLUMNS = ["split", "class", "cell_type_ontology_term_id", "cell_type"]
+COLUMNS += ["donor", "study", "tissue", "assay"]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -22,7 +25,7 @@ def main() -> None:
     parser.add_argument("--reachability", type=Path, required=True, help="matrix to write")
     arguments = parser.parse_args()
 
-    cells = pd.read_parquet(arguments.cells)
+    cells = pd.read_parquet(arguments.cells, columns=COLUMNS)
     graph = read_obo(arguments.ontology)
     term_ids = cells["cell_type_ontology_term_id"].cat.categories.tolist()
     matrix = reachability(graph, term_ids)

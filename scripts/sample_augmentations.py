@@ -8,12 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
 
 from hce.augmentation_vectors import (
     AugmentationParameters,
     GroupMeans,
-    augmentation_vectors,
+    choose_vectors,
     draw_cells,
+    pair_differences,
+    passes,
 )
 from hce.files import write_atomically
 from hce.shards import ShardReader
@@ -24,6 +28,7 @@ def main() -> None:
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--cells", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True, help=".npy file to write")
+    parser.add_argument("--memory", type=int, default=1000, help="for sums of expression, in MB")
     for field in fields(AugmentationParameters):
         flag = f"--{field.name.replace('_', '-')}"
         parser.add_argument(flag, type=type(field.default), default=field.default)
@@ -31,27 +36,39 @@ def main() -> None:
     names = [field.name for field in fields(AugmentationParameters)]
     parameters = AugmentationParameters(**{name: getattr(arguments, name) for name in names})
 
-    columns = ["soma_joinid", "split", "class", "donor"]
-    cells = pd.read_parquet(arguments.cells, columns=columns)
-    cells = cells[cells["split"] == "train"]
+    columns = ["soma_joinid", "class", "donor"]
+    cells = pd.read_parquet(arguments.cells, columns=columns, filters=[("split", "==", "train")])
     rng = np.random.default_rng(parameters.seed)
     drawn = cells.iloc[draw_cells(cells["class"].to_numpy(), parameters.n_cells, rng)]
-    pairs = drawn["class"].to_numpy(np.int64) * len(drawn["donor"].cat.categories)
-    codes, pairs = pd.factorize(pairs + drawn["donor"].cat.codes.to_numpy())
-    group = pd.Series(codes, index=drawn["soma_joinid"])
-    cell_types = pairs // len(drawn["donor"].cat.categories)
+    n_donors = len(drawn["donor"].cat.categories)
+    donor = drawn["donor"].cat.codes.to_numpy(np.int64)
+    pairs = np.sort(pd.unique(drawn["class"].to_numpy(np.int64) * n_donors + donor))
 
     reader = ShardReader(arguments.manifest, "train", keep_in_memory=0)
-    means = GroupMeans(len(pairs), reader.n_genes)
-    for position in range(len(reader.shards)):
-        shard = reader.read(position)
-        rows = np.flatnonzero(np.isin(shard.soma_joinid, group.index))
-        chosen = shard.take(rows)
-        means.add(chosen.expression, group.loc[chosen.soma_joinid].to_numpy())
-    vectors = augmentation_vectors(means.means(), cell_types, parameters)
+    differences = []
+    for cell_types in passes(pairs // n_donors, reader.n_genes, arguments.memory * 10**6):
+        chosen = drawn["class"].isin(cell_types).to_numpy()
+        groups = pairs[np.isin(pairs // n_donors, cell_types)]
+        group = np.searchsorted(groups, drawn["class"][chosen] * n_donors + donor[chosen])
+        group_of = pd.Series(group, index=drawn["soma_joinid"][chosen])
+        means = mean_expression(reader, group_of, len(groups))
+        differences.append(pair_differences(means, groups // n_donors, parameters, rng))
+        print(f"cell types {cell_types[0]} to {cell_types[-1]}: {len(groups):,} groups", flush=True)
+    vectors = choose_vectors(sparse.vstack(differences, format="csr"), parameters, rng)
     print(f"{len(drawn):,} cells, {len(pairs):,} groups, {len(vectors):,} vectors")
     with write_atomically(arguments.output) as temporary:
         np.save(temporary, vectors)
+
+
+def mean_expression(reader: ShardReader, group_of: pd.Series, n_groups: int) -> NDArray[np.float32]:
+    """Stream the shards once and return the mean of each group of cells (float32 groups x G)."""
+    means = GroupMeans(n_groups, reader.n_genes)
+    for position in range(len(reader.shards)):
+        shard = reader.read(position)
+        chosen = shard.take(np.flatnonzero(np.isin(shard.soma_joinid, group_of.index)))
+        if len(chosen):
+            means.add(chosen.expression, group_of.loc[chosen.soma_joinid].to_numpy())
+    return means.means()
 
 
 if __name__ == "__main__":

@@ -30,10 +30,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    columns = ["soma_joinid", "split", "class", "cell_type_ontology_term_id", *CELL_GROUPINGS]
-    cells = pd.read_parquet(arguments.cells, columns=columns)
-    training = cells[cells["split"] == "train"]
+    columns = ["soma_joinid", "class", "cell_type_ontology_term_id", *CELL_GROUPINGS]
+    training = read_split(arguments.cells, "train", list(CONTEXTS))
     seen = {context: set(training[context].unique()) for context in CONTEXTS}
+    del training
     reachability, _ = read_reachability(arguments.reachability)
     in_ood = read_cell_types(arguments.cell_types)["in_ood"].astype(str) == "True"
     run = [(name, getattr(arguments, name)) for name in ("seed", "loss", "architecture")]
@@ -42,7 +42,7 @@ def main() -> None:
     ):
         scores = score_predictions(
             pd.read_parquet(predictions),
-            cells[cells["split"] == split].reset_index(drop=True),
+            read_split(arguments.cells, split, columns),
             reachability,
             np.flatnonzero(in_ood),
             seen,
@@ -53,6 +53,11 @@ def main() -> None:
         print(overall[["split", "group", "f1", "support", "n_labels"]].to_string(index=False))
         with write_atomically(output) as temporary:
             scores.to_parquet(temporary, index=False)
+
+
+def read_split(path: Path, split: str, columns: list[str]) -> pd.DataFrame:
+    """Columns of the cells of one split; the others are dropped while reading."""
+    return pd.read_parquet(path, columns=columns, filters=[("split", "==", split)])
 
 
 if __name__ == "__main__":

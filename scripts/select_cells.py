@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.atlas import select_cell_types
-from hce.cells import atlas_cells, cells_table, ood_cells
+from hce.cells import atlas_cells, cells_table, ood_cells, read_obs_columns
 from hce.files import write_atomically
 from hce.ontology import read_obo
 
@@ -33,7 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     graph = read_obo(arguments.ontology)
-    train_obs = pd.read_parquet(arguments.train_obs)
+    train_obs = read_obs_columns(arguments.train_obs)
     train_datasets = pd.read_parquet(arguments.train_datasets)
     cell_types = select_cell_types(
         train_obs,
@@ -52,8 +52,9 @@ def main() -> None:
         arguments.split_seed,
         arguments.row_group,
     )
+    del train_obs
     ood = ood_cells(
-        pd.read_parquet(arguments.ood_obs),
+        read_obs_columns(arguments.ood_obs),
         pd.read_parquet(arguments.ood_datasets),
         train_datasets,
         cell_types,
@@ -61,7 +62,8 @@ def main() -> None:
     )
     cells = cells_table(atlas, ood, cell_types, arguments.shuffle_seed)
     print(cells["split"].value_counts().to_string())
-    print(f"{len(cell_types)} cell types, {ood['class'].nunique()} of them OOD")
+    in_ood = cells.loc[cells["split"] == "ood", "class"].nunique()
+    print(f"{len(cell_types)} cell types, {in_ood} of them OOD")
     with write_atomically(arguments.cells) as temporary:
         cells.to_parquet(temporary, index=False, compression="zstd")
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hce.files import write_atomically
 
+# counts of atlas_summary.tsv and the columns of the table of cells that they count
 COUNTED = {
-    "cell_types": "class",
+    "cell_types": "cell_type",
     "donors": "donor",
     "tissues": "tissue",
     "studies": "study",
     "datasets": "dataset_id",
     "assays": "assay",
+    "diseases": "disease",
 }
 GROUPINGS = ("tissue", "study", "assay", "disease", "cell_type")
 
@@ -28,37 +32,45 @@ def main() -> None:
     parser.add_argument("--summary", type=Path, required=True, help="table to write")
     parser.add_argument("--composition", type=Path, required=True, help="table to write")
     arguments = parser.parse_args()
-    cells = pd.read_parquet(arguments.cells)
+    split = pd.read_parquet(arguments.cells, columns=["split"])["split"]
     n_genes = len(pd.read_parquet(arguments.genes, columns=["feature_id"]))
-    subsets = {"atlas": cells[cells["split"] != "ood"]}
-    subsets |= {split: cells[cells["split"] == split] for split in ("train", "val", "test", "ood")}
-    summary = [
-        {"subset": name, "cells": len(part)}
-        | {count: part[column].nunique() for count, column in COUNTED.items()}
-        for name, part in subsets.items()
-    ]
-    composition = [
-        composition_of(subsets[name], name, grouping)
-        for name in ("atlas", "ood")
-        for grouping in GROUPINGS
-    ]
+    subsets = {"atlas": (split != "ood").to_numpy()}
+    subsets |= {name: (split == name).to_numpy() for name in ("train", "val", "test", "ood")}
+    summary = pd.DataFrame({"subset": list(subsets), "cells": [n.sum() for n in subsets.values()]})
+    donors = read_column(arguments.cells, "donor")
+    composition = {}
+    # one column at a time: all of them for 25 million cells need several gigabytes
+    for plural, name in COUNTED.items():
+        values = read_column(arguments.cells, name)
+        groups = {subset: group_sizes(values, donors, rows) for subset, rows in subsets.items()}
+        summary[plural] = [len(table) for table in groups.values()]
+        for subset in ("atlas", "ood"):
+            composition[subset, name] = groups[subset].assign(subset=subset, grouping=name)
+    order = [composition[subset, name] for subset in ("atlas", "ood") for name in GROUPINGS]
+    columns = ["subset", "grouping", "group", "cells", "donors"]
     source = {"data_source": arguments.data_source}
     for path, table in (
-        (arguments.summary, pd.DataFrame(summary).assign(genes=n_genes, **source)),
-        (arguments.composition, pd.concat(composition).assign(**source)),
+        (arguments.summary, summary.assign(genes=n_genes, **source)),
+        (arguments.composition, pd.concat(order)[columns].assign(**source)),
     ):
         with write_atomically(path) as temporary:
             table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
 
 
-def composition_of(cells: pd.DataFrame, subset: str, grouping: str) -> pd.DataFrame:
-    """Cells and donors of each tissue, study, ... of one part of the data."""
-    groups = cells.groupby(grouping, observed=True)
-    table = groups.agg(cells=("soma_joinid", "size"), donors=("donor", "nunique"))
-    table = table.rename_axis("group").reset_index()
-    return table.assign(subset=subset, grouping=grouping)[
-        ["subset", "grouping", "group", "cells", "donors"]
-    ]
+def read_column(path: Path, name: str) -> pd.Series:
+    """One column of the table of cells, as a categorical."""
+    return pd.read_parquet(path, columns=[name])[name].astype("category")
+
+
+def group_sizes(values: pd.Series, donors: pd.Series, rows: NDArray[np.bool_]) -> pd.DataFrame:
+    """Cells and donors of each group (tissue, study, ...) among some of the cells."""
+    n_groups, n_donors = len(values.cat.categories), len(donors.cat.categories)
+    code = values.cat.codes.to_numpy()[rows].astype(np.int64)
+    cells = np.bincount(code, minlength=n_groups)
+    pairs = code * n_donors + donors.cat.codes.to_numpy()[rows]
+    seen = np.bincount(pairs, minlength=n_groups * n_donors).reshape(n_groups, n_donors) > 0
+    table = pd.DataFrame({"group": values.cat.categories, "cells": cells})
+    return table.assign(donors=seen.sum(axis=1))[cells > 0]
 
 
 if __name__ == "__main__":

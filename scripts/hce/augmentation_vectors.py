@@ -59,39 +59,93 @@ class GroupMeans:
     """Mean expression of each group of cells, accumulated block by block."""
 
     def __init__(self, n_groups: int, n_genes: int) -> None:
-        self.sums = np.zeros((n_groups, n_genes), dtype=np.float64)
+        self.sums = np.zeros((n_groups, n_genes), dtype=np.float32)
         self.cells = np.zeros(n_groups, dtype=np.int64)
 
     def add(self, expression: sparse.csr_matrix, groups: NDArray[np.integer]) -> None:
         """Add cells (csr n x G) that belong to these groups (integer n)."""
         present, local = np.unique(groups, return_inverse=True)
         members = sparse.csr_matrix(
-            (np.ones(len(local)), (local, np.arange(len(local)))),
+            (np.ones(len(local), dtype=np.float32), (local, np.arange(len(local)))),
             shape=(len(present), len(local)),
         )
-        self.sums[present] += (members @ expression).toarray()
+        sums = (members @ expression).tocoo()
+        self.sums[present[sums.row], sums.col] += sums.data
         self.cells += np.bincount(groups, minlength=len(self.cells))
 
     def means(self) -> NDArray[np.float32]:
         """Return the means, float32 groups x G."""
-        return (self.sums / np.maximum(self.cells, 1)[:, None]).astype(np.float32)
+        return self.sums / np.maximum(self.cells, 1).astype(np.float32)[:, None]
 
 
-def augmentation_vectors(
+def passes(groups_of: NDArray[np.integer], n_genes: int, memory: int) -> list[NDArray[np.int64]]:
+    """Divide cell types among passes over the shards, so that the means of a pass fit in memory.
+
+    Parameters
+    ----------
+    groups_of
+        Integer M, class index of each (cell type, technical sample).
+    n_genes
+        G.
+    memory
+        Bytes for the sums of one pass, 4 a group and gene.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Class indices of each pass, ascending.
+    """
+    cell_types, groups = np.unique(groups_of, return_counts=True)
+    fitting = max(memory // (4 * n_genes), 1)
+    number = (np.cumsum(groups) - groups) // fitting
+    return [cell_types[number == n] for n in np.unique(number)]
+
+
+def pair_differences(
     means: NDArray[np.float32],
     cell_types: NDArray[np.integer],
     parameters: AugmentationParameters,
-) -> NDArray[np.float32]:
-    """Build the augmentation vectors from the group means.
+    rng: np.random.Generator,
+) -> sparse.csr_matrix:
+    """Differences of mean expression between technical samples of one cell type.
 
     Parameters
     ----------
     means
         float32 M x G, mean expression of each (cell type, technical sample).
     cell_types
-        Integer M, class index of each mean.
+        Integer M, class index of each mean. Cell types are taken in ascending order.
     parameters
         See `AugmentationParameters`.
+    rng
+        Draws the pairs where there are more than pairs_per_cell_type.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        float32 pairs x G: small differences are 0, large ones clipped.
+    """
+    empty = sparse.csr_matrix((0, means.shape[1]), dtype=np.float32)
+    parts = [
+        _differences_within(means[cell_types == cell_type], parameters, rng)
+        for cell_type in np.unique(cell_types)
+    ]
+    return sparse.vstack([empty, *parts], format="csr")
+
+
+def choose_vectors(
+    differences: sparse.csr_matrix, parameters: AugmentationParameters, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Cluster the differences and draw vectors from the large clusters.
+
+    Parameters
+    ----------
+    differences
+        float32 pairs x G.
+    parameters
+        See `AugmentationParameters`.
+    rng
+        Draws the vectors.
 
     Returns
     -------
@@ -101,18 +155,12 @@ def augmentation_vectors(
     Raises
     ------
     ValueError
-        If no cell type was seen in two technical samples, or no cluster is large enough.
+        If there is no difference at all, or no cluster is large enough.
     """
-    rng = np.random.default_rng(parameters.seed)
-    differences = np.concatenate(
-        [
-            _pair_differences(means[cell_types == cell_type], parameters, rng)
-            for cell_type in np.unique(cell_types)
-        ]
-    )
-    if len(differences) == 0:
+    n_differences = differences.shape[0]
+    if n_differences == 0:
         raise ValueError("augmentation: no cell type was seen in two technical samples")
-    n_clusters = min(parameters.n_clusters, len(differences))
+    n_clusters = min(parameters.n_clusters, n_differences)
     clusters = KMeans(n_clusters, n_init=1, random_state=parameters.seed).fit_predict(differences)
     size = np.bincount(clusters, minlength=n_clusters)
     kept = np.flatnonzero(size[clusters] > parameters.min_cluster_size)
@@ -123,16 +171,16 @@ def augmentation_vectors(
             "augmentation.min_cluster_size in the configuration"
         )
     n_vectors = min(parameters.n_vectors, len(kept))
-    return differences[rng.choice(kept, n_vectors, replace=False)]
+    return differences[rng.choice(kept, n_vectors, replace=False)].toarray()
 
 
-def _pair_differences(
+def _differences_within(
     means: NDArray[np.float32], parameters: AugmentationParameters, rng: np.random.Generator
-) -> NDArray[np.float32]:
+) -> sparse.csr_matrix:
     first, second = np.triu_indices(len(means), k=1)
     if len(first) > parameters.pairs_per_cell_type:
         chosen = rng.choice(len(first), parameters.pairs_per_cell_type, replace=False)
         first, second = first[chosen], second[chosen]
     difference = means[first] - means[second]
     difference[np.abs(difference) <= parameters.small_difference] = 0
-    return np.clip(difference, -parameters.clip, parameters.clip)
+    return sparse.csr_matrix(np.clip(difference, -parameters.clip, parameters.clip))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import cellxgene_census
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import tiledbsoma
@@ -21,7 +22,6 @@ OBS_COLUMNS = (
     "assay",
     "cell_type",
     "cell_type_ontology_term_id",
-    "tissue",
     "tissue_general",
     "disease",
 )
@@ -95,7 +95,7 @@ def read_obs(census: tiledbsoma.Collection, assays: Sequence[str]) -> pa.Table:
     Raises
     ------
     ValueError
-        If a column is missing or no cell passes.
+        If a column is missing, no cell passes, or a soma_joinid appears twice.
     """
     obs = census["census_data"][ORGANISM].obs
     missing = [name for name in (*OBS_COLUMNS, "is_primary_data") if name not in obs.keys()]  # noqa: SIM118
@@ -106,7 +106,12 @@ def read_obs(census: tiledbsoma.Collection, assays: Sequence[str]) -> pa.Table:
     table = pa.concat_tables([_dictionary_encode(batch) for batch in batches]).unify_dictionaries()
     if table.num_rows == 0:
         raise ValueError(f"{obs.uri}: no cell passes the filter {value_filter(assays)}")
-    return table.sort_by("soma_joinid").combine_chunks()
+    # TileDB may return tiles in any order, but sorting 28 million rows again costs their memory
+    if not _ascending(table):
+        table = table.sort_by("soma_joinid")
+    if not _ascending(table):
+        raise ValueError(f"{obs.uri}: a soma_joinid appears twice; this is no valid Census")
+    return table
 
 
 def read_datasets(census: tiledbsoma.Collection) -> pd.DataFrame:
@@ -154,6 +159,10 @@ def model_genes(var: pd.DataFrame, symbols: Sequence[str]) -> pd.DataFrame:
         repeated = kept.loc[kept["feature_id"].duplicated(), "feature_id"].iloc[0]
         raise ValueError(f"gene {repeated} occurs twice in the Census")
     return kept[["feature_id", "feature_name"]].reset_index(drop=True)
+
+
+def _ascending(table: pa.Table) -> bool:
+    return bool((np.diff(table["soma_joinid"].to_numpy()) > 0).all())
 
 
 def _dictionary_encode(batch: pa.Table) -> pa.Table:

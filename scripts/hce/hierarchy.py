@@ -71,8 +71,9 @@ def cell_type_table(
         the whole atlas (train, val and test).
     """
     term_ids = cells["cell_type_ontology_term_id"].cat.categories.tolist()
-    atlas = cells[cells["split"] != "ood"]
-    training = cells.loc[cells["split"] == "train", "class"]
+    split = cells["split"]
+    label = cells["class"].to_numpy(np.int64)
+    atlas, training = (split != "ood").to_numpy(), label[(split == "train").to_numpy()]
     depth = _depths(graph)
     table = pd.DataFrame(
         {
@@ -85,12 +86,14 @@ def cell_type_table(
     table["parents"] = ["|".join(term_ids[p] for p in row) for row in direct_parents(matrix)]
     table["depth"] = [depth[term] for term in resolve(graph, term_ids)]
     table["n_cells"] = np.bincount(training, minlength=len(term_ids))
-    groups = atlas.groupby("class", observed=True)
     for name in ("donor", "study", "tissue", "assay"):
         plural = {"study": "studies"}.get(name, f"{name}s")
-        table[f"n_{plural}"] = groups[name].nunique().reindex(table["index"], fill_value=0)
+        values = cells[name].cat
+        pairs = label[atlas] * len(values.categories) + values.codes.to_numpy()[atlas]
+        seen = np.bincount(pairs, minlength=len(term_ids) * len(values.categories)) > 0
+        table[f"n_{plural}"] = seen.reshape(len(term_ids), -1).sum(axis=1)
     table["class_weight"] = balanced_class_weights(training, len(term_ids))
-    table["in_ood"] = table["index"].isin(cells.loc[cells["split"] == "ood", "class"])
+    table["in_ood"] = np.bincount(label[~atlas], minlength=len(term_ids)) > 0
     return table
 
 
