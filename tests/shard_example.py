@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from hce.shards import Cells, write_manifest, write_shard
+from hce.sparse_rows import SparseRows
 
 
 def random_cells(
@@ -27,6 +28,21 @@ def random_cells(
     return Cells(joinids, label, sparse.csr_matrix(counts))
 
 
+def rows_of(counts: sparse.csr_matrix) -> SparseRows:
+    """Counts of scipy's type as the ingest holds them."""
+    return SparseRows(
+        counts.indptr.astype(np.int64),
+        counts.indices.astype(np.uint16),
+        counts.data.astype(np.uint32),
+    )
+
+
+def csr_of(rows: SparseRows, n_genes: int) -> sparse.csr_matrix:
+    """Counts of the ingest as scipy's type, in the order in which they are held."""
+    values = rows.counts.astype(np.float32)
+    return sparse.csr_matrix((values, rows.genes, rows.indptr), shape=(len(rows), n_genes))
+
+
 def write_shards(folder: Path, splits: dict[str, list[Cells]]) -> Path:
     """Write shards of each split and their manifest; returns the path of the manifest."""
     paths: dict[str, list[Path]] = {}
@@ -34,7 +50,7 @@ def write_shards(folder: Path, splits: dict[str, list[Cells]]) -> Path:
     for split, parts in splits.items():
         for number, cells in enumerate(parts):
             path = folder / split / f"part-{number:05d}.parquet"
-            write_shard(path, cells)
+            write_shard(path, cells.soma_joinid, cells.label, rows_of(cells.expression))
             paths.setdefault(split, []).append(path)
             n_genes = cells.expression.shape[1]
     write_manifest(folder / "manifest.json", n_genes, paths)

@@ -14,8 +14,10 @@ from scipy import sparse
 from hce.augmentation_vectors import (
     AugmentationParameters,
     GroupMeans,
-    augmentation_vectors,
+    choose_vectors,
     draw_cells,
+    pair_differences,
+    passes,
 )
 
 FEW = AugmentationParameters(n_clusters=3, min_cluster_size=0, n_vectors=10_000)
@@ -58,6 +60,14 @@ def test_group_means_over_blocks_are_those_of_numpy(seed: int, n_blocks: int) ->
         members = expression[groups == group]
         expected = members.mean(axis=0) if len(members) else np.zeros(5)
         np.testing.assert_allclose(means[group], expected, rtol=1e-5, atol=1e-7)
+
+
+def augmentation_vectors(
+    means: NDArray[np.float32], cell_types: NDArray[np.int64], parameters: AugmentationParameters
+) -> NDArray[np.float32]:
+    """Vectors from group means that fit in memory at once."""
+    rng = np.random.default_rng(parameters.seed)
+    return choose_vectors(pair_differences(means, cell_types, parameters, rng), parameters, rng)
 
 
 def example_means() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -148,3 +158,33 @@ def test_too_few_samples_or_too_small_clusters_are_refused() -> None:
     strict = AugmentationParameters(n_clusters=1, min_cluster_size=16)
     with pytest.raises(ValueError, match=r"more than 16 members, the largest has 16.*lower"):
         augmentation_vectors(means, cell_types, strict)
+
+
+@given(
+    groups_of=st.lists(st.integers(0, 12), min_size=1, max_size=60),
+    n_genes=st.integers(1, 50),
+    memory=st.integers(1, 20_000),
+)
+def test_passes_hold_each_cell_type_once_and_what_fits(
+    groups_of: list[int], n_genes: int, memory: int
+) -> None:
+    parts = passes(np.array(groups_of), n_genes, memory)
+    assert np.concatenate(parts).tolist() == sorted(set(groups_of))
+    sizes = np.bincount(groups_of)
+    fitting = max(memory // (4 * n_genes), 1)
+    for part in parts:
+        # a pass is begun before it is full, so the last cell type may stand out
+        assert sizes[part].sum() - sizes[part[-1]] < fitting
+
+
+def test_differences_in_passes_are_those_of_one_pass() -> None:
+    means, cell_types = example_means()
+    rng = np.random.default_rng(1)
+    one = pair_differences(means, cell_types, FEW, rng).toarray()
+    parts = []
+    # types 0, 2 and 5 have 1, 5 and 4 groups: with room for 2, the second still begins in pass 1
+    for chosen in passes(cell_types, means.shape[1], memory=2 * 4 * means.shape[1]):
+        rows = np.isin(cell_types, chosen)
+        parts.append(pair_differences(means[rows], cell_types[rows], FEW, rng).toarray())
+    assert len(parts) == 2
+    assert np.array_equal(np.concatenate(parts), one)

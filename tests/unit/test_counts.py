@@ -13,6 +13,7 @@ import tiledbsoma
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from shard_example import csr_of
 
 from hce.counts import TILE_ROWS, gene_positions, read_counts, scatter_ranges
 
@@ -71,17 +72,18 @@ def test_blocks_joined_are_the_rows_and_columns_of_the_matrix(
     chosen, wanted = np.array(sorted(cells)), genes[:n_genes]
     position = np.full(N_GENES, -1, dtype=np.int32)
     position[wanted] = np.arange(n_genes)
-    blocks = list(read_counts(census, chosen, position, n_genes, rows_at_once))
+    blocks = list(read_counts(census, chosen, position, rows_at_once))
     assert np.array_equal(np.concatenate([joinids for joinids, _ in blocks]), chosen)
-    assert all(block.shape == (len(joinids), n_genes) for joinids, block in blocks)
-    read = sparse.vstack([block for _, block in blocks], format="csr")
+    assert all(len(block) == len(joinids) for joinids, block in blocks)
+    read = sparse.vstack([csr_of(block, n_genes) for _, block in blocks], format="csr")
+    assert read.shape == (len(chosen), n_genes)
     assert read.has_sorted_indices
     assert np.array_equal(read.toarray(), counts[chosen][:, wanted].toarray())
 
 
 def test_no_cells_give_no_blocks(census: dict[str, dict[str, SimpleNamespace]]) -> None:
     none = np.zeros(0, dtype=np.int64)
-    assert list(read_counts(census, none, np.zeros(N_GENES, dtype=np.int32), 1)) == []
+    assert list(read_counts(census, none, np.zeros(N_GENES, dtype=np.int32))) == []
 
 
 @pytest.mark.parametrize("wrong", [0.5, -1.0])
@@ -93,9 +95,9 @@ def test_what_is_no_count_is_refused_with_its_place(
     census = store(tmp_path / "raw", changed.tocsr())
     everything = np.arange(N_GENES, dtype=np.int32)
     with pytest.raises(ValueError, match=rf"raw.*count {wrong} in cell 77\b.*raw counts"):
-        list(read_counts(census, np.arange(20, N_CELLS), everything, N_GENES))
+        list(read_counts(census, np.arange(20, N_CELLS), everything))
     others = np.setdiff1d(np.arange(N_CELLS), [77])
-    assert len(list(read_counts(census, others, everything, N_GENES))) == 1
+    assert len(list(read_counts(census, others, everything))) == 1
 
 
 def test_genes_are_mapped_by_their_ensembl_id() -> None:

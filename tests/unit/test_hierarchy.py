@@ -82,6 +82,7 @@ def test_cell_type_table(matrix: NDArray[np.bool_], graph: nx.DiGraph) -> None:
         "assay": ["v2"] * 12,
     }
     cells = pd.DataFrame({"class": label, "split": split} | contexts)
+    cells = cells.astype(dict.fromkeys(["split", *contexts], "category"))
     cells["cell_type_ontology_term_id"] = pd.Categorical.from_codes(label, TERMS)
     cells["cell_type"] = pd.Categorical.from_codes(label, [f"type {term}" for term in TERMS])
     table = cell_type_table(cells, matrix, graph)

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
-from shard_example import random_cells, write_shards
+from shard_example import random_cells, rows_of, write_shards
 
-from hce.shards import Cells, ShardReader, from_table, to_table, write_shard
+from hce.row_builder import RowBuilder
+from hce.shards import Cells, ShardReader, from_table, to_arrow, write_shard
 
 N_GENES = 12
 SIZES = (37, 5, 64, 20, 41)
@@ -27,6 +29,17 @@ def same_cells(one: Cells, other: Cells) -> bool:
         and np.array_equal(one.label, other.label)
         and np.array_equal(one.expression.toarray(), other.expression.toarray())
     )
+
+
+def to_table(cells: Cells) -> pa.Table:
+    """Cells as an Arrow table of the shard schema."""
+    batch = to_arrow(cells.soma_joinid, cells.label, rows_of(cells.expression))
+    return pa.Table.from_batches([batch])
+
+
+def write(path: Path, cells: Cells) -> None:
+    """Write cells to one shard."""
+    write_shard(path, cells.soma_joinid, cells.label, rows_of(cells.expression))
 
 
 def parts_of(sizes: tuple[int, ...]) -> list[Cells]:
@@ -61,14 +74,17 @@ def test_the_last_of_65536_genes_fits_and_one_more_is_refused() -> None:
     one = np.array([1], dtype=np.int64)
     last = sparse.csr_matrix(([3.0], ([0], [2**16 - 1])), shape=(1, 2**16), dtype=np.float32)
     assert to_table(Cells(one, one.astype(np.int16), last))["genes"].to_pylist() == [[2**16 - 1]]
-    wide = sparse.csr_matrix((1, 2**16 + 1), dtype=np.float32)
+    row_of, genes = np.zeros(1, dtype=np.int32), np.arange(2**16 + 1, dtype=np.int32)
+    builder = RowBuilder(0, row_of, genes[:-1], 1)
+    builder.add(one * 0, one * (2**16 - 1), np.array([3], dtype=np.float32))
+    assert builder.build().genes.tolist() == [2**16 - 1]
     with pytest.raises(ValueError, match="65537 genes"):
-        to_table(Cells(one, one.astype(np.int16), wide))
+        RowBuilder(0, row_of, genes, 1)
 
 
 def test_pandas_reads_a_shard_without_this_code(tmp_path: Path) -> None:
     cells = random_cells(25, N_GENES, 4, seed=3)
-    write_shard(tmp_path / "shard.parquet", cells)
+    write(tmp_path / "shard.parquet", cells)
     table = pd.read_parquet(tmp_path / "shard.parquet")
     assert table["soma_joinid"].tolist() == cells.soma_joinid.tolist()
     assert table["label"].tolist() == cells.label.tolist()
@@ -80,7 +96,7 @@ def test_pandas_reads_a_shard_without_this_code(tmp_path: Path) -> None:
 
 
 def test_row_groups_have_1024_cells_and_gene_positions_are_packed(tmp_path: Path) -> None:
-    write_shard(tmp_path / "shard.parquet", random_cells(2500, N_GENES, 4, seed=3))
+    write(tmp_path / "shard.parquet", random_cells(2500, N_GENES, 4, seed=3))
     footer = pq.read_metadata(tmp_path / "shard.parquet")
     rows = [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
     assert rows == [1024, 1024, 452]
@@ -92,7 +108,7 @@ def test_row_groups_have_1024_cells_and_gene_positions_are_packed(tmp_path: Path
 
 def test_the_same_cells_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_shard(tmp_path / name, random_cells(50, N_GENES, 4, seed=3))
+        write(tmp_path / name, random_cells(50, N_GENES, 4, seed=3))
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 

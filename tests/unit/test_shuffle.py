@@ -9,20 +9,22 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shard_example import random_cells
+from shard_example import csr_of, random_cells, rows_of
 
-from hce.atlas import shuffle_keys
 from hce.shards import Cells, write_shard
-from hce.shuffle import gather_bucket, write_piece
+from hce.shuffle import gather_part, write_piece
+from hce.shuffle_order import shuffle_keys
 
 N_CELLS = 60
 N_GENES = 9
-N_BUCKETS = {"train": 3, "val": 1, "test": 2}
+N_PARTS = {"train": 3, "val": 1, "test": 2}
 
 
 def example() -> tuple[pd.DataFrame, Cells]:
-    """Sixty cells of three splits, in order of soma_joinid."""
+    """Sixty cells of three splits, in order of soma_joinid, with counts of one to four bytes."""
     cells = random_cells(N_CELLS, N_GENES, 4, seed=5, first_joinid=100)
+    large = cells.expression.data[::3]
+    large[:] = np.resize([253, 254, 255, 256, 65_535, 65_536, 2**24], len(large))
     cells = cells.take(np.argsort(cells.soma_joinid))
     split = np.random.default_rng(1).choice(["train", "val", "test"], N_CELLS, p=[0.6, 0.2, 0.2])
     table = pd.DataFrame(
@@ -45,30 +47,34 @@ def write_pieces(folder: Path, piece_of_cell: list[int]) -> list[Path]:
         chosen = cells.take(rows)
         half = len(rows) // 2
         blocks = [chosen.take(slice(None, half)), chosen.take(slice(half, None))]
-        paths.append(folder / f"{piece}.parquet")
+        paths.append(folder / f"{piece}.arrow")
         write_piece(
             paths[-1],
             table.iloc[rows],
-            iter([(block.soma_joinid, block.expression) for block in blocks if len(block)]),
-            N_GENES,
-            N_BUCKETS,
+            iter([(b.soma_joinid, rows_of(b.expression)) for b in blocks if len(b)]),
         )
     return paths
 
 
-def keys_of(split: str, bucket: int) -> pd.Series:
-    """Shuffle keys of the cells of a bucket: equal slices of the 64-bit range, as integers."""
+def keys_of(split: str, part: int) -> pd.Series:
+    """Shuffle keys of the cells of a part: equal slices of the 64-bit range, as integers."""
     table, _ = example()
     keys = table[table["split"] == split].set_index("soma_joinid")["shuffle_key"]
-    return keys[[int(key) * N_BUCKETS[split] // 2**64 == bucket for key in keys]]
+    return keys[[int(key) * N_PARTS[split] // 2**64 == part for key in keys]]
+
+
+def gather(pieces: list[Path], split: str, part: int, keys: pd.Series) -> Cells:
+    """One shard."""
+    joinid, label, counts = gather_part(pieces, split, part, keys)
+    return Cells(joinid, label, csr_of(counts, N_GENES))
 
 
 def gather_all(pieces: list[Path]) -> dict[tuple[str, int], Cells]:
     """Every shard."""
     return {
-        (split, bucket): gather_bucket(pieces, split, bucket, N_GENES, keys_of(split, bucket))
-        for split, n in N_BUCKETS.items()
-        for bucket in range(n)
+        (split, part): gather(pieces, split, part, keys_of(split, part))
+        for split, n in N_PARTS.items()
+        for part in range(n)
     }
 
 
@@ -77,10 +83,10 @@ def test_shards_hold_the_counts_of_their_cells_in_order_of_the_key(tmp_path: Pat
     shards = gather_all(write_pieces(tmp_path, [0] * N_CELLS))
     row_of = {joinid: row for row, joinid in enumerate(table["soma_joinid"])}
     gathered = []
-    for split, n in N_BUCKETS.items():
+    for split, n in N_PARTS.items():
         order = []
-        for bucket in range(n):
-            shard = shards[split, bucket]
+        for part in range(n):
+            shard = shards[split, part]
             rows = [row_of[joinid] for joinid in shard.soma_joinid]
             assert np.array_equal(shard.expression.toarray(), cells.expression[rows].toarray())
             assert np.array_equal(shard.label, cells.label[rows])
@@ -99,22 +105,23 @@ def test_any_partition_into_pieces_gives_the_same_shards(
     one = gather_all(write_pieces(folder / "one", [0] * N_CELLS))
     many = gather_all(write_pieces(folder / "many", piece_of_cell))
     for name in one:
-        write_shard(folder / "one.parquet", one[name])
-        write_shard(folder / "many.parquet", many[name])
+        for file, shard in (("one.parquet", one[name]), ("many.parquet", many[name])):
+            counts = rows_of(shard.expression)
+            write_shard(folder / file, shard.soma_joinid, shard.label, counts)
         assert (folder / "one.parquet").read_bytes() == (folder / "many.parquet").read_bytes()
 
 
 def test_a_missing_or_repeated_piece_is_an_error(tmp_path: Path) -> None:
     pieces = write_pieces(tmp_path, [i % 2 for i in range(N_CELLS)])
     for wrong in (pieces[:1], [*pieces, pieces[0]]):
-        with pytest.raises(ValueError, match=r"bucket 0 of train: the pieces hold \d+ cells"):
-            gather_bucket(wrong, "train", 0, N_GENES, keys_of("train", 0))
+        with pytest.raises(ValueError, match=r"part 0 of train: the pieces hold \d+ cells"):
+            gather(wrong, "train", 0, keys_of("train", 0))
 
 
-def test_a_bucket_without_cells_is_an_empty_shard(tmp_path: Path) -> None:
+def test_a_part_without_cells_is_an_empty_shard(tmp_path: Path) -> None:
     pieces = write_pieces(tmp_path, [0] * N_CELLS)
     none = pd.Series([], index=pd.Index([], dtype=np.int64), dtype=np.uint64)
-    shard = gather_bucket(pieces, "train", 99, N_GENES, none)
+    shard = gather(pieces, "train", 99, none)
     assert len(shard) == 0
     assert shard.expression.shape == (0, N_GENES)
 
@@ -124,10 +131,8 @@ def test_a_piece_needs_the_counts_of_all_its_cells(tmp_path: Path) -> None:
     block = cells.take(slice(0, 7))
     with pytest.raises(ValueError, match="read 7 cells, expected 60"):
         write_piece(
-            tmp_path / "piece.parquet",
+            tmp_path / "piece.arrow",
             table,
-            iter([(block.soma_joinid, block.expression)]),
-            N_GENES,
-            N_BUCKETS,
+            iter([(block.soma_joinid, rows_of(block.expression))]),
         )
     assert list(tmp_path.iterdir()) == []

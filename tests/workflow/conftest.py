@@ -1,6 +1,11 @@
-"""The workflow, run once to the end on the smallest configuration."""
+"""The workflow, run once to the end on the smallest configuration, and its scripts one by one."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 from repository_copy import TINY, FinishedRun, copy_repository, snakemake
@@ -13,3 +18,18 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     run = snakemake(folder, *TINY)
     assert run.returncode == 0, run.output[-5000:]
     return FinishedRun(folder, run)
+
+
+@pytest.fixture
+def run_script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Function (script, its options by name) that calls the script as from a shell."""
+
+    def run(script: ModuleType, **options: object) -> None:
+        arguments = [Path(script.__file__).name]
+        for name, value in options.items():
+            values = value if isinstance(value, list) else [value]
+            arguments += [f"--{name.replace('_', '-')}", *map(str, values)]
+        monkeypatch.setattr(sys, "argv", arguments)
+        script.main()
+
+    return run

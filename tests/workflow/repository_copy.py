@@ -30,14 +30,18 @@ class Snakemake:
         return {rule: int(count) for rule, count in rows if rule not in ("all", "total")}
 
 
-def snakemake(folder: Path, *arguments: str) -> Snakemake:
-    """Call snakemake in a copy of the repository, with the environment of these tests."""
+def snakemake(folder: Path, *arguments: str, **variables: str) -> Snakemake:
+    """Call snakemake in a copy of the repository, with the environment of these tests.
+
+    Environment variables can be set; PYTHONPATH takes a sitecustomize.py to break things with.
+    """
     binaries = Path(sys.executable).parent
     environment = os.environ | {
         "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
         # the code under test is that of the copy
         "PYTHONPATH": "",
     }
+    environment |= variables
     done = subprocess.run(
         [binaries / "snakemake", *arguments],
         cwd=folder,
@@ -62,6 +66,16 @@ class FinishedRun:
     def results(self) -> Path:
         """Where config/tiny.yaml puts everything."""
         return self.folder / "results-tiny"
+
+    def copy_cells(self, name: str) -> Path:
+        """Start another folder of results that has everything up to the cells, but no counts."""
+        other = self.folder / name
+        other.mkdir()
+        # in the order of the workflow and with new time stamps, so that nothing looks outdated
+        shutil.copy(self.results / "run.json", other)
+        for part in ("ontology", "simulated_census", "census", "atlas"):
+            shutil.copytree(self.results / part, other / part, copy_function=shutil.copy)
+        return other
 
 
 def copy_repository(target: Path) -> Path:

@@ -48,6 +48,10 @@ BAD = {
         {"census": {"source": "released"}},
         ["census.train.uri is missing", "soma collection"],
     ),
+    "release that is no release": (
+        {"census": {"train": {"release": "latest"}}},
+        ["'latest' does not match", "instance['census']['train']['release']"],
+    ),
     "ontology file without a path": (
         {"ontology": {"source": "file"}},
         ["ontology.path is missing"],

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -32,21 +31,6 @@ PARENTS = {
     "CL:0000002": ["CL:0000001"],
     "CL:0000003": ["CL:0000001"],
 }
-
-
-@pytest.fixture
-def run_script(monkeypatch: pytest.MonkeyPatch) -> ScriptRunner:
-    """Function (script, its options by name) that calls the script as from a shell."""
-
-    def run(script: ModuleType, **options: object) -> None:
-        arguments = [Path(script.__file__).name]
-        for name, value in options.items():
-            values = value if isinstance(value, list) else [value]
-            arguments += [f"--{name.replace('_', '-')}", *map(str, values)]
-        monkeypatch.setattr(sys, "argv", arguments)
-        script.main()
-
-    return run
 
 
 # --- the Census -----------------------------------------------------------------------------------

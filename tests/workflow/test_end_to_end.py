@@ -185,12 +185,7 @@ def test_a_model_trained_again_and_all_that_follows_is_the_same(finished_run: Fi
 
 
 def test_shards_do_not_depend_on_the_number_of_ranges(finished_run: FinishedRun) -> None:
-    folder, other = finished_run.folder, finished_run.folder / "results-ranges"
-    other.mkdir()
-    # in the order of the workflow and with new time stamps, so that nothing looks outdated
-    shutil.copy(finished_run.results / "run.json", other)
-    for part in ("ontology", "simulated_census", "census", "atlas"):
-        shutil.copytree(finished_run.results / part, other / part, copy_function=shutil.copy)
+    folder, other = finished_run.folder, finished_run.copy_cells("results-ranges")
     config = folder / "ranges.yaml"
     config.write_text("results: results-ranges\nshards: {ranges: {train: 3, ood: 1}}\n")
     again = snakemake(folder, "results-ranges/shards/manifest.json", *TINY, config.name)

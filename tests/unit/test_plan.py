@@ -1,0 +1,169 @@
+"""The plan of a run against counts by hand, and its check of the disk."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import plan_run
+from hce import plan
+from hce.plan import Settings, disk_needed, estimate, free_disk
+from hce.shuffle_order import shuffle_keys
+
+# whole tiles of 2,048 cells, so that ranges can be counted by hand
+TILE = 2048
+SETTINGS = Settings(ranges={"train": 2, "ood": 3}, shards={"train": 4, "ood": 1}, n_models=6)
+
+
+def make_cells() -> pd.DataFrame:
+    """Eight tiles of training cells, one of test cells behind a gap of two, three of OOD cells."""
+    joinids = [np.arange(8 * TILE), np.arange(10 * TILE, 11 * TILE), np.arange(3 * TILE)]
+    split = np.repeat(["train", "test", "ood"], [8 * TILE, TILE, 3 * TILE])
+    joinid = np.concatenate(joinids)
+    return pd.DataFrame(
+        {
+            "soma_joinid": joinid,
+            "split": pd.Categorical(split, ["train", "val", "test", "ood"]),
+            "shuffle_key": shuffle_keys(joinid, seed=1),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def stages() -> pd.DataFrame:
+    """The estimates by the name of the stage."""
+    return estimate(make_cells(), SETTINGS).set_index("stage")
+
+
+def test_each_stage_has_its_files(stages: pd.DataFrame) -> None:
+    assert stages["files"].to_dict() == {
+        "fetch_counts train": 2,
+        "fetch_counts ood": 3,
+        "shuffle_shards train": 4,
+        "shuffle_shards ood": 1,
+        "predict": 12,
+    }
+
+
+def test_ranges_are_those_that_the_jobs_will_read(stages: pd.DataFrame) -> None:
+    # nine tiles in two ranges that end on a tile
+    assert stages.loc["fetch_counts train", "largest_file_cells"] == 5 * TILE
+    assert stages.loc["fetch_counts ood", "largest_file_cells"] == TILE
+    held = 600e6 + 5 * TILE * 6 * 2_000
+    assert stages.loc["fetch_counts train", "memory_mb"] == pytest.approx(held / 1e6)
+
+
+def test_a_shard_has_the_cells_of_its_slice_of_the_keys(stages: pd.DataFrame) -> None:
+    keys = [int(key) for key in shuffle_keys(np.arange(8 * TILE), seed=1)]
+    sizes = [sum(key * 4 // 2**64 == shard for key in keys) for shard in range(4)]
+    assert stages.loc["shuffle_shards train", "largest_file_cells"] == max(sizes)
+    assert stages.loc["shuffle_shards ood", "largest_file_cells"] == 3 * TILE
+
+
+def test_disk_transfer_and_time_are_rates_times_cells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plan, "BYTES_PER_CELL", {"pieces": 5_000, "shards": 2_000})
+    rates = {"fetch_counts": 10_000, "shuffle_shards": 20_000}
+    monkeypatch.setattr(plan, "CELLS_PER_CORE_SECOND", rates)
+    monkeypatch.setattr(plan, "TRANSFER_PER_CELL", 3_000)
+    monkeypatch.setattr(plan, "PREDICTION_BYTES", 16)
+    stages = estimate(make_cells(), SETTINGS).set_index("stage")
+    expected = {
+        "fetch_counts train": 9 * TILE * 5_000,
+        "fetch_counts ood": 3 * TILE * 5_000,
+        "shuffle_shards train": 8 * TILE * 2_000,
+        "shuffle_shards ood": 3 * TILE * 2_000,
+        "predict": 6 * 4 * TILE * 16,  # six models, test and ood
+    }
+    assert (stages["disk_gb"] * 1e9).to_dict() == pytest.approx(expected)
+    assert disk_needed(stages) == pytest.approx(sum(expected.values()) / 1e9)
+    # whole tiles are read, the gap is not
+    transfer = stages["transfer_gb"].dropna() * 1e9
+    assert transfer.to_dict() == pytest.approx(
+        {"fetch_counts train": 9 * TILE * 3_000, "fetch_counts ood": 3 * TILE * 3_000}
+    )
+    hours = stages["core_hours"].dropna() * 3600
+    assert hours.to_dict() == pytest.approx(
+        {
+            "fetch_counts train": 9 * TILE / 10_000,
+            "fetch_counts ood": 3 * TILE / 10_000,
+            "shuffle_shards train": 8 * TILE / 20_000,
+            "shuffle_shards ood": 3 * TILE / 20_000,
+        }
+    )
+
+
+def test_a_tile_with_few_chosen_cells_is_read_whole() -> None:
+    cells = make_cells()
+    chosen = cells[cells["soma_joinid"] % 100 == 0]
+    one, all_of_them = (
+        estimate(part, SETTINGS).set_index("stage")["transfer_gb"] for part in (chosen, cells)
+    )
+    assert one["fetch_counts train"] == all_of_them["fetch_counts train"]
+
+
+def test_free_disk_is_that_of_the_folder_or_its_nearest_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def disk_usage(path: Path) -> object:
+        asked.append(path)
+        return type("usage", (), {"free": 3_500_000_000})
+
+    monkeypatch.setattr(plan.shutil, "disk_usage", disk_usage)
+    assert free_disk(tmp_path / "not" / "there") == 3.5
+    assert asked == [tmp_path]
+
+
+@pytest.fixture
+def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Path]:
+    """Function (free disk in GB) that plans as from a shell; returns the path of the plan."""
+    make_cells().to_parquet(tmp_path / "cells.parquet")
+
+    def run(free: float) -> Path:
+        monkeypatch.setattr(plan_run, "free_disk", lambda folder: free)
+        arguments = ["plan_run.py", "--cells", str(tmp_path / "cells.parquet")]
+        arguments += ["--ranges", "train=2", "ood=3", "--shards", "train=4", "test=1", "ood=1"]
+        arguments += ["--n-models", "6", "--results", "results-x"]
+        arguments += ["--plan", str(tmp_path / "plan.txt")]
+        monkeypatch.setattr(sys, "argv", arguments)
+        plan_run.main()
+        return tmp_path / "plan.txt"
+
+    return run
+
+
+def test_the_plan_says_what_there_is_and_what_is_needed(
+    run_plan: Callable[[float], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = run_plan(1234.0).read_text()
+    assert capsys.readouterr().out == text
+    assert f"Cells: train {8 * TILE:,}, val 0, test {TILE:,}, ood {3 * TILE:,}" in text
+    assert "1,234.0 GB free" in text
+    (line,) = [line for line in text.splitlines() if "fetch_counts train" in line]
+    assert line.split()[2:5] == ["2", f"{5 * TILE:,}", "723"]  # ranges, cells and MB of a job
+    assert "nan" not in text.lower()
+
+
+def test_a_disk_that_is_too_small_stops_the_plan_with_the_numbers(
+    run_plan: Callable[[float], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = r"results-x: 0\.0 GB are free, 0\.2 GB are needed\. Free some space, or set `results`"
+    with pytest.raises(SystemExit, match=message):  # text as its code is exit status 1
+        run_plan(0.01)
+    assert "Cells: train" in capsys.readouterr().out  # the plan is shown before it is refused
+    assert not (tmp_path / "plan.txt").exists()
+
+
+def test_a_split_without_cells_has_a_plan() -> None:
+    settings = Settings(ranges={"train": 2}, shards={"val": 3}, n_models=1)
+    (stage,) = estimate(make_cells(), settings).iloc[[1]].to_dict("records")
+    assert stage["files"] == 3
+    assert stage["largest_file_cells"] == stage["disk_gb"] == stage["core_hours"] == 0

@@ -1,0 +1,255 @@
+"""A Census or gene list that cannot be right is named, before the scatter where possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import tiledbsoma
+from shard_example import csr_of
+
+import fetch_counts
+import read_obs
+import select_genes
+from hce.shuffle import gather_part
+
+ScriptRunner = Callable[..., None]
+GENES = ["A", "B", "C", "D"]
+COUNTS = np.array([[0, 2, 0, 1], [3, 0, 0, 0], [1, 1, 1, 1]], dtype=np.float32)
+TEXT = ["dataset_id", "donor_id", "cell_type", "cell_type_ontology_term_id"]
+TEXT += ["tissue_general", "disease"]
+OBS = pd.DataFrame({"soma_joinid": [0, 1, 2], "assay": "10x 3' v3", "is_primary_data": True})
+OBS = OBS.assign(**{name: name for name in TEXT})
+VAR = pd.DataFrame({"soma_joinid": range(4), "feature_id": [f"ENSG{g}" for g in GENES]})
+VAR = VAR.assign(feature_name=GENES)
+
+
+def add_table(
+    parent: tiledbsoma.Collection, name: str, table: pd.DataFrame, index: str = "soma_joinid"
+) -> None:
+    """Add a data frame to a collection."""
+    content = pa.Table.from_pandas(table, preserve_index=False)
+    domain = [(0, int(table[index].max()))]
+    frame = parent.add_new_dataframe(
+        name, schema=content.schema, index_column_names=[index], domain=domain
+    )
+    frame.write(content)
+
+
+def write_census(
+    folder: Path,
+    obs: pd.DataFrame = OBS,
+    var: pd.DataFrame = VAR,
+    counts: np.ndarray = COUNTS,
+    organism: str = "homo_sapiens",
+    index: str = "soma_joinid",
+) -> Path:
+    """Write a store with the parts of a Census that the workflow reads."""
+    rows, columns = np.nonzero(counts)
+    with tiledbsoma.Collection.create(folder.as_posix()) as census:
+        datasets = pd.DataFrame({"soma_joinid": [0], "dataset_id": "d", "collection_id": "c"})
+        add_table(census.add_new_collection("census_info"), "datasets", datasets)
+        organisms = census.add_new_collection("census_data")
+        experiment = organisms.add_new_collection(organism, tiledbsoma.Experiment)
+        add_table(experiment, "obs", obs, index)
+        rna = experiment.add_new_collection("ms").add_new_collection("RNA", tiledbsoma.Measurement)
+        add_table(rna, "var", var)
+        layers = rna.add_new_collection("X")
+        layer = layers.add_new_sparse_ndarray("raw", type=pa.float32(), shape=counts.shape)
+        entries = {"soma_dim_0": rows, "soma_dim_1": columns, "soma_data": counts[rows, columns]}
+        layer.write(pa.table(entries))
+    return folder
+
+
+@pytest.fixture
+def read(run_script: ScriptRunner, tmp_path: Path) -> Callable[[Path], pd.DataFrame]:
+    """Function (store) that reads its cells as the workflow does."""
+
+    def run(store: Path) -> pd.DataFrame:
+        obs, datasets = tmp_path / "read" / "obs.parquet", tmp_path / "read" / "datasets.parquet"
+        run_script(read_obs, uri=store, assays=["10x 3' v3"], obs=obs, datasets=datasets)
+        return pd.read_parquet(obs)
+
+    return run
+
+
+@pytest.fixture
+def select(run_script: ScriptRunner, tmp_path: Path) -> Callable[..., list[str]]:
+    """Function (store, gene list) that selects the genes as the workflow does."""
+
+    def run(store: Path, listed: pd.DataFrame) -> list[str]:
+        gene_list, genes = tmp_path / "gene_list.parquet", tmp_path / "genes.parquet"
+        listed.to_parquet(gene_list)
+        run_script(select_genes, uri=store, gene_list=gene_list, genes=genes)
+        return pd.read_parquet(genes)["feature_name"].tolist()
+
+    return run
+
+
+@pytest.fixture
+def fetch(run_script: ScriptRunner, tmp_path: Path) -> Callable[..., Path]:
+    """Function (store, genes of the model) that fetches the counts of cells 0 and 2."""
+
+    def run(store: Path, genes: list[str]) -> Path:
+        pd.DataFrame({"feature_id": genes}).to_parquet(tmp_path / "genes.parquet")
+        cells = pd.DataFrame({"soma_joinid": [0, 2], "split": "ood", "class": [0, 1]})
+        cells["shuffle_key"] = np.array([1, 2], dtype=np.uint64)
+        cells.to_parquet(tmp_path / "cells.parquet")
+        piece = tmp_path / "pieces" / "piece.arrow"
+        files = {"cells": tmp_path / "cells.parquet", "genes": tmp_path / "genes.parquet"}
+        options = {"splits": ["ood"], "range": 0, "n_ranges": 1, "piece": piece}
+        run_script(fetch_counts, uri=store, **files, **options)
+        return piece
+
+    return run
+
+
+def test_a_valid_store_passes(
+    read: Callable[..., pd.DataFrame],
+    select: Callable[..., list[str]],
+    fetch: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    store = write_census(tmp_path / "store")
+    assert read(store)["soma_joinid"].tolist() == [0, 1, 2]
+    assert select(store, pd.DataFrame({"gene_names": ["D", "B", "E"]})) == ["B", "D"]
+    piece = fetch(store, ["ENSGB", "ENSGD"])
+    keys = pd.Series(np.array([1, 2], dtype=np.uint64), index=[0, 2])
+    joinids, label, counts = gather_part([piece], "ood", 0, keys)
+    assert (joinids.tolist(), label.tolist()) == ([0, 2], [0, 1])
+    assert csr_of(counts, 2).toarray().tolist() == [[2, 1], [1, 1]]
+
+
+@pytest.mark.parametrize("script", [read_obs, select_genes, fetch_counts])
+def test_a_release_without_human_cells_is_refused_by_every_reader(
+    read: Callable[..., pd.DataFrame],
+    select: Callable[..., list[str]],
+    fetch: Callable[..., Path],
+    tmp_path: Path,
+    script: ModuleType,
+) -> None:
+    store = write_census(tmp_path / "store", organism="mus_musculus")
+    with pytest.raises(
+        ValueError, match=rf"{store}: a SOMA store.*census_data/homo_sapiens is missing; check"
+    ):
+        if script is read_obs:
+            read(store)
+        elif script is select_genes:
+            select(store, pd.DataFrame({"gene_names": GENES}))
+        else:
+            fetch(store, VAR["feature_id"].tolist())
+    assert [path.suffix for path in tmp_path.rglob("read/*")] == []
+    assert list(tmp_path.rglob("pieces/*")) == []
+
+
+def test_a_release_that_does_not_exist_is_named_before_anything_is_written(
+    read: Callable[..., pd.DataFrame], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"/2022-02-30: cannot be opened as a Census release"):
+        read(tmp_path / "2022-02-30")
+    assert not (tmp_path / "read").exists()
+
+
+@pytest.mark.parametrize("column", ["is_primary_data", "assay", "tissue_general"])
+def test_a_missing_column_is_named_before_anything_is_written(
+    read: Callable[..., pd.DataFrame], tmp_path: Path, column: str
+) -> None:
+    store = write_census(tmp_path / "store", obs=OBS.drop(columns=column))
+    with pytest.raises(ValueError, match=rf"{store}.*obs has no column {column}"):
+        read(store)
+    assert not (tmp_path / "read").exists()
+
+
+def test_a_soma_joinid_that_appears_twice_is_refused(
+    read: Callable[..., pd.DataFrame], tmp_path: Path
+) -> None:
+    # a table that is indexed by soma_joinid cannot hold one twice
+    rows = OBS.assign(row=[0, 1, 2], soma_joinid=[4, 1, 4])
+    store = write_census(tmp_path / "store", obs=rows, index="row")
+    with pytest.raises(ValueError, match=rf"{store}.*a soma_joinid appears twice"):
+        read(store)
+    assert not (tmp_path / "read").exists()
+
+
+def test_cells_in_any_order_are_put_in_order(
+    read: Callable[..., pd.DataFrame], tmp_path: Path
+) -> None:
+    rows = OBS.assign(row=[0, 1, 2], soma_joinid=[4, 1, 3], donor_id=["x", "y", "z"])
+    obs = read(write_census(tmp_path / "store", obs=rows, index="row"))
+    assert obs["soma_joinid"].tolist() == [1, 3, 4]
+    assert obs["donor_id"].tolist() == ["y", "z", "x"]
+
+
+# --- the gene list --------------------------------------------------------------------------------
+
+
+def test_a_gene_list_without_a_gene_of_the_census_is_refused(
+    select: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    store = write_census(tmp_path / "store")
+    ids = pd.DataFrame({"gene_names": VAR["feature_id"]})  # ids where symbols should be
+    with pytest.raises(ValueError, match=r"no symbol of the gene list.*such as A, B, C"):
+        select(store, ids)
+    assert not (tmp_path / "genes.parquet").exists()
+
+
+def test_a_gene_list_without_its_column_is_refused(
+    select: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    store = write_census(tmp_path / "store")
+    with pytest.raises(
+        ValueError, match=r"gene_list\.parquet: no column gene_names, only symbol, id"
+    ):
+        select(store, pd.DataFrame({"symbol": GENES, "id": GENES}))
+
+
+def test_a_symbol_listed_twice_gives_its_gene_once(
+    select: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # scTab's own list names 7 of its 19,350 symbols twice
+    store = write_census(tmp_path / "store")
+    assert select(store, pd.DataFrame({"gene_names": ["D", "A", "D"]})) == ["A", "D"]
+    assert "2 genes of 3 listed" in capsys.readouterr().out
+
+
+def test_a_gene_that_the_census_has_twice_is_refused(
+    select: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    var = VAR.assign(feature_id=["ENSGA", "ENSGB", "ENSGA", "ENSGD"])
+    store = write_census(tmp_path / "store", var=var)
+    with pytest.raises(ValueError, match="gene ENSGA occurs twice in the Census"):
+        select(store, pd.DataFrame({"gene_names": GENES}))
+
+
+def test_a_gene_list_that_is_no_parquet_file_is_refused(
+    run_script: ScriptRunner, tmp_path: Path
+) -> None:
+    gene_list, genes = tmp_path / "gene_list.parquet", tmp_path / "genes.parquet"
+    gene_list.write_text("gene_names\nA\n")
+    store = write_census(tmp_path / "store")
+    with pytest.raises(pa.ArrowInvalid, match="Parquet"):
+        run_script(select_genes, uri=store, gene_list=gene_list, genes=genes)
+    assert not genes.exists()
+
+
+# --- the counts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 0.5, np.nan])
+def test_values_that_are_no_counts_are_named_and_leave_no_piece(
+    fetch: Callable[..., Path], tmp_path: Path, wrong: float
+) -> None:
+    counts = COUNTS.copy()
+    counts[2, 1] = wrong
+    store = write_census(tmp_path / "store", counts=counts)
+    message = rf"{store}.*raw count {wrong} in cell 2 is not a non-negative integer"
+    with pytest.raises(ValueError, match=message):
+        fetch(store, ["ENSGA", "ENSGB"])
+    assert list(tmp_path.rglob("pieces/*")) == []
+    # where the gene is not wanted, nothing is wrong
+    assert fetch(store, ["ENSGA", "ENSGD"]).exists()
