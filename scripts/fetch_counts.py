@@ -9,7 +9,6 @@ import pandas as pd
 
 from hce.census import open_release, read_genes
 from hce.counts import gene_positions, read_counts, scatter_ranges
-from hce.memory import keep_freed_memory
 from hce.shuffle import write_piece
 
 COLUMNS = ["soma_joinid", "split", "class", "shuffle_key"]
@@ -25,7 +24,6 @@ def main() -> None:
     parser.add_argument("--n-ranges", type=int, required=True)
     parser.add_argument("--piece", type=Path, required=True, help="Arrow IPC file to write")
     arguments = parser.parse_args()
-    keep_freed_memory()
 
     genes = pd.read_parquet(arguments.genes)["feature_id"].tolist()
     cells = pd.read_parquet(arguments.cells, columns=COLUMNS)

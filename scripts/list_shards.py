@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
+import pyarrow.parquet as pq
 
 from hce.shards import write_manifest
 
@@ -19,7 +19,7 @@ def main() -> None:
     splits: dict[str, list[Path]] = {}
     for shard in arguments.shards:
         splits.setdefault(shard.parent.name, []).append(shard)
-    n_genes = len(pd.read_parquet(arguments.genes, columns=["feature_id"]))
+    n_genes = pq.read_metadata(arguments.genes).num_rows
     write_manifest(arguments.manifest, n_genes, splits)
 
 

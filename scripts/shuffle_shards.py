@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.memory import keep_freed_memory
 from hce.shards import write_shard
 from hce.shuffle import gather_part
 from hce.shuffle_order import buckets
@@ -24,7 +23,6 @@ def main() -> None:
         "--shards", type=Path, nargs="+", required=True, help="Parquet files to write, in order"
     )
     arguments = parser.parse_args()
-    keep_freed_memory()
 
     columns = ["soma_joinid", "shuffle_key"]
     in_split = [("split", "==", arguments.split)]
@@ -35,10 +33,14 @@ def main() -> None:
     shard_of = buckets(keys.to_numpy(), arguments.n_buckets * n_shards)
     for position, path in enumerate(arguments.shards):
         part = arguments.bucket * n_shards + position
-        chosen = keys[shard_of == part]
-        joinid, label, counts = gather_part(arguments.pieces, arguments.split, part, chosen)
-        write_shard(path, joinid, label, counts)
-        print(f"{path}: {len(counts):,} cells, {len(counts.genes):,} nonzero counts", flush=True)
+        write_part(path, arguments.pieces, arguments.split, part, keys[shard_of == part])
+
+
+def write_part(path: Path, pieces: list[Path], split: str, part: int, keys: pd.Series) -> None:
+    """Gather and write one shard; its cells leave memory before the next one's come."""
+    joinid, label, counts = gather_part(pieces, split, part, keys)
+    write_shard(path, joinid, label, counts)
+    print(f"{path}: {len(counts):,} cells, {len(counts.genes):,} nonzero counts", flush=True)
 
 
 if __name__ == "__main__":

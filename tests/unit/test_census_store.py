@@ -254,9 +254,9 @@ def test_an_old_store_is_replaced_only_by_a_complete_one(
 ) -> None:
     name = "2023-05-15"
     folder = tmp_path / name
-    folder.mkdir()
-    (folder / "old").write_text("old")
     good = tables[name]
+    tiledbsoma.Collection.create(folder.as_posix()).close()
+    (folder / "old").write_text("old")
     broken = dataclasses.replace(good, obs=good.obs.drop(columns="is_primary_data"))
     with pytest.raises(KeyError):
         write_store(folder, broken, name)
@@ -265,3 +265,12 @@ def test_an_old_store_is_replaced_only_by_a_complete_one(
     write_store(folder, good, name)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert not (folder / "old").exists()
+
+
+def test_a_folder_that_is_no_store_is_kept(tables: dict[str, CensusTables], tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match=rf"{folder}: is there and no TileDB-SOMA store"):
+        write_store(folder, tables[RELEASES[0]], RELEASES[0])
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "thesis.txt"]

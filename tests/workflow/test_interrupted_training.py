@@ -155,8 +155,8 @@ def test_a_training_learns_and_says_what_it_did(inputs: Inputs, tmp_path: Path) 
 
 
 def test_a_checkpoint_of_other_hyperparameters_is_not_used(inputs: Inputs, tmp_path: Path) -> None:
-    where = kill_in_second_epoch(command(inputs, "linear", tmp_path, OFTEN), tmp_path)
+    kill_in_second_epoch(command(inputs, "linear", tmp_path, OFTEN), tmp_path)
     other = run(command(inputs, "linear", tmp_path, OFTEN, max_epochs=1))
     assert "resuming" not in other
     assert "epoch 1/1" in other
-    assert position(tmp_path) == where
+    assert position(tmp_path) == (0, 0), "a checkpoint that nothing will use is left behind"
