@@ -81,8 +81,13 @@ class RowBuilder:
         Raises
         ------
         ValueError
-            If a wanted value is negative, not an integer or not below 2^32.
+            If a wanted value is negative, not an integer or not below 2^32, or a column has no
+            gene.
         """
+        if column.size and column.max() >= len(self.gene_of):
+            raise ValueError(
+                f"an entry lies in column {column.max()}, but var lists {len(self.gene_of)} genes"
+            )
         self.buffers.reserve(self.used + len(row), self.used)
         kept = self.buffers
         used, valid = _narrow(

@@ -115,6 +115,11 @@ def test_what_is_no_count_is_refused_and_named(value: float) -> None:
     assert len(add_one(value, gene=1).counts) == 0
 
 
+def test_an_entry_of_no_gene_is_refused() -> None:
+    with pytest.raises(ValueError, match="in column 2, but var lists 2 genes"):
+        add_one(1.0, gene=2)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64, np.uint16])
 def test_counts_of_any_type_are_taken(dtype: type) -> None:
     assert add_one(3, dtype).counts.tolist() == [3]
