@@ -12,15 +12,15 @@ import pandas as pd
 from hce.counts import TILE_ROWS, scatter_ranges
 from hce.shuffle_order import buckets
 
-# Measured by `make bench-ingest` on a Census-shaped store of 19,331 genes and 1,970 nonzero counts
+# Measured by `make bench-ingest` on a Census-shaped store of 19,331 genes and 2,006 nonzero counts
 # a cell: bytes a cell in pieces and shards, and cells a second of one core, start-up included.
-BYTES_PER_CELL = {"pieces": 5_400, "shards": 2_000}
-CELLS_PER_CORE_SECOND = {"fetch_counts": 12_000, "shuffle_shards": 15_000}
-# X/raw as the Census stores it, per cell of the range read (FACTS: 52.5 MB for 16,384 rows)
+BYTES_PER_CELL = {"pieces": 6_050, "shards": 2_200}
+CELLS_PER_CORE_SECOND = {"fetch_counts": 7_600, "shuffle_shards": 13_300}
+# X/raw of such a store, per cell of the range read: 52.5 MB for 16,384 rows
 TRANSFER_PER_CELL = 3_200
 # soma_joinid, class, predicted class and probability of one cell of one model
 PREDICTION_BYTES = 16
-# a job holds its cells as 16-bit genes and 32-bit counts, beside the libraries and TileDB's buffers
+# 16-bit genes and 32-bit counts; an upper bound, since a fetch job holds one block of its range
 HELD_PER_CELL = 6 * 2_000
 BASE_MEMORY = 600e6
 
