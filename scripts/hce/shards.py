@@ -4,13 +4,15 @@ One row is one cell: soma_joinid, label (class index), genes (positions in genes
 and counts (raw). Any Parquet reader can read them. Raw counts are stored, so that one store serves
 every normalization; they compress to a third of what normalized float32 values need.
 
-The layout is the one that measured best (tests/benchmarks, 2,771 nonzeros a cell, one core): lists
-without nulls, zstd level 1, row groups of 1,024 cells, gene positions DELTA_BINARY_PACKED, and
+The layout is the one that measured best (tests/benchmarks/bench_shard_formats.py, 2,771 nonzeros a
+cell, one core): lists without nulls, zstd level 1, row groups of 1,024 cells, gene positions
+DELTA_BINARY_PACKED, and
 
     encoding of the counts       bytes/cell   cells/s written   cells/s read
-    dictionary                        2,823            13,900         23,800
-    DELTA_BINARY_PACKED               3,771            16,800         27,400
-    BYTE_STREAM_SPLIT, 32 bits        2,709            19,400         31,900    <- this one
+    dictionary                        2,822            13,200         18,800
+    DELTA_BINARY_PACKED               3,770            17,600         32,500
+    BYTE_STREAM_SPLIT, 32 bits        2,708            18,600         33,900    <- this one
+    BYTE_STREAM_SPLIT, float32        3,236            16,100         30,400
 
 Counts are 32-bit: after BYTE_STREAM_SPLIT the upper bytes cost nothing, and nothing overflows.
 """
