@@ -93,7 +93,7 @@ class Trainer:
             model.parameters(),
             parameters.learning_rate,
             weight_decay=parameters.weight_decay,
-            fused=True,  # one kernel for all parameters: a sixth of TabNet's step on a CPU
+            fused=True,  # one kernel for all parameters
         )
         self.generators = {"dropout": torch.default_generator}
         self.generators["augmentation"] = torch.Generator(device).manual_seed(seed)
