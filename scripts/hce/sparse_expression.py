@@ -1,0 +1,47 @@
+"""A batch of normalized expression that stays sparse until a model wants it dense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class SparseExpression:
+    """Normalized expression of some cells in compressed rows, all tensors on one device.
+
+    Attributes
+    ----------
+    indptr
+        int64 B + 1: cell i has the entries indptr[i] to indptr[i + 1].
+    genes
+        int32, position of the gene of each entry, ascending within a cell.
+    values
+        float32, log1p of counts per 10,000.
+    n_genes
+        G.
+    """
+
+    indptr: Tensor
+    genes: Tensor
+    values: Tensor
+    n_genes: int
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.values.device
+
+    def dense(self) -> Tensor:
+        """Return float32 B x G."""
+        sizes = torch.diff(self.indptr)
+        rows = torch.arange(len(self), device=self.device)
+        start = torch.repeat_interleave(rows * self.n_genes, sizes, output_size=len(self.genes))
+        out = torch.zeros(len(self) * self.n_genes, device=self.device)
+        out[start + self.genes] = self.values
+        return out.view(len(self), self.n_genes)
