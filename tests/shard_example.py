@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from hce.shards import Cells, write_manifest, write_shard
-from hce.sparse_rows import SparseRows
+from hce.sparse_rows import Counts, SparseRows
 
 
 def random_cells(
@@ -33,13 +33,13 @@ def rows_of(counts: sparse.csr_matrix) -> SparseRows:
     return SparseRows(
         counts.indptr.astype(np.int64),
         counts.indices.astype(np.uint16),
-        counts.data.astype(np.uint32),
+        Counts.of(counts.data.astype(np.uint32)),
     )
 
 
 def csr_of(rows: SparseRows, n_genes: int) -> sparse.csr_matrix:
     """Counts of the ingest as scipy's type, in the order in which they are held."""
-    values = rows.counts.astype(np.float32)
+    values = rows.counts.wide().astype(np.float32)
     return sparse.csr_matrix((values, rows.genes, rows.indptr), shape=(len(rows), n_genes))
 
 

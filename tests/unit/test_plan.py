@@ -54,7 +54,7 @@ def test_ranges_are_those_that_the_jobs_will_read(stages: pd.DataFrame) -> None:
     # nine tiles in two ranges that end on a tile
     assert stages.loc["fetch_counts train", "largest_file_cells"] == 5 * TILE
     assert stages.loc["fetch_counts ood", "largest_file_cells"] == TILE
-    held = 600e6 + 5 * TILE * 6 * 2_000
+    held = 600e6 + 5 * TILE * 3 * 2_000
     assert stages.loc["fetch_counts train", "memory_mb"] == pytest.approx(held / 1e6)
 
 
@@ -148,7 +148,7 @@ def test_the_plan_says_what_there_is_and_what_is_needed(
     assert f"Cells: train {8 * TILE:,}, val 0, test {TILE:,}, ood {3 * TILE:,}" in text
     assert "1,234.0 GB free" in text
     (line,) = [line for line in text.splitlines() if "fetch_counts train" in line]
-    assert line.split()[2:5] == ["2", f"{5 * TILE:,}", "723"]  # ranges, cells and MB of a job
+    assert line.split()[2:5] == ["2", f"{5 * TILE:,}", "661"]  # ranges, cells and MB of a job
     assert "nan" not in text.lower()
 
 
