@@ -180,12 +180,17 @@ check_results_folder()
 # --- inputs ---------------------------------------------------------------------------------------
 
 
-def get_release_uri(wildcards):
-    """Where a release is opened."""
-    release = config["census"][getattr(wildcards, "release", "train")]
+def release_uri(name):
+    """Where the train or the ood release is opened."""
+    release = config["census"][name]
     if config["census"]["source"] == "simulated":
         return f"{config['results']}/simulated_census/{release['release']}"
     return release["uri"]
+
+
+def get_release_uri(wildcards):
+    """Where the release of a job is opened."""
+    return release_uri(wildcards.release)
 
 
 def get_release_manifest(wildcards):
