@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.buffers import Buffers
+from hce.scratch import Scratch
 from hce.shards import write_shard
 from hce.shuffle import gather_part
 from hce.shuffle_order import buckets
@@ -32,11 +32,11 @@ def main() -> None:
     n_shards = len(arguments.shards)
     # a shard is a slice of the key range, and a bucket is some neighboring shards
     shard_of = buckets(keys.to_numpy(), arguments.n_buckets * n_shards)
-    buffers = Buffers()
+    scratch = Scratch()
     for position, path in enumerate(arguments.shards):
         part = arguments.bucket * n_shards + position
         joinid, label, counts = gather_part(
-            arguments.pieces, arguments.split, part, keys[shard_of == part], buffers
+            arguments.pieces, arguments.split, part, keys[shard_of == part], scratch
         )
         write_shard(path, joinid, label, counts)
         print(f"{path}: {len(counts):,} cells, {len(counts.genes):,} nonzero counts", flush=True)

@@ -10,9 +10,9 @@ import pandas as pd
 import tiledbsoma
 from numpy.typing import NDArray
 
-from hce.buffers import Buffers
 from hce.census import ORGANISM
 from hce.row_builder import RowBuilder
+from hce.scratch import Scratch
 from hce.sparse_rows import SparseRows
 
 # rows of X in one TileDB tile (Census builder): reads that start on it fetch no tile twice
@@ -114,7 +114,7 @@ def read_counts(
         If a count is negative or not an integer.
     """
     matrix = census["census_data"][ORGANISM].ms["RNA"].X["raw"]
-    buffers = Buffers()
+    scratch = Scratch()
     blocks = block_of(soma_joinids, rows_at_once)
     for part in np.split(soma_joinids, np.flatnonzero(np.diff(blocks)) + 1):
         if len(part) == 0:
@@ -122,7 +122,7 @@ def read_counts(
         first, last = int(part.min()), int(part.max())
         row_of = np.full(last - first + 1, -1, dtype=np.int32)
         row_of[part - first] = np.arange(len(part), dtype=np.int32)
-        builder = RowBuilder(first, row_of, genes, len(part), buffers)
+        builder = RowBuilder(first, row_of, genes, len(part), scratch)
         try:
             for table in matrix.read((slice(first, last), None)).tables():
                 for batch in table.to_batches():

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hce.buffers import Buffers
+from hce.scratch import Scratch
 from hce.sparse_rows import LARGE, Counts, SparseRows
 
 MAX_GENES = 2**16
@@ -29,7 +29,7 @@ class RowBuilder:
         int32, for each matrix column: the gene position, -1 for none.
     n_rows
         Rows of the result.
-    buffers
+    scratch
         Those of an earlier builder that is done, to use again.
 
     Raises
@@ -44,15 +44,15 @@ class RowBuilder:
         row_of: NDArray[np.int32],
         gene_of: NDArray[np.int32],
         n_rows: int,
-        buffers: Buffers | None = None,
+        scratch: Scratch | None = None,
     ) -> None:
         n_genes = int(gene_of.max(initial=-1)) + 1
         if n_genes > MAX_GENES:
             raise ValueError(f"{n_genes} genes do not fit the 16-bit gene positions of a shard")
         self.first, self.row_of, self.gene_of = first, row_of, gene_of
         self.sizes = np.zeros(n_rows, dtype=np.int64)
-        self.buffers = buffers or Buffers()
-        # how many of each the buffers hold
+        self.scratch = scratch or Scratch()
+        # how many of each the scratch memory holds
         self.entries = self.runs = self.n_large = 0
 
     def add(
@@ -92,9 +92,9 @@ class RowBuilder:
         np.cumsum(self.sizes, out=indptr[1:])
         genes, counts, run_rows, run_starts, large_at, large = self._room(0)
         run_rows, run_starts = run_rows[: self.runs], run_starts[: self.runs]
-        run_to = self.buffers.reserve("run_to", np.int64, self.runs)[: self.runs]
-        to_genes = self.buffers.reserve("to_genes", np.uint16, self.entries)[: self.entries]
-        to_counts = self.buffers.reserve("to_counts", np.uint8, self.entries)[: self.entries]
+        run_to = self.scratch.reserve("run_to", np.int64, self.runs)[: self.runs]
+        to_genes = self.scratch.reserve("to_genes", np.uint16, self.entries)[: self.entries]
+        to_counts = self.scratch.reserve("to_counts", np.uint8, self.entries)[: self.entries]
         position, end = indptr[:-1].copy(), self.entries
         _scatter(run_rows, run_starts, end, genes, counts, position, run_to, to_genes, to_counts)
         large_at, large = large_at[: self.n_large], large[: self.n_large]
@@ -108,12 +108,12 @@ class RowBuilder:
         """Genes and counts, runs (row, first entry) and large counts (entry, count)."""
         entries, runs, large = (n_new + n for n in (self.entries, self.runs, self.n_large))
         return (
-            self.buffers.reserve("genes", np.uint16, entries, self.entries),
-            self.buffers.reserve("counts", np.uint8, entries, self.entries),
-            self.buffers.reserve("run_rows", np.int32, runs, self.runs),
-            self.buffers.reserve("run_starts", np.int64, runs, self.runs),
-            self.buffers.reserve("large_at", np.int64, large, self.n_large),
-            self.buffers.reserve("large", np.uint32, large, self.n_large),
+            self.scratch.reserve("genes", np.uint16, entries, self.entries),
+            self.scratch.reserve("counts", np.uint8, entries, self.entries),
+            self.scratch.reserve("run_rows", np.int32, runs, self.runs),
+            self.scratch.reserve("run_starts", np.int64, runs, self.runs),
+            self.scratch.reserve("large_at", np.int64, large, self.n_large),
+            self.scratch.reserve("large", np.uint32, large, self.n_large),
         )
 
     def _refuse(

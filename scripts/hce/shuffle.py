@@ -24,8 +24,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hce.buffers import Buffers
 from hce.files import write_atomically
+from hce.scratch import Scratch
 from hce.sparse_rows import Counts, SparseRows
 
 SPLIT_CODES = {"train": 0, "val": 1, "test": 2, "ood": 3}
@@ -109,7 +109,7 @@ def gather_part(
     split: str,
     part: int,
     shuffle_keys: pd.Series,
-    buffers: Buffers | None = None,
+    scratch: Scratch | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int16], SparseRows]:
     """Collect the cells of one shard from all pieces, in the global order.
 
@@ -122,8 +122,8 @@ def gather_part(
     shuffle_keys
         uint64, indexed by soma_joinid: the cells of the shard, all those of the split between the
         smallest and the largest of these keys.
-    buffers
-        Memory for the counts, to use again: the next call overwrites them.
+    scratch
+        Memory for the counts, used again: the next call overwrites them.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def gather_part(
         )
     order = np.argsort(_joined(slices, "shuffle_key", np.uint64))
     label = _joined(slices, "label", np.int16)
-    return joinid[order], label[order], _gather_counts(slices, order, buffers or Buffers())
+    return joinid[order], label[order], _gather_counts(slices, order, scratch or Scratch())
 
 
 @dataclass(frozen=True)
@@ -211,13 +211,13 @@ def _joined(slices: list[_Slice], name: str, dtype: type) -> NDArray:
     return np.concatenate([np.zeros(0, dtype), *(part.values(name) for part in slices)])
 
 
-def _gather_counts(slices: list[_Slice], order: NDArray[np.int64], buffers: Buffers) -> SparseRows:
+def _gather_counts(slices: list[_Slice], order: NDArray[np.int64], scratch: Scratch) -> SparseRows:
     sizes = np.concatenate([np.zeros(0, np.int64), *(part.sizes("genes") for part in slices)])
     indptr = np.concatenate([[0], np.cumsum(sizes[order])])
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    genes = buffers.reserve("genes", np.uint16, indptr[-1])[: indptr[-1]]
-    small = buffers.reserve("counts", np.uint8, indptr[-1])[: indptr[-1]]
+    genes = scratch.reserve("genes", np.uint16, indptr[-1])[: indptr[-1]]
+    small = scratch.reserve("counts", np.uint8, indptr[-1])[: indptr[-1]]
     done, large_at, large = 0, [np.zeros(0, np.int64)], [np.zeros(0, np.uint32)]
     for part in slices:
         to = indptr[rank[done : done + part.end - part.first]]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 
-class Buffers:
+class Scratch:
     """Arrays by name, which grow and are never given back."""
 
     def __init__(self) -> None:
