@@ -44,7 +44,7 @@ def main() -> None:
     donor = drawn["donor"].cat.codes.to_numpy(np.int64)
     pairs = np.sort(pd.unique(drawn["class"].to_numpy(np.int64) * n_donors + donor))
 
-    reader = ShardReader(arguments.manifest, "train", keep_in_memory=0)
+    reader = ShardReader(arguments.manifest, "train")
     differences = []
     for cell_types in passes(pairs // n_donors, reader.n_genes, arguments.memory * 10**6):
         chosen = drawn["class"].isin(cell_types).to_numpy()
