@@ -22,14 +22,14 @@ _POOL = BufferPool(slots=2)
 def dense_on_cpu(indptr: Tensor, genes: Tensor, values: Tensor, n_genes: int) -> Tensor:
     """Return float32 B x G of a batch in compressed rows (`hce.sparse_expression`).
 
-    The memory is that of an earlier dense batch that nobody refers to any more, if there is one.
+    The memory of a large batch is that of an earlier one that nobody refers to any more, if there
+    is one.
     """
     n_cells = len(indptr) - 1
-    dense = _POOL.tensor(n_cells * n_genes, "float32").view(n_cells, n_genes)
     arrays = (values.numpy(), genes.numpy(), indptr.numpy())
     if len(genes) < FEW_NONZERO:
-        sparse.csr_matrix(arrays, shape=dense.shape).toarray(out=dense.numpy())
-        return dense
+        return torch.from_numpy(sparse.csr_matrix(arrays, shape=(n_cells, n_genes)).toarray())
+    dense = _POOL.tensor(n_cells * n_genes, "float32").view(n_cells, n_genes)
     from hce.block_kernels import densify
 
     in_threads(densify, n_cells, arrays[2], arrays[1], arrays[0], dense.numpy())
