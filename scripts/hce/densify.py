@@ -44,10 +44,7 @@ def in_threads(loop: Callable[..., None], n_cells: int, *arguments: object) -> N
         return
     bounds = [n_cells * i // n_threads for i in range(n_threads + 1)]
     executor = _executor(n_threads)
-    parts = [
-        executor.submit(loop, *arguments, first, last)
-        for first, last in pairwise(bounds)
-    ]
+    parts = [executor.submit(loop, *arguments, first, last) for first, last in pairwise(bounds)]
     for part in parts:
         part.result()
 

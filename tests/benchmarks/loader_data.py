@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 from scipy import sparse
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+from hce.cell_blocks import from_table
 from hce.normalize import size_factor_log1p
 from hce.shards import write_manifest, write_shard
 from hce.sparse_rows import SparseRows
@@ -45,10 +50,6 @@ def write_data(folder: Path, n_cells: int, n_shards: int, seed: int) -> Path:
 
 def normalized_rows(manifest: Path) -> tuple[sparse.csr_matrix, np.ndarray]:
     """All cells as scipy's compressed rows of normalized float32, and their labels."""
-    import pyarrow.parquet as pq
-
-    from hce.cell_blocks import from_table
-
     shards = sorted((manifest.parent / "train").glob("*.parquet"))
     parts = [from_table(pq.read_table(shard), N_GENES) for shard in shards]
     matrix = sparse.vstack([size_factor_log1p(part.expression) for part in parts], format="csr")
