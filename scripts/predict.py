@@ -16,7 +16,7 @@ from hce.batches import dense_batch, forward
 from hce.files import write_atomically
 from hce.hierarchy_files import read_cell_types
 from hce.model_files import load_model
-from hce.shards import ShardReader
+from hce.shard_reader import ShardReader
 
 SCHEMA = pa.schema(
     [

@@ -17,7 +17,7 @@ from hce.hierarchy_files import read_cell_types, read_reachability
 from hce.loss import build_loss
 from hce.model_files import save_model
 from hce.models import ARCHITECTURES, build_model
-from hce.shards import ShardReader
+from hce.shard_reader import ShardReader
 from hce.training import Trainer, TrainingParameters
 
 

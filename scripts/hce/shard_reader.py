@@ -1,31 +1,52 @@
-"""Reading shards into training: sparse from the disk to the device, dense only a batch."""
+"""Reading shards into training: sparse from the disk to the device, dense only a batch.
+
+    shards (Parquet) -> block of raw counts -> rows of a batch -> normalized -> dense
+    hce.cell_blocks     4 bytes a nonzero      hce.batch_rows     on the device   hce.densify
+
+The block is a window of shards (residency stream) or the whole split, in the memory of the host or
+of the device (`hce.residency`). Threads decode the next window and take the next batches while a
+model works on this one (`hce.prefetch`).
+
+What was tried on one Zen core, batches of 2,048 cells of 19,331 genes, 10 % of them seen (4 million
+nonzeros, 158 MB dense; medians on a machine that others used too):
+
+    what                                          predicted              measured a batch
+    dense batch into memory that was used before  12 GB/s or more        12 ms; fresh: numpy 21 ms
+                                                                         (huge pages), torch 93 ms
+    zeros written between the entries instead     one pass over a row    28 ms against 15 ms: no
+    of a cleared row and then its entries         less
+    taking and normalizing rows: one loop         3 ns a nonzero         16 ms
+      the same as four simple loops               vectorized: half       7 ms
+    log1p once a cell and count, in a table       4 M calls at 11 ns     1.5 ms at most, in the 7
+                                                  would be 44 ms
+    a thread that takes batches ahead, one core   nothing to gain        104,000 against 100,000
+                                                                         cells/s: off by default
+
+The floor is memory: a cell is 7.7 KB read raw, 15.5 KB of normalized rows written and read again,
+and 77 KB of dense row written. Clearing alone takes 6 ms a batch (26 GB/s), so one core can deliver
+340,000 cells/s at most; a loop that only gathers and densifies normalized rows, 160,000.
+tests/benchmarks/bench_loader.py measures all of this against the other loaders.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
 from hce.batch_rows import Batch, BatchMaker, Block, Rows, cut
-from hce.cell_blocks import CellBlock, Cells, CountTooLargeError
 from hce.device_block import DeviceBlock
 from hce.prefetch import prefetched
 from hce.residency import choose_residency
+from hce.shard_files import ShardFiles
 
 # up to this many nonzeros a split on a CPU is normalized once and kept so: 32 MB, and no numba,
 # whose import takes longer than an epoch of such a split
 SMALL = 2**22
-LoadedBlock = TypeVar("LoadedBlock", CellBlock, DeviceBlock)
 
 
 @dataclass(frozen=True)
@@ -44,8 +65,8 @@ class Window:
     order: NDArray[np.int64]
 
 
-class ShardReader:
-    """Reads the shards of one split, normalized, checking each against the manifest.
+class ShardReader(ShardFiles):
+    """Reads the shards of one split into normalized batches.
 
     Parameters
     ----------
@@ -60,7 +81,8 @@ class ShardReader:
         Where the expression of the batches shall be.
     prefetch
         Batches that a thread makes ahead, while another one decodes the next window; 0 makes all
-        in the caller. By default 2, but 0 on a CPU with one thread (see above).
+        in the caller. By default 2, but 0 on a CPU with one thread, where there is nothing to
+        overlap with.
 
     Raises
     ------
@@ -78,39 +100,20 @@ class ShardReader:
         device: torch.device | str = "cpu",
         prefetch: int | None = None,
     ) -> None:
-        self.manifest = Path(manifest)
-        if not self.manifest.is_file():
-            raise FileNotFoundError(f"{manifest}: no such shard manifest")
-        content = json.loads(self.manifest.read_text())
-        if split not in content["splits"]:
-            raise ValueError(f"{manifest}: no split {split!r}, only {sorted(content['splits'])}")
-        self.split, self.device = split, torch.device(device)
-        self.n_genes: int = content["n_genes"]
-        self.shards: list[dict] = content["splits"][split]
-        self.n_cells = sum(shard["rows"] for shard in self.shards)
-        self.nonzero = sum(shard["nonzero"] for shard in self.shards)
-        if self.n_cells == 0:
-            raise ValueError(f"{manifest}: split {split!r} has no cells")
-        for shard in self.shards:
-            self._check_size(shard)
-        self._requested, self._resident = residency, None
+        super().__init__(manifest, split)
+        self.device = torch.device(device)
+        self._resident: str | None = None
+        if residency != "auto":  # an impossible one is refused at once
+            self._resident = choose_residency(residency, self.n_cells, self.nonzero, self.device)
         self._prefetch = prefetch
         self._whole: Block | None = None
-        self._count_type: type[np.unsignedinteger] = np.uint16
-        self._verified: set[int] = set()
 
     @property
     def residency(self) -> str:
         """Where the cells are kept: stream, host or device."""
         if self._resident is None:
-            self._resident = choose_residency(
-                self._requested, self.n_cells, self.nonzero, self.device
-            )
+            self._resident = choose_residency("auto", self.n_cells, self.nonzero, self.device)
         return self._resident
-
-    def read(self, position: int) -> Cells:
-        """Return the normalized cells of one shard (float32 csr, log1p of counts per 10,000)."""
-        return self._block([position]).normalized(self.n_genes)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Yield all cells in the order of the shards, the last batch of each possibly smaller."""
@@ -199,73 +202,15 @@ class ShardReader:
     def _loaded(self, positions: Sequence[int]) -> Block:
         """Decode shards into one block of the kind that this device and this split want."""
         if self.residency == "device":
-            return self._with_count_type(self._device_block, positions)
-        block = self._block(positions)
+            return self.with_count_type(lambda: self._device_block(positions))
+        block = self.block(positions, torch.get_num_threads())
         small = self.device.type == "cpu" and self.nonzero <= SMALL
         return block.normalized(self.n_genes) if small else block
 
-    def _block(self, positions: Sequence[int]) -> CellBlock:
-        return self._with_count_type(self._host_block, positions)
-
-    def _with_count_type(
-        self, load: Callable[[Sequence[int]], LoadedBlock], positions: Sequence[int]
-    ) -> LoadedBlock:
-        try:
-            return load(positions)
-        except CountTooLargeError:  # so rare that decoding again does not matter
-            self._count_type = np.uint32
-            return load(positions)
-
-    def _host_block(self, positions: Sequence[int]) -> CellBlock:
-        rows, entries = self._starts(positions)
-        block = CellBlock.empty(rows[-1], entries[-1], self._count_type)
-
-        def fill(i: int) -> None:
-            block.fill(self._open(positions[i]), rows[i], entries[i])
-
-        n_threads = min(torch.get_num_threads(), len(positions))
-        if n_threads > 1:
-            with ThreadPoolExecutor(n_threads) as executor:
-                list(executor.map(fill, range(len(positions))))
-        else:
-            for i in range(len(positions)):
-                fill(i)
-        return block
-
     def _device_block(self, positions: Sequence[int]) -> DeviceBlock:
         """Shard by shard, so that the host never holds more than one."""
-        rows, entries = self._starts(positions)
-        block = DeviceBlock(rows[-1], entries[-1], self._count_type, self.device)
+        rows, entries = self.starts(positions)
+        block = DeviceBlock(rows[-1], entries[-1], self.count_type, self.device)
         for i, position in enumerate(positions):
-            block.fill(self._host_block([position]), rows[i], entries[i])
+            block.fill(self._decoded([position], 1), rows[i], entries[i])
         return block
-
-    def _starts(self, positions: Sequence[int]) -> tuple[list[int], list[int]]:
-        """First row and first entry of each shard of a block, and the end."""
-        rows = [self.shards[position]["rows"] for position in positions]
-        entries = [self.shards[position]["nonzero"] for position in positions]
-        return np.cumsum([0, *rows]).tolist(), np.cumsum([0, *entries]).tolist()
-
-    def _open(self, position: int) -> pq.ParquetFile:
-        shard = self.shards[position]
-        path = self.manifest.parent / shard["path"]
-        if position in self._verified:
-            return pq.ParquetFile(path)
-        content = path.read_bytes()  # once for the checksum and for decoding
-        if hashlib.sha256(content).hexdigest() != shard["sha256"]:
-            raise ValueError(
-                f"{path}: its SHA-256 differs from {self.manifest}; the shard was changed on "
-                "disk. Delete it and run snakemake again"
-            )
-        self._verified.add(position)
-        return pq.ParquetFile(pa.BufferReader(content))
-
-    def _check_size(self, shard: dict) -> None:
-        path = self.manifest.parent / shard["path"]
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: listed in {self.manifest}, but missing")
-        if path.stat().st_size != shard["bytes"]:
-            raise ValueError(
-                f"{path}: has {path.stat().st_size} bytes, {self.manifest} says {shard['bytes']}; "
-                "the shard was cut short or changed. Delete it and run snakemake again"
-            )

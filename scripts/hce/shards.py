@@ -19,6 +19,7 @@ Counts are 32-bit: after BYTE_STREAM_SPLIT the upper bytes cost nothing, and not
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -28,10 +29,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hce.files import sha256, write_atomically
-from hce.shard_reader import ShardReader
 from hce.sparse_rows import SparseRows
-
-__all__ = ["ShardReader", "to_arrow", "write_manifest", "write_shard"]
 
 ROW_GROUP = 1024
 GENES = pa.list_(pa.field("element", pa.uint16(), nullable=False))
@@ -116,6 +114,13 @@ def write_manifest(path: str | Path, n_genes: int, shards: dict[str, list[Path]]
     }
     with write_atomically(path) as temporary:
         temporary.write_text(json.dumps({"n_genes": n_genes, "splits": splits}, indent=1) + "\n")
+
+
+def __getattr__(name: str) -> object:
+    """Give `ShardReader` its public name, without torch for those who only write shards."""
+    if name == "ShardReader":
+        return importlib.import_module("hce.shard_reader").ShardReader
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _describe(shard: Path, folder: Path) -> dict[str, str | int]:
