@@ -15,8 +15,8 @@ from scipy import sparse
 from shard_example import parts_of, random_cells, write_shards
 
 import hce.shard_reader
-from hce.batch_rows import Batch
-from hce.cell_blocks import Cells
+from hce.batch_rows import Batch, BatchMaker, Rows
+from hce.cell_blocks import CellBlock, Cells
 from hce.device_block import DeviceBlock
 from hce.normalize import size_factor_log1p
 from hce.shards import ShardReader
@@ -251,3 +251,22 @@ def test_an_error_while_reading_ahead_reaches_the_caller(tmp_path: Path, prefetc
 def test_a_block_of_a_device_holds_4_bytes_a_nonzero() -> None:
     block = DeviceBlock(10, 100, np.uint16, torch.device("cpu"))
     assert block.genes.nbytes + block.counts.nbytes == 400
+
+
+def test_rows_copied_to_a_device_are_normalized_like_those_on_the_host() -> None:
+    """From blocks of 16-bit and of 32-bit counts in one batch."""
+    rng = np.random.default_rng(0)
+    blocks = []
+    for count_type in (np.uint16, np.uint32):
+        block = CellBlock.empty(6, 18, count_type)
+        block.soma_joinid[:], block.label[:] = np.arange(6), 0
+        block.indptr[:] = np.arange(7) * 3
+        block.genes[:] = np.tile([1, 4, 9], 6)
+        block.counts[:] = rng.integers(1, np.iinfo(count_type).max, 18)
+        blocks.append(block)
+    parts = [Rows(block, rng.permutation(6)[:4]) for block in blocks]
+    maker = BatchMaker(N_GENES, torch.device("cpu"), in_flight=1)
+    host = maker.make(parts).expression
+    copied = maker._copied(parts, host.indptr.numpy()).normalized(N_GENES)
+    assert torch.equal(copied.genes, host.genes)
+    torch.testing.assert_close(copied.values, host.values, rtol=3e-7, atol=0)
