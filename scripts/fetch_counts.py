@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.census import open_release, read_genes
-from hce.counts import block_of, gene_positions, read_counts, scatter_ranges
+from hce.census import gene_positions, open_release, read_genes
+from hce.counts import block_of, read_counts, scatter_ranges
 from hce.shuffle import order_blocks, write_piece
 
 COLUMNS = ["soma_joinid", "split", "class", "shuffle_key"]

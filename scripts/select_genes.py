@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.census import model_genes, open_release, read_genes
-from hce.counts import gene_positions
+from hce.census import gene_positions, model_genes, open_release, read_genes
 from hce.files import write_atomically
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from hce.shards import Cells, write_manifest, write_shard
+from hce.cell_blocks import Cells
+from hce.shards import write_manifest, write_shard
 from hce.sparse_rows import Counts, SparseRows
 
 
@@ -26,6 +27,15 @@ def random_cells(
     counts[:1] = 0
     joinids = first_joinid + rng.permutation(n_cells).astype(np.int64)
     return Cells(joinids, label, sparse.csr_matrix(counts))
+
+
+def parts_of(sizes: tuple[int, ...], n_genes: int, n_classes: int = 4) -> list[Cells]:
+    """Cells of several shards, every joinid once."""
+    starts = np.cumsum([0, *sizes[:-1]])
+    return [
+        random_cells(size, n_genes, n_classes, seed=i, first_joinid=int(start))
+        for i, (size, start) in enumerate(zip(sizes, starts, strict=True))
+    ]
 
 
 def rows_of(counts: sparse.csr_matrix) -> SparseRows:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import tiledbsoma
+from numpy.typing import NDArray
 
 ORGANISM = "homo_sapiens"
 OBS_COLUMNS = (
@@ -168,6 +169,40 @@ def model_genes(var: pd.DataFrame, symbols: Sequence[str]) -> pd.DataFrame:
         repeated = kept.loc[kept["feature_id"].duplicated(), "feature_id"].iloc[0]
         raise ValueError(f"gene {repeated} occurs twice in the Census")
     return kept[["feature_id", "feature_name"]].reset_index(drop=True)
+
+
+def gene_positions(var: pd.DataFrame, feature_ids: Sequence[str]) -> NDArray[np.int32]:
+    """Map a release's gene joinids to positions in the model.
+
+    The order of genes differs between releases, so the map goes by Ensembl id.
+
+    Parameters
+    ----------
+    var
+        Genes of the release to read.
+    feature_ids
+        Genes of the model, in order.
+
+    Returns
+    -------
+    numpy.ndarray
+        int32, indexed by soma_joinid of the gene: its position in the model, -1 if it has none.
+
+    Raises
+    ------
+    ValueError
+        If the release lacks a gene of the model.
+    """
+    position = pd.Series(np.arange(len(feature_ids), dtype=np.int32), index=list(feature_ids))
+    lacking = position.index.difference(var["feature_id"])
+    if len(lacking):
+        raise ValueError(
+            f"the release lacks {len(lacking)} of the model's {len(position)} genes, for example "
+            f"{lacking[0]}; both releases must hold every gene of genes.parquet"
+        )
+    table = np.full(int(var["soma_joinid"].max()) + 1, -1, dtype=np.int32)
+    table[var["soma_joinid"]] = position.reindex(var["feature_id"]).fillna(-1).astype(np.int32)
+    return table
 
 
 def _ascending(table: pa.Table) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import tiledbsoma
 from numpy.typing import NDArray
 
@@ -20,40 +19,6 @@ TILE_ROWS = 2048
 # rows of one read: fewer cost more calls, more leave the processor's cache
 BLOCK_ROWS = 4 * TILE_ROWS
 COORDINATES = ("soma_dim_0", "soma_dim_1", "soma_data")
-
-
-def gene_positions(var: pd.DataFrame, feature_ids: Sequence[str]) -> NDArray[np.int32]:
-    """Map a release's gene joinids to positions in the model.
-
-    The order of genes differs between releases, so the map goes by Ensembl id.
-
-    Parameters
-    ----------
-    var
-        Genes of the release to read.
-    feature_ids
-        Genes of the model, in order.
-
-    Returns
-    -------
-    numpy.ndarray
-        int32, indexed by soma_joinid of the gene: its position in the model, -1 if it has none.
-
-    Raises
-    ------
-    ValueError
-        If the release lacks a gene of the model.
-    """
-    position = pd.Series(np.arange(len(feature_ids), dtype=np.int32), index=list(feature_ids))
-    lacking = position.index.difference(var["feature_id"])
-    if len(lacking):
-        raise ValueError(
-            f"the release lacks {len(lacking)} of the model's {len(position)} genes, for example "
-            f"{lacking[0]}; both releases must hold every gene of genes.parquet"
-        )
-    table = np.full(int(var["soma_joinid"].max()) + 1, -1, dtype=np.int32)
-    table[var["soma_joinid"]] = position.reindex(var["feature_id"]).fillna(-1).astype(np.int32)
-    return table
 
 
 def scatter_ranges(soma_joinids: NDArray[np.int64], n_ranges: int) -> list[tuple[int, int]]:

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from hce.augmentation import augment
+from hce.batch_rows import Batch
 from hce.batches import dense_batch, forward
 from hce.checkpoint import Progress, restore_checkpoint, save_checkpoint
 from hce.metrics import f1_scores_from_confusion
 from hce.model_files import copy_weights
-from hce.shards import Cells, ShardReader
+from hce.shard_reader import ShardReader
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class TrainingParameters:
     mask_loss_weight: float = 1e-5
     shuffle_window: int = 8
     checkpoint_seconds: float = 300.0
+    residency: str = "auto"
 
 
 class Trainer:
@@ -150,7 +152,7 @@ class Trainer:
                 self._save()
                 saved = started = time.monotonic()
 
-    def _batches(self) -> Iterator[Cells]:
+    def _batches(self) -> Iterator[Batch]:
         parameters, progress = self.parameters, self.progress
         batches = self.train.shuffled(
             parameters.batch_size,
@@ -171,8 +173,8 @@ class Trainer:
             )
         )
 
-    def _step(self, cells: Cells) -> float:
-        expression, label = dense_batch(cells, self.device)
+    def _step(self, cells: Batch) -> float:
+        expression, label = dense_batch(cells)
         if self.augmentation is not None:
             expression = augment(expression, self.augmentation, self.generators["augmentation"])
         logits, mask_loss = forward(self.model, expression)
@@ -194,7 +196,7 @@ class Trainer:
         confusion = np.zeros(n_classes * n_classes, dtype=np.int64)
         losses = []
         for cells in self.validation.in_order(self.parameters.batch_size):
-            expression, label = dense_batch(cells, self.device)
+            expression, label = dense_batch(cells)
             logits, _ = forward(self.model, expression)
             losses.append(float(self.loss(logits, label)))
             pairs = (label * n_classes + logits.argmax(dim=1)).cpu().numpy()

@@ -89,7 +89,7 @@ def plain_training(architecture: str, manifest: Path, epochs: int) -> dict[str, 
     reader = ShardReader(manifest, "train")
     for epoch in range(epochs):
         for cells in reader.shuffled(BATCH, seed=5, epoch=epoch):
-            output = model(torch.from_numpy(cells.expression.toarray()))
+            output = model(torch.from_numpy(cells.expression.dense().numpy()))
             logits, mask_loss = output if isinstance(output, tuple) else (output, 0.0)
             target = torch.from_numpy(cells.label.astype(np.int64))
             loss = criterion(logits, target) - 0.5 * mask_loss
@@ -181,7 +181,7 @@ def test_validation_is_macro_f1_with_the_true_hierarchy(
     model = trainer.model.eval()
     (cells,) = ShardReader(manifest, "val").in_order(1000)
     with torch.no_grad():
-        predicted = model(torch.from_numpy(cells.expression.toarray())).argmax(dim=1).numpy()
+        predicted = model(torch.from_numpy(cells.expression.dense().numpy())).argmax(dim=1).numpy()
     right = REACHABILITY[cells.label, predicted]
     corrected = np.where(right, cells.label, predicted)
     expected = f1_score(
