@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 
-from hce.batches import dense_batch, forward
+from hce.batches import forward, sparse_batch
 from hce.files import write_atomically
+from hce.first_layer import model_input
 from hce.hierarchy_files import read_cell_types
 from hce.model_files import load_model
 from hce.shards import ShardReader
@@ -59,8 +60,8 @@ def predict(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the most probable class of each cell, and its probability, batch by batch."""
     for cells in reader.in_order(batch_size):
-        expression, _ = dense_batch(cells, device)
-        logits, _ = forward(model, expression)
+        expression, _ = sparse_batch(cells, device)
+        logits, _ = forward(model, model_input(expression, model, "auto"))
         probability, predicted = torch.softmax(logits, dim=1).max(dim=1)
         yield pa.record_batch(
             [
