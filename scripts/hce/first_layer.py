@@ -16,6 +16,13 @@ DENSITY = 0.25
 ENTRIES = 2**22
 
 
+def check_first_layer(first_layer: str) -> None:
+    """Raise ValueError if `first_layer` is unknown."""
+    if first_layer not in FIRST_LAYERS:
+        known = ", ".join(FIRST_LAYERS)
+        raise ValueError(f"unknown first_layer {first_layer!r}; known: {known}")
+
+
 def is_sparse(expression: SparseExpression, model: nn.Module, first_layer: str) -> bool:
     """Decide how the first layer gets a batch.
 
@@ -34,8 +41,7 @@ def is_sparse(expression: SparseExpression, model: nn.Module, first_layer: str) 
     ValueError
         If `first_layer` is unknown.
     """
-    if first_layer not in FIRST_LAYERS:
-        raise ValueError(f"unknown first_layer {first_layer!r}; known: {', '.join(FIRST_LAYERS)}")
+    check_first_layer(first_layer)
     if first_layer == "dense" or not getattr(model, "sparse_input", False):
         return False
     if first_layer == "sparse":

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from hce.augmentation import Augmentation
 from hce.batches import forward, sparse_batch
 from hce.checkpoint import Progress, restore_checkpoint, save_checkpoint
-from hce.first_layer import model_input
+from hce.first_layer import check_first_layer, model_input
 from hce.metrics import f1_scores_from_confusion
 from hce.model_files import copy_weights
 from hce.precision import check_precision, reduced_precision
@@ -96,6 +96,7 @@ class Trainer:
         self.seed, self.device, self.checkpoint = seed, device, checkpoint
         self.augmentation = None if augmentation is None else Augmentation(augmentation)
         check_precision(parameters.precision, device)
+        check_first_layer(parameters.first_layer)
         self.objective = torch.compile(self._objective) if parameters.compile else self._objective
         self.optimizer = torch.optim.AdamW(
             model.parameters(),
