@@ -4,7 +4,7 @@ VENV := .venv
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test lint env lock controls bench-ingest clean-env
+.PHONY: demo test lint env lock controls bench bench-ingest clean-env
 
 demo: env
 	snakemake
@@ -16,6 +16,10 @@ controls: env
 
 test: env
 	pytest -n 2 --dist loadgroup
+
+# loader, training steps and scores against their peers, on the CPU or the GPU that is there
+bench: env
+	python tests/benchmarks/bench.py --output results/benchmarks/bench.json
 
 # Census to shards at the true width, against the published way and against only reading
 bench-ingest: env
