@@ -6,7 +6,7 @@ PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.1
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test lint env lock controls bench-ingest bench-loader bench-peers clean-env
+.PHONY: demo test lint env lock controls bench bench-ingest bench-loader bench-peers clean-env
 
 demo: env
 	snakemake
@@ -18,6 +18,10 @@ controls: env
 
 test: env
 	pytest -n 2 --dist loadgroup
+
+# loader, training steps and scores against their peers, on the CPU or the GPU that is there
+bench: env
+	python tests/benchmarks/bench.py --output results/benchmarks/bench.json
 
 # Census to shards at the true width, against the published way and against only reading
 bench-ingest: env

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 
-from hce.batches import dense_batch, forward
+from hce.batches import forward, sparse_batch
 from hce.files import write_atomically
+from hce.first_layer import model_input
 from hce.hierarchy_files import read_cell_types
 from hce.model_files import load_model
 from hce.shard_reader import ShardReader
@@ -57,8 +58,8 @@ def main() -> None:
 def predict(model: nn.Module, reader: ShardReader, batch_size: int) -> Iterator[pa.RecordBatch]:
     """Yield the most probable class of each cell, and its probability, batch by batch."""
     for cells in reader.in_order(batch_size):
-        expression, _ = dense_batch(cells)
-        logits, _ = forward(model, expression)
+        expression, _ = sparse_batch(cells)
+        logits, _ = forward(model, model_input(expression, model, "auto"))
         probability, predicted = torch.softmax(logits, dim=1).max(dim=1)
         yield pa.record_batch(
             [

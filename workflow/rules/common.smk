@@ -295,6 +295,12 @@ def model_paths(pattern, losses):
     )
 
 
+def get_trainings():
+    """Trainings of each architecture: linear=8 mlp=8."""
+    n_trainings = len(config["losses"]) * len(config["seeds"])
+    return [f"{architecture}={n_trainings}" for architecture in config["architectures"]]
+
+
 def get_scores(losses):
     """Scores of all models with some losses."""
     return model_paths(
