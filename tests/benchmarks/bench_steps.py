@@ -186,7 +186,7 @@ def plain_network(architecture: str) -> nn.Module:
 def dense_cells(manifest: Path) -> tuple[Tensor, Tensor]:
     """All cells as dense rows, float32, and their labels."""
     cells = list(ShardReader(manifest, "train").in_order(BATCH))
-    expression = torch.from_numpy(np.concatenate([part.expression.toarray() for part in cells]))
+    expression = torch.cat([part.expression.dense() for part in cells])
     label = np.concatenate([part.label for part in cells]).astype(np.int64)
     return expression, torch.from_numpy(label)
 
@@ -235,7 +235,7 @@ def peer_tabnet(name: str, manifest: Path, device: torch.device) -> Callable[[],
 
     torch.manual_seed(0)
     (cells,) = islice(ShardReader(manifest, "train").in_order(BATCH), 1)
-    batch = torch.from_numpy(cells.expression.toarray()).to(device)
+    batch = cells.expression.dense().to(device)
     label = torch.from_numpy(cells.label.astype(np.int64)).to(device)
     model = TabNetNoEmbeddings(
         N_GENES,
