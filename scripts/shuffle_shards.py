@@ -35,11 +35,17 @@ def main() -> None:
     scratch = Scratch()
     for position, path in enumerate(arguments.shards):
         part = arguments.bucket * n_shards + position
-        joinid, label, counts = gather_part(
-            arguments.pieces, arguments.split, part, keys[shard_of == part], scratch
-        )
-        write_shard(path, joinid, label, counts)
-        print(f"{path}: {len(counts):,} cells, {len(counts.genes):,} nonzero counts", flush=True)
+        part_keys = keys[shard_of == part]
+        write_part(path, arguments.pieces, arguments.split, part, part_keys, scratch)
+
+
+def write_part(
+    path: Path, pieces: list[Path], split: str, part: int, keys: pd.Series, scratch: Scratch
+) -> None:
+    """Gather and write one shard; nothing refers to its cells when the next one's come."""
+    joinid, label, counts = gather_part(pieces, split, part, keys, scratch)
+    write_shard(path, joinid, label, counts)
+    print(f"{path}: {len(counts):,} cells, {len(counts.genes):,} nonzero counts", flush=True)
 
 
 if __name__ == "__main__":
