@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.files import write_atomically
-
-NAMES = {"linear": "Linear", "mlp": "MLP", "tabnet": "TabNet"}
+from hce.names import ARCHITECTURE_NAMES
 
 
 def main() -> None:
@@ -40,7 +39,7 @@ def headline(table: pd.DataFrame, figures: str) -> str:
         gain = f"{ood['gain_mean']:+.3f} ± {ood['gain_sd']:.3f}"
         p = "no test" if pd.isna(ood["p_holm"]) else f"{ood['p_holm']:.2g}"
         lines.append(
-            f"{NAMES.get(architecture, architecture):8}{within['ce_mean']:8.3f}"
+            f"{ARCHITECTURE_NAMES.get(architecture, architecture):8}{within['ce_mean']:8.3f}"
             f"{ood['ce_mean']:8.3f}{ood['hce_mean']:9.3f}{gain:>18}{p:>10}"
         )
     lines += ["", f"Figures: {figures}"]

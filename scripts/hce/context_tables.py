@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hce.figure1_tables import known_architectures
 from hce.figure_text import is_significant
+from hce.names import known_architectures
 
 KEYS = ["architecture", "part", "group"]
 
@@ -41,7 +41,7 @@ def context_gains(
         parts[-1]["seen"] = parts[-1]["group"].isin(list(seen))
     table = pd.concat(parts, ignore_index=True)
     table["significant"] = [is_significant(p) for p in table["p_holm"]]
-    places = {name: place for place, name in enumerate(known_architectures(tests))}
+    places = {name: place for place, name in enumerate(known_architectures(tests["architecture"]))}
     table["place"] = table["architecture"].map(places)
     table = table.sort_values(["part", "group", "place", "seed"]).drop(columns="place")
     return table.reset_index(drop=True).assign(
@@ -55,7 +55,7 @@ def _gains(tests: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     gains = (wide["hce"] - wide["ce"]).rename("gain").reset_index()
     sizes = runs.drop_duplicates("group")[["group", "support", "n_labels"]]
     every = sizes.rename(columns={"support": "n_cells"}).merge(
-        pd.DataFrame({"architecture": known_architectures(tests)}), how="cross"
+        pd.DataFrame({"architecture": known_architectures(tests["architecture"])}), how="cross"
     )
     columns = ["architecture", "group", "delta", "delta_sd", "p_holm", "n_seeds", "note"]
     table = every.merge(tests[columns], on=["architecture", "group"], how="left")

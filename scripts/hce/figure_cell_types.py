@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from hce.figure_style import (
-    ARCHITECTURE_NAMES,
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
@@ -23,6 +22,7 @@ from hce.figure_style import (
     text_mm,
 )
 from hce.figure_text import format_seeds, short_cell_type, shorten
+from hce.names import ARCHITECTURE_NAMES
 
 HEIGHT_MM = 112.0
 AXES_MM = (13.0, 57.0, 165.5, 44.0)
@@ -94,7 +94,7 @@ def _draw_bars(ax: Axes, types: pd.DataFrame, runs: pd.DataFrame) -> None:
 
 def _mark_significant(ax: Axes, types: pd.DataFrame, runs: pd.DataFrame) -> None:
     outermost = runs.groupby("rank")["delta"].agg(["min", "max"])
-    for row in types[types["significant"]].itertuples():
+    for row in types[types["significant"].eq(True)].itertuples():
         rises = row.delta_mean >= 0
         end = outermost.at[row.rank, "max" if rises else "min"]
         ax.annotate(

@@ -12,7 +12,6 @@ from matplotlib.patches import Patch
 from hce.figure_bars import FILL_ALPHA, draw_bar, spread
 from hce.figure_style import (
     ARCHITECTURE_COLORS,
-    ARCHITECTURE_NAMES,
     DOUBLE_COLUMN_MM,
     ID_LEVEL_COLOR,
     INK,
@@ -27,6 +26,7 @@ from hce.figure_style import (
     text_mm,
 )
 from hce.figure_text import format_compact, format_p, format_seeds, format_signed, shorten
+from hce.names import ARCHITECTURE_NAMES
 
 HEADER_MM, FOOTER_MM = 19.0, 14.0
 LEFT_MM, LEFT_WIDTH_MM = 13.0, 62.0

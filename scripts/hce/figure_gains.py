@@ -9,11 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from hce.figure_cell_types import KIND_COLORS
 from hce.figure_style import (
-    ARCHITECTURE_NAMES,
     DOUBLE_COLUMN_MM,
     INK,
     MM_PER_INCH,
@@ -26,6 +25,7 @@ from hce.figure_style import (
     text_mm,
 )
 from hce.figure_text import format_compact, format_p, format_signed, is_significant
+from hce.names import ARCHITECTURE_NAMES
 
 LEFT_MM, RIGHT_MM = 14.0, 3.0
 GAP_MM = 8.0
@@ -182,8 +182,7 @@ def _draw_groups(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
     ax.set_xlim(-0.55, 1.55)
     ax.set_xticks([0, 1], names, fontsize=SMALL_PT, linespacing=1.25)
     ax.tick_params(axis="x", length=0, pad=3)
-    if pd.notna(test["note"]):
-        _over(ax, test["note"], 2.5, SMALL_PT, "normal")
+    if _untested(ax, test):
         return
     difference = format_signed(test["mean_first"] - test["mean_second"], 2)
     _over_test(ax, f"difference {difference}", test)
@@ -204,9 +203,10 @@ def _draw_points(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
     elif described.scale["value"] == "log":
         ax.xaxis.set_major_formatter(lambda value, _: format_compact(value))
         ax.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.set_xlabel(described.name, labelpad=2)
-    if pd.notna(test["note"]):
-        _over(ax, test["note"], 2.5, SMALL_PT, "normal")
+    if _untested(ax, test):
         return
     _over_test(ax, f"ρ = {format_signed(test['rho'], 2)}, n = {test['n']:.0f}", test)
 
@@ -223,6 +223,13 @@ def _draw_dots(ax: Axes, x: object, y: object, color: str) -> None:
         markeredgewidth=0.3,
         zorder=3,
     )
+
+
+def _untested(ax: Axes, test: pd.Series) -> bool:
+    """Write why there is no test, if there is none."""
+    reason = test["note"] if isinstance(test["note"], str) else ""
+    _over(ax, reason, 2.5, SMALL_PT, "normal")
+    return bool(reason)
 
 
 def _over_test(ax: Axes, text: str, test: pd.Series) -> None:

@@ -15,7 +15,6 @@ from matplotlib.text import Annotation
 
 from hce.figure_style import (
     ABSENT,
-    ARCHITECTURE_NAMES,
     DOUBLE_COLUMN_MM,
     INK,
     QUIET,
@@ -27,6 +26,7 @@ from hce.figure_style import (
     text_mm,
 )
 from hce.figure_text import format_compact, format_signed
+from hce.names import ARCHITECTURE_NAMES
 from hce.ontology_layout import ISOLATED
 
 HEADER_MM = 13.0

@@ -8,11 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hce.figure_style import (
-    ARCHITECTURE_NAMES,
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
-    LOSS_NAMES,
     QUIET,
     SMALL_PT,
     TEXT_PT,
@@ -22,6 +20,7 @@ from hce.figure_style import (
     text_mm,
 )
 from hce.figure_text import format_compact, shorten
+from hce.names import ARCHITECTURE_NAMES, LOSS_NAMES
 
 PANEL_MM = 34.0
 GAP_MM = 10.0

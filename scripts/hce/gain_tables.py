@@ -12,8 +12,8 @@ import pandas as pd
 from scipy import stats
 
 from hce.compare import holm
-from hce.figure1_tables import known_architectures
 from hce.figure2_tables import ontology_graph
+from hce.names import known_architectures
 
 # a rank correlation or comparison of fewer types says nothing
 SMALLEST_GROUP = 3
@@ -71,7 +71,7 @@ def gain_points(
     ood = ood.drop(columns=properties.columns, errors="ignore")
     ood = ood.join(properties, on="ontology_term_id").sort_values("ontology_term_id")
     parts = []
-    for architecture in known_architectures(tests):
+    for architecture in known_architectures(tests["architecture"]):
         part = ood[ood["architecture"] == architecture]
         for name in names:
             points = part.assign(property=name, value=part[name], group=part[grouping])

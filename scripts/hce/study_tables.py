@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hce.figure1_tables import known_architectures
 from hce.figure_text import is_significant
+from hce.names import known_architectures
 
 LOSSES = ("ce", "hce")
 
@@ -36,7 +36,8 @@ def study_scores(tests: pd.DataFrame, runs: pd.DataFrame, datasets: pd.DataFrame
     order = mean_delta.sort_values(ascending=False, kind="stable", na_position="last").index
     ranks = pd.DataFrame({"study": order, "rank": range(len(order))}).join(sizes, on="study")
     ranks["name"] = ranks["study"].map(names).fillna(ranks["study"])
-    every = ranks.merge(pd.DataFrame({"architecture": known_architectures(runs)}), how="cross")
+    architectures = known_architectures(runs["architecture"])
+    every = ranks.merge(pd.DataFrame({"architecture": architectures}), how="cross")
     columns = ["architecture", "study", "delta", "p_holm", "n_seeds", "note"]
     table = every.merge(tests[columns], on=["architecture", "study"], how="left")
     scores = runs[runs["loss"].isin(LOSSES)][["architecture", "study", "loss", "seed", "f1"]]
@@ -44,7 +45,7 @@ def study_scores(tests: pd.DataFrame, runs: pd.DataFrame, datasets: pd.DataFrame
     table = table.merge(scores, on=["architecture", "study"], how="left")
     table["significant"] = [is_significant(p) for p in table["p_holm"]]
     table["n_seeds"] = table["n_seeds"].fillna(0).astype(int)
-    places = {name: place for place, name in enumerate(known_architectures(runs))}
+    places = {name: place for place, name in enumerate(architectures)}
     table["place"] = table["architecture"].map(places)
     table = table.sort_values(["place", "rank", "loss", "seed"]).drop(columns="place")
     return table.reset_index(drop=True).assign(data_source=runs["data_source"].iloc[0])

@@ -322,12 +322,13 @@ def get_ontology_arguments():
 
 
 FIGURES = [f"fig1{panel}" for panel in "abcde"] + [f"fig2{panel}" for panel in "abcd"]
+SUPPLEMENTARY_FIGURES = [f"figS{number}" for number in range(1, 11)]
 
 
-def get_figures():
-    """Every figure, as PDF and PNG."""
+def get_figures(names):
+    """Some figures, as PDF and PNG."""
     return expand(
-        "<results>/figures/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]
+        "<results>/figures/{figure}.{format}", figure=names, format=["pdf", "png"]
     )
 
 

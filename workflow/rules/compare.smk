@@ -12,6 +12,9 @@ TABLES = [
     "strata",
     "strata_runs",
     "reproduction",
+    "tableS1",
+    "tableS2",
+    "tableS3",
 ]
 
 
@@ -93,7 +96,7 @@ rule summarize_run:
         script=script("summarize_run"),
         code=modules("summarize_run"),
         macro_f1="<results>/tables/macro_f1.tsv",
-        figures=get_figures(),
+        figures=get_figures(FIGURES),
         headline_figure="<results>/figures/fig2b.pdf",
     output:
         "<results>/summary.txt",
