@@ -4,7 +4,7 @@ VENV := .venv
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test lint env lock controls bench-ingest clean-env
+.PHONY: demo report test lint env lock controls bench-ingest clean-env
 
 demo: env
 	snakemake
@@ -13,6 +13,12 @@ demo: env
 controls: env
 	snakemake controls
 	@echo "Figure: results/figures/controls.pdf"
+
+# everything in one file that opens without a network
+report: env
+	snakemake overview --report results/report.html --report-after-run \
+		--report-stylesheet workflow/report/report.css
+	@echo "Report: results/report.html"
 
 test: env
 	pytest -n 2 --dist loadgroup

@@ -31,6 +31,8 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/supplement.smk"
+include: "workflow/rules/supplement_figures.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/controls.smk"
 
 
@@ -54,6 +56,14 @@ rule supplement:
     input:
         get_figures(SUPPLEMENTARY_FIGURES),
         collect("<results>/tables/tableS{number}.tsv", number=[1, 2, 3]),
+
+
+rule overview:
+    """Everything, and the page that the report opens with (then: snakemake --report)."""
+    input:
+        get_figures(FIGURES + SUPPLEMENTARY_FIGURES),
+        collect("<results>/tables/{table}.tsv", table=TABLES),
+        "<results>/overview.html",
 
 
 rule plan:

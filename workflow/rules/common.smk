@@ -332,6 +332,12 @@ def get_figures(names):
     )
 
 
+def get_recorded_configuration():
+    """What the provenance says of the configuration, as JSON: which data, models and seeds."""
+    sections = ("census", "ontology", "architectures", "seeds", "selection", "split")
+    return json.dumps({name: config[name] for name in sections})
+
+
 def get_finest_config():
     """Configuration of the control in which every study annotates as finely as it can."""
     return config | {

@@ -69,7 +69,8 @@ rule compare_with_paper:
         report(
             "<results>/tables/reproduction.tsv",
             caption="../report/reproduction.rst",
-            category="Scorecard",
+            category="At a glance",
+            labels={"page": "scorecard (table)"},
         ),
     log:
         "<logs>/compare_with_paper.log",
