@@ -58,6 +58,21 @@ class Browser:
             time.sleep(0.1)
         raise TimeoutError(f"not true after {seconds} s: {script}")
 
+    def type(self, selector: str, text: str) -> None:
+        """Type into an element, as a user does."""
+        query = {"using": "css selector", "value": selector}
+        element = next(iter(self._post("/element", query).values()))
+        self._post(f"/element/{element}/value", {"text": text})
+
+    def point_at(self, x: float, y: float) -> None:
+        """Move the mouse to a place of the window."""
+        steps = [
+            {"type": "pointerMove", "duration": 50, "x": int(x) + aside, "y": int(y)}
+            for aside in (5, 0)
+        ]
+        mouse = {"type": "pointer", "id": "mouse", "actions": steps}
+        self._post("/actions", {"actions": [mouse]})
+
     def resize(self, width: int, height: int) -> None:
         """Give the page this size in CSS pixels, also below the smallest window."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}

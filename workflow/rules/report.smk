@@ -20,6 +20,8 @@ rule record_provenance:
         resources="<results>/resources.tsv",
     log:
         "<logs>/record_provenance.log",
+    benchmark:
+        "<benchmarks>/record_provenance.jsonl"
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
@@ -69,6 +71,8 @@ rule write_overview:
         ),
     log:
         "<logs>/write_overview.log",
+    benchmark:
+        "<benchmarks>/write_overview.jsonl"
     localrule: True
     conda:
         "../../envs/report.yaml"
