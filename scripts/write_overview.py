@@ -29,21 +29,22 @@ DRAWING = (
     "HCE minus CE (green, gain; red, loss; gray, not in the OOD set); size, training cells. Point "
     "at a node for its numbers and its neighbors; drag to move; zoom with the tools."
 )
-TESTS = "two-sided paired t-test over the seeds; p_holm is adjusted within the family named"
+TESTS = "two-sided paired t-test over the seeds; p_holm, adjusted over the rows of one architecture"
 # option: anchor, title, caption
 TABLES = {
     "reproduction": ("scorecard", "Scorecard", "The paper's numbers beside those of this run."),
     "macro_f1": (
         "macro-f1",
         "Macro F1",
-        f"CE and HCE with mean, sd, 95 % interval and effect size (d = mean / sd); {TESTS}.",
+        "CE and HCE with mean, sd, 95 % interval (Student's t), effect size (mean / sd of the "
+        "differences) and two-sided paired t-test over the seeds, adjusted within the family.",
     ),
-    "per_study": ("studies", "New studies", f"F1 in each OOD study; {TESTS}."),
+    "per_study": ("studies", "New studies", f"Macro F1 in each OOD study; {TESTS}."),
     "per_cell_type": ("cell-types", "Cell types", f"OOD F1 of each cell type; {TESTS}."),
     "strata": (
         "strata",
         "Tissues, diseases and assays",
-        f"OOD macro F1 in each of them, and in those seen and unseen in training; {TESTS}.",
+        f"OOD macro F1 in each, and in those seen and unseen in training; {TESTS} and grouping.",
     ),
     "tableS1": ("table-s1", "Table S1: linear", "Hyperparameters that the trainings recorded."),
     "tableS2": ("table-s2", "Table S2: MLP", "Hyperparameters that the trainings recorded."),
@@ -55,7 +56,8 @@ TABLES = {
         "Of the last execution of each job, by rule: seconds, and the largest resident set in MiB.",
     ),
 }
-LEFT_OUT = ("family", "n_tests", "ontology_term_id")
+COMPARISONS = ("per_cell_type", "per_study", "strata")
+LEFT_OUT = ("split", "family", "n_tests", "ontology_term_id", "study")
 
 
 def main() -> None:
@@ -68,7 +70,8 @@ def main() -> None:
     n_types = int(macro_f1.loc[macro_f1["split"] == "ood", "n_labels"].max())
     caption = f"Macro F1 over the {n_types} cell types of the OOD set: mean ± sd over the seeds."
     shown = [shown_table(first, "headline", "Headline", caption)]
-    shown += [_shown(tables[name], name) for name in TABLES]
+    studies = _read(arguments.studies, ",").drop_duplicates("study").set_index("study")["name"]
+    shown += [_shown(tables[name], name, studies) for name in TABLES]
     nodes, edges = _read(arguments.nodes, ","), _read(arguments.edges, ",")
     whole, lines = nodes[nodes["view"] == OVERVIEW], edges[edges["view"] == OVERVIEW]
     data = node_data(whole, lines, _read(arguments.cell_types), tables["per_cell_type"])
@@ -98,6 +101,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--cell-types", type=Path, required=True, help="cell_types.tsv")
     parser.add_argument("--nodes", type=Path, required=True, help="figS3.csv: places of the nodes")
     parser.add_argument("--edges", type=Path, required=True, help="figS3_edges.csv: their lines")
+    parser.add_argument("--studies", type=Path, required=True, help="figS1.csv: their names")
     parser.add_argument("--template", type=Path, required=True, help="page.html.jinja")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
     return parser.parse_args()
@@ -108,12 +112,17 @@ def _read(path: Path, separator: str = "\t") -> pd.DataFrame:
     return pd.read_csv(path, sep=separator, keep_default_na=False, na_values=[""])
 
 
-def _shown(table: pd.DataFrame, name: str) -> ShownTable:
-    if name in ("per_cell_type", "per_study", "strata"):
-        table = table[table["split"] == "ood"].drop(columns="split")
-    if name == "per_cell_type":
-        table.insert(0, "cell type", table.pop("label"))
-    return shown_table(table.drop(columns=list(LEFT_OUT), errors="ignore"), *TABLES[name])
+def _shown(table: pd.DataFrame, name: str, studies: pd.Series) -> ShownTable:
+    """One table; of comparisons the rows and columns that a reader of the page asks for."""
+    if name in COMPARISONS:
+        table = table[table["split"] == "ood"]
+        if name == "per_cell_type":
+            table = table.assign(**{"cell type": table.pop("label")})
+        if name == "per_study":
+            table = table.assign(**{"study name": table["study"].map(studies)})
+        first = [column for column in ("cell type", "study name") if column in table]
+        table = table[[*first, *table.columns.drop([*first, *LEFT_OUT], errors="ignore")]]
+    return shown_table(table, *TABLES[name])
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def draw_page(table: pd.DataFrame, edges: pd.DataFrame, shown: str) -> str:
     plot.axis.visible = False
     plot.grid.visible = False
     plot.renderers.append(graph)
-    plot.add_tools(HoverTool(tooltips=TOOLTIPS, renderers=[graph.node_renderer]))
+    plot.add_tools(HoverTool(tooltips=TOOLTIPS, renderers=[graph]))
     options = list(ARCHITECTURE_NAMES.items())
     select = Select(title="Architecture", value=shown, options=options, width=160)
     source = graph.node_renderer.data_source

@@ -62,6 +62,7 @@ rule write_overview:
         cell_types="<results>/ontology/cell_types.tsv",
         nodes="<results>/figures/source_data/figS3.csv",
         edges="<results>/figures/source_data/figS3_edges.csv",
+        studies="<results>/figures/source_data/figS1.csv",
     output:
         report(
             "<results>/overview.html",
@@ -88,5 +89,6 @@ rule write_overview:
         "--strata {input.strata} --tableS1 {input.tableS1} --tableS2 {input.tableS2} "
         "--tableS3 {input.tableS3} --provenance {input.provenance} "
         "--resources {input.resources} --cell-types {input.cell_types} "
-        "--nodes {input.nodes} --edges {input.edges} --template {input.template} "
+        "--nodes {input.nodes} --edges {input.edges} --studies {input.studies} "
+        "--template {input.template} "
         "--output {output} > {log} 2>&1"
