@@ -32,6 +32,7 @@ include: "workflow/rules/compare.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/supplement.smk"
 include: "workflow/rules/supplement_figures.smk"
+include: "workflow/rules/beyond.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/controls.smk"
 
@@ -61,7 +62,7 @@ rule supplement:
 rule overview:
     """Everything, and the page that the report opens with (then: snakemake --report)."""
     input:
-        get_figures(FIGURES + SUPPLEMENTARY_FIGURES),
+        get_figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
         collect("<results>/tables/{table}.tsv", table=TABLES),
         "<results>/overview.html",
 

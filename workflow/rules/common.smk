@@ -299,6 +299,14 @@ def get_scores(losses):
     )
 
 
+def get_ood_predictions():
+    """What all models of CE and HCE said of the OOD cells."""
+    return model_paths(
+        "<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet",
+        ["ce", "hce"],
+    )
+
+
 def heavier(attempt, base):
     """Memory or time of a job: more at each new attempt."""
     return int(base * 1.5 ** (attempt - 1))

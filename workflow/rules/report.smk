@@ -8,7 +8,7 @@ rule record_provenance:
         code=modules("record_provenance"),
         # the last of the other jobs, so that the benchmarks of all are there
         summary="<results>/summary.txt",
-        figures=get_figures(FIGURES + SUPPLEMENTARY_FIGURES),
+        figures=get_figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
         files=[
             "<results>/ontology/cl.obo",
             "<results>/ontology/reachability.npz",
