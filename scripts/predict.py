@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 
-from hce.batches import dense_batch, forward
+from hce.batches import forward, sparse_batch
 from hce.files import write_atomically
+from hce.first_layer import model_input
 from hce.hierarchy_files import read_cell_types
 from hce.model_files import load_model
-from hce.shards import ShardReader
+from hce.shard_reader import ShardReader
 
 SCHEMA = pa.schema(
     [
@@ -45,22 +46,20 @@ def main() -> None:
     device = torch.device(arguments.device)
     term_ids = read_cell_types(arguments.cell_types)["ontology_term_id"].tolist()
     for split, path in zip(arguments.splits, arguments.predictions, strict=True):
-        reader = ShardReader(arguments.manifest, split, keep_in_memory=0)
+        reader = ShardReader(arguments.manifest, split, "stream", device)
         model = load_model(arguments.model, reader.n_genes, term_ids).to(device)
         with write_atomically(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
-            for batch in predict(model, reader, arguments.batch_size, device):
+            for batch in predict(model, reader, arguments.batch_size):
                 writer.write_batch(batch)
         print(f"{path}: {reader.n_cells:,} cells", flush=True)
 
 
 @torch.inference_mode()
-def predict(
-    model: nn.Module, reader: ShardReader, batch_size: int, device: torch.device
-) -> Iterator[pa.RecordBatch]:
+def predict(model: nn.Module, reader: ShardReader, batch_size: int) -> Iterator[pa.RecordBatch]:
     """Yield the most probable class of each cell, and its probability, batch by batch."""
     for cells in reader.in_order(batch_size):
-        expression, _ = dense_batch(cells, device)
-        logits, _ = forward(model, expression)
+        expression, _ = sparse_batch(cells)
+        logits, _ = forward(model, model_input(expression, model, "auto"))
         probability, predicted = torch.softmax(logits, dim=1).max(dim=1)
         yield pa.record_batch(
             [

@@ -72,7 +72,8 @@ def save_checkpoint(
     state = optimizer.state_dict()
     for parameter, slots in state["state"].items():
         for slot, value in slots.items():
-            tensors[f"optimizer.{parameter}.{slot}"] = value.detach().cpu().clone()
+            copy = value.detach().to("cpu", copy=True).contiguous()
+            tensors[f"optimizer.{parameter}.{slot}"] = copy
     for name, generator in generators.items():
         tensors[f"generator.{name}"] = generator.get_state()
     with write_atomically(path) as temporary:
@@ -106,10 +107,20 @@ def restore_checkpoint(
     model.load_state_dict(parts["model"])
     state = optimizer.state_dict()
     state["state"] = {}
+    parameters = [entry for group in optimizer.param_groups for entry in group["params"]]
     for name, value in parts["optimizer"].items():
         parameter, slot = name.split(".", 1)
-        state["state"].setdefault(int(parameter), {})[slot] = value
+        state["state"].setdefault(int(parameter), {})[slot] = _laid_out(
+            value, parameters[int(parameter)]
+        )
     optimizer.load_state_dict(state)
     for name, value in parts["generator"].items():
         generators[name].set_state(value)
     return progress, parts["best"] or None
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    # the fused optimizer walks memory, so a slot must lie in memory as its parameter does
+    if value.shape != parameter.shape:
+        return value  # the number of steps
+    return torch.empty_like(parameter, device=value.device).copy_(value)

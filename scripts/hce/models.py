@@ -6,6 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from hce.sparse_expression import SparseExpression
+from hce.sparse_linear import affine, store_by_gene
 from hce.tabnet import TabNet
 
 ARCHITECTURES = ("linear", "mlp", "tabnet")
@@ -14,17 +16,21 @@ ARCHITECTURES = ("linear", "mlp", "tabnet")
 class LinearClassifier(nn.Module):
     """One affine map from expression to logits."""
 
+    sparse_input = True
+
     def __init__(self, n_genes: int, n_classes: int) -> None:
         super().__init__()
-        self.classifier = nn.Linear(n_genes, n_classes)
+        self.classifier = store_by_gene(nn.Linear(n_genes, n_classes))
 
-    def forward(self, expression: Tensor) -> Tensor:
-        """Return logits, float B x C, of normalized expression, float B x G."""
-        return self.classifier(expression)
+    def forward(self, expression: Tensor | SparseExpression) -> Tensor:
+        """Return logits, float B x C, of normalized expression, float B x G or sparse."""
+        return affine(self.classifier, expression)
 
 
 class MultilayerPerceptron(nn.Module):
     """Blocks of Linear, BatchNorm, SiLU and Dropout, then an affine map to logits."""
+
+    sparse_input = True
 
     def __init__(
         self,
@@ -45,11 +51,16 @@ class MultilayerPerceptron(nn.Module):
                 nn.Dropout(dropout),
             ]
         self.encoder = nn.Sequential(*blocks)
+        store_by_gene(self.encoder[0])
         self.classifier = nn.Linear(n_hidden, n_classes)
 
-    def forward(self, expression: Tensor) -> Tensor:
-        """Return logits, float B x C, of normalized expression, float B x G."""
-        return self.classifier(self.encoder(expression))
+    def forward(self, expression: Tensor | SparseExpression) -> Tensor:
+        """Return logits, float B x C, of normalized expression, float B x G or sparse."""
+        first, *others = self.encoder
+        hidden = affine(first, expression)
+        for layer in others:
+            hidden = layer(hidden)
+        return self.classifier(hidden)
 
 
 def build_model(
@@ -70,7 +81,8 @@ def build_model(
     Returns
     -------
     torch.nn.Module
-        Maps float B x G to logits, float B x C; TabNet to (logits, mask loss).
+        Maps float B x G, or a `SparseExpression` of B cells where its `sparse_input` is true, to
+        logits, float B x C; TabNet to (logits, mask loss).
 
     Raises
     ------

@@ -180,12 +180,17 @@ check_results_folder()
 # --- inputs ---------------------------------------------------------------------------------------
 
 
-def get_release_uri(wildcards):
-    """Where a release is opened."""
-    release = config["census"][getattr(wildcards, "release", "train")]
+def release_uri(name):
+    """Where the train or the ood release is opened."""
+    release = config["census"][name]
     if config["census"]["source"] == "simulated":
         return f"{config['results']}/simulated_census/{release['release']}"
     return release["uri"]
+
+
+def get_release_uri(wildcards):
+    """Where the release of a job is opened."""
+    return release_uri(wildcards.release)
 
 
 def get_release_manifest(wildcards):
@@ -288,6 +293,12 @@ def model_paths(pattern, losses):
     return expand(
         pattern, architecture=config["architectures"], loss=losses, seed=config["seeds"]
     )
+
+
+def get_trainings():
+    """Trainings of each architecture: linear=8 mlp=8."""
+    n_trainings = len(config["losses"]) * len(config["seeds"])
+    return [f"{architecture}={n_trainings}" for architecture in config["architectures"]]
 
 
 def get_scores(losses):
