@@ -10,9 +10,11 @@ import pytest
 from figure_checks import assert_legible, texts, whiskers
 from matplotlib.figure import Figure
 
+import draw_calibration
 import draw_confusion
 import draw_ontology_drift
 import draw_training_curves
+from hce.calibration import MEASURES
 from hce.confusion_tables import RELATIONS
 
 ALL = ["linear", "mlp", "tabnet"]
@@ -98,3 +100,32 @@ def test_curves_mark_the_best_epoch_of_each_run() -> None:
     dots = [line for line in fig.axes[2].lines if line.get_marker() == "o"]
     assert [line.get_xdata()[0] for line in dots] == [4] * 4
     assert "MLP, n = 2 a loss" in texts(fig)
+
+
+def calibration(architectures: list[str], n_seeds: int) -> Figure:
+    """Return the figure of the calibration: two bins of each model, ECE 0.10 + 0.01 x seed."""
+    keys = itertools.product(architectures, ("ce", "hce"), range(n_seeds), ("test", "ood"))
+    rows = [
+        (a, loss, seed, split, measure, place, 50, 0.5 + 0.4 * place, 0.3, 0.1 + 0.01 * seed)
+        for a, loss, seed, split in keys
+        for measure in MEASURES
+        for place in (0, 1)
+    ]
+    columns = ["architecture", "loss", "seed", "split", "measure", "bin", "cells"]
+    table = pd.DataFrame(rows, columns=[*columns, "confidence", "accuracy", "ece"])
+    return draw_calibration.draw(table)
+
+
+@pytest.mark.parametrize(("architectures", "n_seeds"), [(ALL, 4), (["mlp"], 1)])
+def test_calibration_is_legible(architectures: list[str], n_seeds: int) -> None:
+    assert_legible("calibration", calibration(architectures, n_seeds))
+
+
+def test_calibration_writes_the_errors_of_each_loss_and_split() -> None:
+    boxes = [text for text in texts(calibration(["mlp"], 3)) if text.startswith("ECE")]
+    assert len(boxes) == 3
+    lines = ["CE OOD: 11.0 ± 1.0", "CE ID: 11.0 ± 1.0", "HCE OOD: 11.0 ± 1.0", "HCE ID: 11.0 ± 1.0"]
+    assert all(box.split("\n")[1:] == lines for box in boxes)
+    alone = texts(calibration(["mlp"], 1))
+    assert any("CE OOD: 10.0 (n = 1)" in text for text in alone)
+    assert "TabNet: not run" in alone

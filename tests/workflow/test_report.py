@@ -21,7 +21,7 @@ pytestmark = [
     ),
 ]
 
-CATEGORIES = ["At a glance", "Figure 1", "Figure 2", "Supplementary figures"]
+CATEGORIES = ["At a glance", "Beyond the paper", "Figure 1", "Figure 2", "Supplementary figures"]
 CLICK = """
 const found = [...document.querySelectorAll("nav li, nav a")];
 found.filter((part) => part.textContent.trim() === arguments[0]).at(-1).click();
@@ -105,7 +105,7 @@ def test_every_figure_is_displayed_within_the_page(
             right = browser.wait(IMAGE)
             assert right <= width, (category, row)
             shown += 1
-    assert shown == 5 + 4 + 10
+    assert shown == 4 + 5 + 4 + 10
 
 
 def test_the_search_of_the_report_finds_a_figure(report: Path, browser: Browser) -> None:

@@ -1,6 +1,6 @@
-# Beyond the paper: training curves, mistakes, ontology drift.
+# Beyond the paper: training curves, mistakes, ontology drift, calibration.
 
-BEYOND = ["training_curves", "confusion", "ontology_drift"]
+BEYOND = ["training_curves", "confusion", "ontology_drift", "calibration"]
 
 
 rule tabulate_training_curves:
@@ -39,7 +39,7 @@ rule tabulate_confusion:
     input:
         script=script("tabulate_confusion"),
         code=modules("tabulate_confusion"),
-        predictions=get_ood_predictions(),
+        predictions=get_predictions(["ood"]),
         reachability="<results>/ontology/reachability.npz",
     output:
         relations="<results>/figures/source_data/confusion.csv",
@@ -73,7 +73,7 @@ rule tabulate_ontology_drift:
     input:
         script=script("tabulate_ontology_drift"),
         code=modules("tabulate_ontology_drift"),
-        predictions=get_ood_predictions(),
+        predictions=get_predictions(["ood"]),
         ontology="<results>/ontology/cl.obo",
         reachability="<results>/ontology/reachability.npz",
         cell_types="<results>/ontology/cell_types.tsv",
@@ -191,6 +191,59 @@ rule draw_ontology_drift:
     shell:
         "python {input.script} --source-data {input.source_data} --scores {input.scores} "
         "--pdf {output.pdf} --png {output.png} > {log} 2>&1"
+
+
+rule tabulate_calibration:
+    """Write how often the models are right for what they say."""
+    input:
+        script=script("tabulate_calibration"),
+        code=modules("tabulate_calibration"),
+        predictions=get_predictions(["test", "ood"]),
+        reachability="<results>/ontology/reachability.npz",
+    output:
+        "<results>/figures/source_data/calibration.csv",
+    log:
+        "<logs>/tabulate_calibration.log",
+    benchmark:
+        "<benchmarks>/tabulate_calibration.jsonl"
+    conda:
+        "../../envs/ontology.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=30,
+    params:
+        predictions=f"{config['results']}/predictions",
+        architectures=config["architectures"],
+        seeds=config["seeds"],
+        data_source=data_source(),
+    message:
+        "Comparing what the models say with how often they are right"
+    shell:
+        "python {input.script} --predictions {params.predictions} "
+        "--architectures {params.architectures} --seeds {params.seeds} "
+        "--reachability {input.reachability} --data-source {params.data_source:q} "
+        "--output {output} > {log} 2>&1"
+
+
+use rule draw_figS1 as draw_calibration with:
+    # how often the models are right for what they say
+    input:
+        script=script("draw_calibration"),
+        code=modules("draw_calibration"),
+        source_data="<results>/figures/source_data/calibration.csv",
+    output:
+        pdf="<results>/figures/calibration.pdf",
+        png=report(
+            "<results>/figures/calibration.png",
+            caption="../report/calibration.rst",
+            category="Beyond the paper",
+            labels={"figure": "calibration of p and s"},
+        ),
+    log:
+        "<logs>/draw_calibration.log",
+    benchmark:
+        "<benchmarks>/draw_calibration.jsonl"
 
 
 rule beyond:

@@ -310,12 +310,16 @@ def get_scores(losses):
     )
 
 
-def get_ood_predictions():
-    """What all models of CE and HCE said of the OOD cells."""
-    return model_paths(
-        "<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet",
-        ["ce", "hce"],
-    )
+def get_predictions(splits):
+    """What all models of CE and HCE said of the cells of some splits."""
+    return [
+        path
+        for split in splits
+        for path in model_paths(
+            f"<results>/predictions/{{architecture}}/{{loss}}/seed{{seed}}/{split}.parquet",
+            ["ce", "hce"],
+        )
+    ]
 
 
 def heavier(attempt, base):
