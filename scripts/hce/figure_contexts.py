@@ -157,6 +157,8 @@ def _counts(single: pd.DataFrame, context: str) -> str:
             continue
         up = int((groups["significant"] & (groups["mean"] > 0)).sum())
         words.append(f"{name} {up} of {len(groups)}")
+    if all(text.endswith("no test") for text in words):
+        return f"Each {context}: no test"
     return f"Significant gain: {', '.join(words)} {context}s"
 
 
