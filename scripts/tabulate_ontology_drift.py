@@ -21,9 +21,7 @@ from hce.files import write_atomically
 from hce.hierarchy_files import read_cell_types, read_reachability
 from hce.ontology import reachability, read_obo
 from hce.ontology_sources import format_obo, package_releases, read_package_terms
-from hce.prediction_files import read_prediction, runs_of
-
-LOSSES = ("ce", "hce")
+from hce.prediction_files import predicted_files, read_prediction
 
 
 def main() -> None:
@@ -40,16 +38,14 @@ def main() -> None:
     matrices[reference] = matrix
     matrices = dict(sorted(matrices.items()))
     scores = []
-    for architecture, seed in runs_of(arguments.architectures, arguments.seeds):
-        for loss in LOSSES:
-            table = read_prediction(arguments.predictions, (architecture, loss, seed), "ood")
-            confusion = confusion_matrix(
-                table["class"].to_numpy(np.int64),
-                table["predicted_class"].to_numpy(np.int64),
-                len(matrix),
-            )
-            part = scores_by_release(confusion, matrices)
-            scores.append(part.assign(architecture=architecture, loss=loss, seed=seed))
+    for file, path in predicted_files(arguments.predictions).items():
+        table = read_prediction(path, ["class", "predicted_class"])
+        confusion = confusion_matrix(
+            table["class"].to_numpy(np.int64),
+            table["predicted_class"].to_numpy(np.int64),
+            len(matrix),
+        )
+        scores.append(scores_by_release(confusion, matrices).assign(**file._asdict()))
     changes = changed_relations(matrices, reference, labels)
     sizes = hierarchy_sizes(matrices, reference)
     sizes["changes"] = [changes_in_words(changes, release) for release in sizes["release"]]
@@ -75,9 +71,9 @@ def _package_graph(release: str) -> nx.DiGraph:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--predictions", type=Path, required=True, help="folder of all models")
-    parser.add_argument("--architectures", nargs="+", required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument(
+        "--predictions", type=Path, nargs="+", required=True, help="Parquet file of each model"
+    )
     parser.add_argument("--ontology", type=Path, required=True, help="OBO file of the run")
     parser.add_argument("--reachability", type=Path, required=True, help="reachability.npz")
     parser.add_argument("--cell-types", type=Path, required=True, help="cell_types.tsv")

@@ -11,7 +11,6 @@ from hce.ontology import direct_parents
 # what a prediction is to the label, from right to farthest
 RELATIONS = ("label", "finer", "coarser", "sibling", "lineage", "elsewhere")
 RIGHT = ("label", "finer")
-KEYS = ["architecture", "loss", "seed"]
 
 
 def relation_matrix(reachability: NDArray[np.bool_]) -> NDArray[np.int8]:

@@ -1,31 +1,60 @@
-"""Where the predictions of a model are, and how they are read."""
+"""Which model and split a file of predictions is of, and how it is read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import product
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 
-def runs_of(architectures: Iterable[str], seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
-    """Yield every architecture with every seed."""
-    yield from product(architectures, seeds)
+class Predicted(NamedTuple):
+    """What a file of predictions is of."""
+
+    architecture: str
+    loss: str
+    seed: int
+    split: str
 
 
-def read_prediction(
-    folder: Path, run: tuple[str, str, int], split: str, columns: list[str] | None = None
-) -> pd.DataFrame:
-    """Return what one model (architecture, loss, seed) said of each cell of a split.
+def predicted_files(paths: Iterable[Path]) -> dict[Predicted, Path]:
+    """Tell the files apart by their paths, .../ARCHITECTURE/LOSS/seedSEED/SPLIT.parquet.
+
+    Raises
+    ------
+    ValueError
+        If a path has another form.
+    """
+    files = {}
+    for path in paths:
+        *_, architecture, loss, seed, name = ("", "", "", *path.parts)
+        number = seed.removeprefix("seed")
+        if not number.isdecimal() or path.suffix != ".parquet":
+            raise ValueError(f"{path}: expected .../ARCHITECTURE/LOSS/seedSEED/SPLIT.parquet")
+        files[Predicted(architecture, loss, int(number), Path(name).stem)] = path
+    return files
+
+
+def paired_runs(files: Iterable[Predicted], losses: tuple[str, str]) -> list[tuple[str, int]]:
+    """Architecture and seed of the runs that both losses have, in the order of the files."""
+    found = {(file.architecture, file.loss, file.seed): None for file in files}
+    runs = dict.fromkeys((architecture, seed) for architecture, _, seed in found)
+    return [
+        (architecture, seed)
+        for architecture, seed in runs
+        if all((architecture, loss, seed) in found for loss in losses)
+    ]
+
+
+def read_prediction(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Return columns of what one model said of each cell of a split.
 
     Raises
     ------
     FileNotFoundError
         If the model did not predict.
     """
-    architecture, loss, seed = run
-    path = folder / architecture / loss / f"seed{seed}" / f"{split}.parquet"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such predictions; run the rule predict")
     return pd.read_parquet(path, columns=columns)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import figure_example as example
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from hce.drift_tables import (
     scores_by_release,
 )
 from hce.metrics import macro_f1
+from hce.prediction_files import Predicted, paired_runs, predicted_files, read_prediction
 
 LEUKOCYTE, T_CELL, ALPHA_BETA, CD4, CD8, GAMMA_DELTA, B_CELL, NEURON = range(8)
 
@@ -132,3 +135,15 @@ def test_the_three_statements_have_their_own_right_answers() -> None:
         {"p_label": 0.5, "p_right": 0.5, "s": 0.9}
     )
     assert table.at["s", "ece"] == pytest.approx(0.9 - 2 / 3)
+
+
+def test_predictions_are_told_apart_by_their_paths(tmp_path: Path) -> None:
+    names = ["mlp/ce/seed0/ood", "mlp/hce/seed0/ood", "mlp/ce/seed12/ood", "linear/ce/seed0/test"]
+    files = predicted_files([tmp_path / f"{name}.parquet" for name in names])
+    assert list(files)[2] == Predicted("mlp", "ce", 12, "ood")
+    assert paired_runs(files, ("ce", "hce")) == [("mlp", 0)]
+    for wrong in ("mlp/ce/ood.parquet", "mlp/ce/seedX/ood.parquet", "mlp/ce/seed0/ood.csv"):
+        with pytest.raises(ValueError, match="expected .*ARCHITECTURE"):
+            predicted_files([Path(wrong)])
+    with pytest.raises(FileNotFoundError, match="run the rule predict"):
+        read_prediction(tmp_path / "none.parquet", ["class"])

@@ -55,15 +55,11 @@ rule tabulate_confusion:
         mem_mb=get_memory,
         runtime=30,
     params:
-        predictions=f"{config['results']}/predictions",
-        architectures=config["architectures"],
-        seeds=config["seeds"],
         data_source=data_source(),
     message:
         "Telling the kinds of mistakes apart"
     shell:
-        "python {input.script} --predictions {params.predictions} "
-        "--architectures {params.architectures} --seeds {params.seeds} "
+        "python {input.script} --predictions {input.predictions} "
         "--reachability {input.reachability} --data-source {params.data_source:q} "
         "--relations {output.relations} --corrected {output.corrected} > {log} 2>&1"
 
@@ -92,15 +88,11 @@ rule tabulate_ontology_drift:
         mem_mb=get_memory,
         runtime=30,
     params:
-        predictions=f"{config['results']}/predictions",
-        architectures=config["architectures"],
-        seeds=config["seeds"],
         data_source=data_source(),
     message:
         "Scoring the predictions with other ontology releases"
     shell:
-        "python {input.script} --predictions {params.predictions} "
-        "--architectures {params.architectures} --seeds {params.seeds} "
+        "python {input.script} --predictions {input.predictions} "
         "--ontology {input.ontology} --reachability {input.reachability} "
         "--cell-types {input.cell_types} --data-source {params.data_source:q} "
         "--sizes {output.sizes} --changes {output.changes} --scores {output.scores} "
@@ -213,15 +205,11 @@ rule tabulate_calibration:
         mem_mb=get_memory,
         runtime=30,
     params:
-        predictions=f"{config['results']}/predictions",
-        architectures=config["architectures"],
-        seeds=config["seeds"],
         data_source=data_source(),
     message:
         "Comparing what the models say with how often they are right"
     shell:
-        "python {input.script} --predictions {params.predictions} "
-        "--architectures {params.architectures} --seeds {params.seeds} "
+        "python {input.script} --predictions {input.predictions} "
         "--reachability {input.reachability} --data-source {params.data_source:q} "
         "--output {output} > {log} 2>&1"
 
