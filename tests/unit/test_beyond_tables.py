@@ -143,7 +143,7 @@ def test_predictions_are_told_apart_by_their_paths(tmp_path: Path) -> None:
     assert list(files)[2] == Predicted("mlp", "ce", 12, "ood")
     assert paired_runs(files, ("ce", "hce")) == [("mlp", 0)]
     for wrong in ("mlp/ce/ood.parquet", "mlp/ce/seedX/ood.parquet", "mlp/ce/seed0/ood.csv"):
-        with pytest.raises(ValueError, match="expected .*ARCHITECTURE"):
+        with pytest.raises(ValueError, match=r"expected .*ARCHITECTURE"):
             predicted_files([Path(wrong)])
     with pytest.raises(FileNotFoundError, match="run the rule predict"):
         read_prediction(tmp_path / "none.parquet", ["class"])
