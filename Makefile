@@ -26,7 +26,7 @@ test: env
 	pytest -n 2 --dist loadgroup
 
 # loader, training steps and scores against their peers, on the CPU or the GPU that is there
-bench: env
+bench: env bench-peers
 	python tests/benchmarks/bench.py --output results/benchmarks/bench.json
 
 # Census to shards at the true width, against the published way and against only reading
@@ -38,17 +38,19 @@ bench-loader: env
 	python tests/benchmarks/bench_loader.py --output results/benchmarks/loader.json
 
 # the peers lie in environments of their own, the first of which sees the pinned one too
-bench-peers: env
+bench-peers: .venv-bench/.installed
+
+.venv-bench/.installed: tests/benchmarks/requirements-peers.txt tests/benchmarks/requirements-annbatch.txt | env
 	$(VENV)/bin/python -m venv .venv-bench
 	realpath $(VENV)/lib/python3.*/site-packages > \
 		"$$(echo .venv-bench/lib/python3.*/site-packages)/pinned.pth"
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		-r tests/benchmarks/requirements-peers.txt
-	@if test -n "$(PYTHON312)"; then \
-		"$(PYTHON312)" -m venv .venv-bench-annbatch && \
+	@{ test -n "$(PYTHON312)" && "$(PYTHON312)" -m venv .venv-bench-annbatch && \
 		.venv-bench-annbatch/bin/python -m pip install --quiet --disable-pip-version-check \
-			-r tests/benchmarks/requirements-annbatch.txt; \
-	else echo "annbatch is skipped: it needs Python 3.12 (make bench-peers PYTHON312=...)"; fi
+			-r tests/benchmarks/requirements-annbatch.txt; } \
+		|| echo "annbatch is skipped: it needs Python 3.12 (make bench-peers PYTHON312=...)"
+	touch $@
 
 lint: env
 	ruff check .

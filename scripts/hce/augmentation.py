@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hce.sparse_expression import SparseExpression
-from hce.sparse_linear import over_threads
+from hce.threads import in_threads
 
 # range of normalized expression that augmented cells are held to (scTab)
 EXPRESSION_RANGE = (0.0, 9.0)
@@ -70,9 +70,9 @@ class Augmentation:
         rows += [vectors.indptr, vectors.genes, vectors.values, chosen, sign]
         arrays = [tensor.numpy() for tensor in rows]
         out = [tensor.numpy() for tensor in (*loose, start, size)]
-        over_threads(add_and_clamp, len(cells), *arrays, *EXPRESSION_RANGE, *out)
+        in_threads(add_and_clamp, len(cells), *arrays, *EXPRESSION_RANGE, *out)
         indptr = torch.cat([size.new_zeros(1), size.cumsum(0)])
         packed = loose[0].new_empty(int(indptr[-1])), loose[1].new_empty(int(indptr[-1]))
         copied = [tensor.numpy() for tensor in (start, indptr, *loose, *packed)]
-        over_threads(close_gaps, len(cells), *copied)
+        in_threads(close_gaps, len(cells), *copied)
         return SparseExpression(indptr, *packed, cells.n_genes)

@@ -19,10 +19,10 @@ from scipy import sparse
 
 from hce.buffers import BufferPool
 from hce.cell_blocks import CellBlock, Cells
-from hce.densify import in_threads
 from hce.device_block import DeviceBlock, RawRows
 from hce.normalize import TARGET_SUM
 from hce.sparse_expression import SparseExpression
+from hce.threads import in_threads
 
 Block = Cells | CellBlock | DeviceBlock
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
-
 import torch
 from scipy import sparse
 from torch import Tensor
 
 from hce.buffers import BufferPool
+from hce.threads import in_threads
 
 # below this many nonzeros a batch takes under 2 ms either way, and numba 0.4 s to be imported
 FEW_NONZERO = 2**19
@@ -34,21 +30,3 @@ def dense_on_cpu(indptr: Tensor, genes: Tensor, values: Tensor, n_genes: int) ->
 
     in_threads(densify, n_cells, arrays[2], arrays[1], arrays[0], dense.numpy())
     return dense
-
-
-def in_threads(loop: Callable[..., None], n_cells: int, *arguments: object) -> None:
-    """Run a compiled loop over the cells of a batch, divided among torch's threads."""
-    n_threads = min(torch.get_num_threads(), n_cells)
-    if n_threads <= 1:
-        loop(*arguments, 0, n_cells)
-        return
-    bounds = [n_cells * i // n_threads for i in range(n_threads + 1)]
-    executor = _executor(n_threads)
-    parts = [executor.submit(loop, *arguments, first, last) for first, last in pairwise(bounds)]
-    for part in parts:
-        part.result()
-
-
-@cache
-def _executor(n_threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(n_threads, thread_name_prefix="hce-loop")

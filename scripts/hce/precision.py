@@ -28,8 +28,8 @@ def check_precision(precision: str, device: torch.device) -> None:
         )
     if device.type == "cpu":
         warnings.warn(
-            "training.precision bfloat16 is meant for GPUs: on a CPU it rounds the results and "
-            "has not been faster over a training step (hce.models)",
+            "training.precision bfloat16 is meant for GPUs: on a CPU it rounds the results, and "
+            "sparse first layers stay in float32",
             stacklevel=2,
         )
 

@@ -6,15 +6,11 @@ The weights are those of an `nn.Linear` and keep its shape, C x G, in the state 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from hce.sparse_expression import SparseExpression
+from hce.threads import in_threads
 
 
 def store_by_gene(layer: nn.Linear) -> nn.Linear:
@@ -89,7 +85,7 @@ class _SparseLinear(torch.autograd.Function):
         start = weight.new_zeros(width) if bias is None else bias.detach()
         out = values.new_empty(n_cells, width)
         arrays = [tensor.numpy() for tensor in (indptr, genes, values)]
-        over_threads(multiply, n_cells, *arrays, by_gene, start.numpy(), out.numpy())
+        in_threads(multiply, n_cells, *arrays, by_gene, start.numpy(), out.numpy())
         return out
 
     @staticmethod
@@ -103,32 +99,8 @@ class _SparseLinear(torch.autograd.Function):
         if ctx.needs_input_grad[3]:
             by_gene = gradient.new_empty(ctx.n_genes, gradient.shape[1])
             arrays = [tensor.numpy() for tensor in (*ctx.saved_tensors, gradient.contiguous())]
-            over_threads(multiply_transposed, ctx.n_genes, *arrays, by_gene.numpy())
+            in_threads(multiply_transposed, ctx.n_genes, *arrays, by_gene.numpy())
             weight_gradient = by_gene.t()
         if ctx.needs_input_grad[4]:
             bias_gradient = gradient.sum(dim=0)
         return None, None, None, weight_gradient, bias_gradient
-
-
-def over_threads(kernel: Callable[..., None], size: int, *arguments: np.ndarray | float) -> None:
-    """Call a kernel on equal ranges of 0 to `size`, one for each of PyTorch's threads.
-
-    Our own pool, and not numba's: its default layers stop the process when two threads, here a
-    loader and a training, enter them at once.
-    """
-    n_threads = min(torch.get_num_threads(), size)
-    if n_threads <= 1:
-        kernel(*arguments, 0, size)
-        return
-    bounds = np.linspace(0, size, n_threads + 1).astype(np.int64)
-    jobs = [
-        _pool(n_threads).submit(kernel, *arguments, first, last)
-        for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
-    ]
-    for job in jobs:
-        job.result()
-
-
-@cache
-def _pool(n_threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(n_threads, thread_name_prefix="sparse-linear")

@@ -87,7 +87,8 @@ class TabNetEncoder(nn.Module):
         for attentive_transformer, feature_transformer in steps:
             mask = attentive_transformer(prior, attention)  # B x G, rows sum to 1
             mask_loss = mask_loss + (mask * torch.log(mask + MASK_EPSILON)).sum(dim=1).mean()
-            prior = (self.gamma - mask) * prior
+            if len(outputs) + 1 < len(self.att_transformers):  # the last step's is used by none
+                prior = (self.gamma - mask) * prior
             features = feature_transformer(mask * expression)  # B x (n_d + n_a)
             outputs.append(torch.relu(features[:, : self.n_d]))
             attention = features[:, self.n_d :]

@@ -65,7 +65,7 @@ def combine(reports: dict[str, dict]) -> dict:
     for report in reports.values():
         peers |= report.get("peers", {})
     return {
-        "ratios": {name: found.get(name) for name in TARGETS},
+        **{name: found.get(name) for name in TARGETS},
         "peers": peers,
         "device": steps["device"],
         "threads": steps["threads"],
@@ -79,7 +79,7 @@ def table(report: dict) -> str:
     lines = [f"{report['device']}, {report['threads']} threads", ""]
     lines.append(f"{'ratio':<28}{'measured':>10}{'wanted':>10}")
     for name, (wanted, more) in TARGETS.items():
-        value = report["ratios"][name]
+        value = report[name]
         measured = "not run" if value is None else f"{value:.3g}"
         lines.append(f"{name:<28}{measured:>10}{('≥ ' if more else '≤ ') + f'{wanted:g}':>10}")
     lines += ["", "peers: " + ", ".join(f"{name} {v}" for name, v in report["peers"].items())]

@@ -26,6 +26,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -92,12 +93,18 @@ class Way:
         self.errors.close()
 
 
-def run(n_cells: int = 32_768, n_shards: int = 16, rounds: int = 3, seed: int = 1) -> dict:
-    """Run every way that is installed; returns rates, ratios, versions and what was skipped."""
+def run(
+    n_cells: int = 32_768,
+    n_shards: int = 16,
+    rounds: int = 3,
+    seed: int = 1,
+    names: Sequence[str] = tuple(WAYS),
+) -> dict:
+    """Run these ways as far as they are installed; returns rates, ratios, versions, skipped."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_formats(folder, n_cells, n_shards, seed)
-        ways, versions, skipped = start_ways(folder)
+        ways, versions, skipped = start_ways(folder, names)
         try:
             for _ in range(rounds):
                 for way in ways:
@@ -110,7 +117,7 @@ def run(n_cells: int = 32_768, n_shards: int = 16, rounds: int = 3, seed: int = 
         "cells_per_second": rates,
         "rounds": {way.name: way.rates for way in ways},
         **ratios(rates),
-        "residency": next(way.notes["residency"] for way in ways if way.name == "ours auto"),
+        "residency": {way.name: way.notes["residency"] for way in ways if way.notes},
         "versions": versions,
         "skipped": skipped,
         "data": f"simulated, {n_cells} cells, {n_shards} shards, {N_GENES} genes, {DENSITY:.0%}",
@@ -134,10 +141,12 @@ def write_formats(folder: Path, n_cells: int, n_shards: int, seed: int) -> None:
     anndata.AnnData(matrix, obs, var).write_h5ad(folder / "cells.h5ad")
 
 
-def start_ways(folder: Path) -> tuple[list[Way], dict[str, str], dict[str, str]]:
+def start_ways(
+    folder: Path, names: Sequence[str]
+) -> tuple[list[Way], dict[str, str], dict[str, str]]:
     """Start every way and warm it up, one after the other."""
     ways, versions, skipped = [], {}, {}
-    for name in WAYS:
+    for name in names:
         python, peer = sys.executable, next((p for p in PEERS if name.startswith(p)), None)
         if peer:
             distribution, environment = PEERS[peer]
@@ -172,17 +181,20 @@ def ratios(rates: dict[str, float]) -> dict[str, float | str | None]:
     """The ratios of the module's docstring, None where nothing could be compared."""
     peers = {name: rate for name, rate in rates.items() if name.startswith(tuple(PEERS))}
     disk = {name: rate for name, rate in peers.items() if name.startswith(OF_DISK)}
-    best = max(peers, key=peers.__getitem__, default=None)
-    best_disk = max(disk, key=disk.__getitem__, default=None)
-    ram = max(rate for name, rate in rates.items() if name.startswith("ram"))
+    ram = {name: rate for name, rate in rates.items() if name.startswith("ram")}
+    fastest = [max(group, key=group.__getitem__, default=None) for group in (peers, disk, ram)]
+    best, best_disk, best_ram = fastest
+
+    def ratio(way: str, other: str | None) -> float | None:
+        return rates[way] / rates[other] if way in rates and other else None
+
     return {
-        "loader_vs_best_peer": rates["ours auto"] / peers[best] if best else None,
+        "loader_vs_best_peer": ratio("ours auto", best),
         "best_peer": best,
-        "loader_stream_vs_best_disk_peer": (
-            rates["ours stream"] / disk[best_disk] if best_disk else None
-        ),
+        "loader_stream_vs_best_disk_peer": ratio("ours stream", best_disk),
         "best_disk_peer": best_disk,
-        "loader_vs_ram": rates["ours auto"] / ram,
+        "loader_vs_ram": ratio("ours auto", best_ram),
+        "best_ram": best_ram,
     }
 
 
@@ -191,8 +203,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="JSON file to write")
     parser.add_argument("--cells", type=int, default=32_768)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=tuple(WAYS), metavar="WAY")
     arguments = parser.parse_args()
-    result = run(arguments.cells, rounds=arguments.rounds)
+    result = run(arguments.cells, rounds=arguments.rounds, names=arguments.ways)
     for name, rate in sorted(result["cells_per_second"].items(), key=lambda item: -item[1]):
         print(f"{name:32}{rate:12,.0f} cells/s")
     for name, reason in result["skipped"].items():

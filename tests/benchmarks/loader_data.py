@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from hce.cell_blocks import from_table
 from hce.normalize import size_factor_log1p
 from hce.shards import write_manifest, write_shard
-from hce.sparse_rows import SparseRows
+from hce.sparse_rows import Counts, SparseRows
 
 N_GENES, DENSITY, N_CLASSES = 19_331, 0.10, 164
 
@@ -30,7 +30,7 @@ def draw_counts(n_cells: int, rng: np.random.Generator) -> SparseRows:
         sizes.append(len(found))
     indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     counts = np.ceil(rng.lognormal(0, 1, indptr[-1])).astype(np.uint32)
-    return SparseRows(indptr, np.concatenate(genes), counts)
+    return SparseRows(indptr, np.concatenate(genes), Counts.of(counts))
 
 
 def write_data(folder: Path, n_cells: int, n_shards: int, seed: int) -> Path:

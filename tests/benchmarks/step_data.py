@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hce.shards import write_manifest, write_shard
-from hce.sparse_rows import SparseRows
+from hce.sparse_rows import Counts, SparseRows
 
 N_GENES, N_CLASSES, DENSITY = 19_331, 164, 0.1
 
@@ -21,7 +21,7 @@ def write_cells(folder: Path, n_shards: int, cells_a_shard: int) -> Path:
         sizes = present.sum(axis=1)
         indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         genes = np.nonzero(present)[1].astype(np.uint16)
-        counts = rng.geometric(0.5, len(genes)).astype(np.uint32)
+        counts = Counts.of(rng.geometric(0.5, len(genes)).astype(np.uint32))
         joinid = np.arange(shard * cells_a_shard, (shard + 1) * cells_a_shard)
         label = rng.integers(N_CLASSES, size=cells_a_shard).astype(np.int16)
         paths.append(folder / f"{shard}.parquet")
