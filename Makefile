@@ -6,7 +6,7 @@ PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.1
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test lint env lock controls bench bench-ingest bench-loader bench-peers clean-env
+.PHONY: demo report test lint env lock controls bench bench-ingest bench-loader bench-peers clean-env
 
 demo: env
 	snakemake
@@ -15,6 +15,12 @@ demo: env
 controls: env
 	snakemake controls
 	@echo "Figure: results/figures/controls.pdf"
+
+# everything in one file that opens without a network
+report: env
+	snakemake overview --report results/report.html --report-after-run \
+		--report-stylesheet workflow/report/report.css
+	@echo "Report: results/report.html"
 
 test: env
 	pytest -n 2 --dist loadgroup

@@ -310,6 +310,18 @@ def get_scores(losses):
     )
 
 
+def get_predictions(splits):
+    """What all models of CE and HCE said of the cells of some splits."""
+    return [
+        path
+        for split in splits
+        for path in model_paths(
+            f"<results>/predictions/{{architecture}}/{{loss}}/seed{{seed}}/{split}.parquet",
+            ["ce", "hce"],
+        )
+    ]
+
+
 def heavier(attempt, base):
     """Memory or time of a job: more at each new attempt."""
     return int(base * 1.5 ** (attempt - 1))
@@ -333,13 +345,20 @@ def get_ontology_arguments():
 
 
 FIGURES = [f"fig1{panel}" for panel in "abcde"] + [f"fig2{panel}" for panel in "abcd"]
+SUPPLEMENTARY_FIGURES = [f"figS{number}" for number in range(1, 11)]
 
 
-def get_figures():
-    """Every figure, as PDF and PNG."""
+def get_figures(names):
+    """Some figures, as PDF and PNG."""
     return expand(
-        "<results>/figures/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]
+        "<results>/figures/{figure}.{format}", figure=names, format=["pdf", "png"]
     )
+
+
+def get_recorded_configuration():
+    """What the provenance says of the configuration, as JSON: which data, models and seeds."""
+    sections = ("census", "ontology", "architectures", "seeds", "selection", "split")
+    return json.dumps({name: config[name] for name in sections})
 
 
 def get_finest_config():
