@@ -6,7 +6,7 @@ PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.1
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo report test lint env lock controls bench bench-ingest bench-loader bench-peers clean-env
+.PHONY: demo report test lint env lock docs controls bench bench-ingest bench-loader bench-peers clean-env
 
 demo: env
 	snakemake
@@ -70,6 +70,10 @@ lock: env
 	pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
 		--no-emit-trusted-host --no-annotate --output-file requirements.txt requirements.in
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.txt
+
+# config/README.md from the schemas
+docs: env
+	python workflow/tools/document_config.py
 
 clean-env:
 	rm -rf $(VENV)
