@@ -1,12 +1,12 @@
 # The two commands of the README are `make demo` and `make test`; each makes .venv if it is missing.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python$$(cat .python-version) || command -v python3)
 VENV := .venv
 # for one peer of the loader benchmark
 PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.12 $(HOME)/.pyenv/versions/3.12*/bin/python))
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo report test lint env lock docs controls bench bench-ingest bench-loader bench-peers clean-env
+.PHONY: demo report test lint env envs lock docs controls bench bench-ingest bench-loader bench-peers clean-env
 
 demo: env
 	snakemake
@@ -70,6 +70,10 @@ lock: env
 	pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
 		--no-emit-trusted-host --no-annotate --output-file requirements.txt requirements.in
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.txt
+
+# the conda environments of the stages from the lock
+envs: env
+	python workflow/tools/derive_environments.py
 
 # config/README.md from the schemas
 docs: env
