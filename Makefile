@@ -6,7 +6,7 @@ PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.1
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo report test lint env envs lock docs controls bench bench-ingest bench-loader bench-peers clean-env
+.PHONY: demo report test lint env envs lock docs container test-envs controls bench bench-ingest bench-loader bench-peers clean-env
 
 demo: env
 	snakemake
@@ -74,6 +74,14 @@ lock: env
 # the conda environments of the stages from the lock
 envs: env
 	python workflow/tools/derive_environments.py
+
+# an image of these environments; the Dockerfile is snakemake's
+container: env
+	python workflow/tools/write_dockerfile.py
+
+# each stage's rules in an environment with its packages alone: some GB of downloads
+test-envs: env
+	python workflow/tools/check_environments.py --work .test-envs
 
 # config/README.md from the schemas
 docs: env

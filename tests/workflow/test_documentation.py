@@ -8,6 +8,7 @@ from repository_copy import REPOSITORY
 from test_paper_configuration import VALUES
 
 import document_config
+import write_dockerfile
 
 
 def test_the_description_of_the_configuration_is_that_of_the_schemas() -> None:
@@ -23,3 +24,10 @@ def test_every_value_of_the_paper_is_described_as_a_default() -> None:
         _, default, meaning = rows[f"`{key}`"].split(" | ")
         assert meaning
         assert default == ("**required**" if key in places else f"`{json.dumps(value)}`")
+
+
+def test_the_dockerfile_is_that_of_the_environments() -> None:
+    written = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+    assert written == write_dockerfile.dockerfile(), "run `make container`"
+    for path in (REPOSITORY / "envs").glob("*.yaml"):
+        assert f"COPY envs/{path.name} " in written
