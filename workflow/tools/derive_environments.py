@@ -43,10 +43,15 @@ def locked_versions() -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in pins}
 
 
+def index_name(module: str) -> str:
+    """Name on the package index of what is imported as `module`."""
+    return canonicalize_name(INDEX_NAMES.get(module, module))
+
+
 def direct_packages(stage: str) -> set[str]:
     """Packages that the code of a stage uses, by their names on the package index."""
     paths = code(stage)
-    names = {canonicalize_name(INDEX_NAMES.get(n, n)) for n in imported_packages(paths)}
+    names = {index_name(name) for name in imported_packages(paths)}
     texts = [path.read_text(encoding="utf-8") for path in paths]
     return names | {name for use, name in UNSEEN_USES.items() if any(map(use.search, texts))}
 

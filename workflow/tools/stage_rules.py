@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -62,16 +63,20 @@ def stages() -> list[str]:
 
 def code(stage: str) -> set[Path]:
     """Scripts of the rules of a stage, and the modules of the library that they reach."""
-    waiting = [SCRIPTS / f"{rule.script}.py" for rule in rules() if rule.stage == stage]
-    reached: set[Path] = set()
+    return reached(SCRIPTS / f"{rule.script}.py" for rule in rules() if rule.stage == stage)
+
+
+def reached(paths: Iterable[Path]) -> set[Path]:
+    """Files, and the modules of the library that they import, directly or not."""
+    waiting, found = list(paths), set()
     while waiting:
         path = waiting.pop()
-        if path in reached:
+        if path in found:
             continue
-        reached.add(path)
+        found.add(path)
         modules = (SCRIPTS.joinpath(*name.split(".")) for name in _imports(path))
         waiting += [module.with_suffix(".py") for module in modules if module.parent.name == "hce"]
-    return reached
+    return found
 
 
 def imported_packages(paths: set[Path]) -> set[str]:
