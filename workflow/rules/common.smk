@@ -121,6 +121,8 @@ def data_source():
     if config["census"]["source"] == "simulated":
         return "simulated Census"
     train, ood = (config["census"][name]["release"] for name in ("train", "ood"))
+    if config["census"]["source"] == "h5ad":
+        return f"h5ad files, {train} and {ood}"
     return f"CELLxGENE Census {train} and {ood}"
 
 
@@ -175,6 +177,12 @@ def check_configuration():
             raise WorkflowError(
                 "census.gene_list is missing: it is needed for a real Census."
             )
+    elif census["source"] == "h5ad":
+        for name in ("train", "ood"):
+            if not census[name].get("files"):
+                raise WorkflowError(
+                    f"census.{name}.files is missing: with census.source h5ad, list the files."
+                )
     elif "simulation" not in config:
         raise WorkflowError(
             "section simulation is missing: census.source is simulated."
@@ -205,6 +213,8 @@ def release_uri(name):
     release = config["census"][name]
     if config["census"]["source"] == "simulated":
         return f"{config['results']}/simulated_census/{release['release']}"
+    if config["census"]["source"] == "h5ad":
+        return f"{config['results']}/converted_census/{name}/soma"
     return release["uri"]
 
 
@@ -217,14 +227,31 @@ def get_release_manifest(wildcards):
     """What must be there before a release can be opened."""
     if config["census"]["source"] == "simulated":
         return ["<results>/simulated_census/manifest.json"]
+    if config["census"]["source"] == "h5ad":
+        return [
+            f"<results>/converted_census/{name}/manifest.json"
+            for name in ("train", "ood")
+        ]
     return []
 
 
+def get_h5ad_files(wildcards):
+    """The files that a release is made of."""
+    return config["census"][wildcards.release]["files"]
+
+
+def get_release_name(wildcards):
+    """Name of a release."""
+    return config["census"][wildcards.release]["release"]
+
+
 def get_gene_list(wildcards):
-    """The list of protein-coding genes."""
-    return config["census"]["gene_list"] or (
-        "<results>/simulated_census/protein_coding_genes.parquet"
-    )
+    """The list of protein-coding genes; of a user's own files, all genes."""
+    if config["census"]["source"] == "h5ad":
+        default = "<results>/converted_census/train/genes.parquet"
+    else:
+        default = "<results>/simulated_census/protein_coding_genes.parquet"
+    return config["census"]["gene_list"] or default
 
 
 def shards_of(splits):
