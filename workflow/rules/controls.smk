@@ -39,8 +39,8 @@ rule compare_permuted:
         "../../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=memory(2000),
+        runtime=minutes(15),
     params:
         data_source=data_source(),
     message:
