@@ -4,7 +4,7 @@ VENV := .venv
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test lint env lock controls bench-ingest clean-env
+.PHONY: demo test test-slurm lint env lock controls bench-ingest clean-env
 
 demo: env
 	snakemake
@@ -16,6 +16,10 @@ controls: env
 
 test: env
 	pytest -n 2 --dist loadgroup
+
+# on a SLURM cluster that it brings up on this machine; skipped with the reason where it cannot
+test-slurm: env
+	pytest -m slurm tests/slurm
 
 # Census to shards at the true width, against the published way and against only reading
 bench-ingest: env

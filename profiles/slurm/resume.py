@@ -1,12 +1,16 @@
 """Bring back a run whose main process is gone: killed, disconnected, or its login node restarted.
 
 Waits for the jobs that the run has left in SLURM, so that no work is lost and none is done twice;
-then unlocks the folder and starts the run again. What follows the options goes to snakemake.
+then unlocks the folder and starts the run again.
+
+    python profiles/slurm/resume.py [--cancel] [OPTION ...]
+
+--cancel cancels those jobs instead of waiting; a training goes on from its last checkpoint. All
+other options go to snakemake, behind `--profile slurm --cores all`: give those of the run.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
@@ -22,25 +26,22 @@ SECONDS_BETWEEN_LOOKS = 10.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--cancel",
-        action="store_true",
-        help="cancel the jobs instead of waiting; a training goes on from its last checkpoint",
-    )
-    arguments, further = parser.parse_known_args()
+    further = sys.argv[1:]
+    if further[:1] in (["-h"], ["--help"]):
+        sys.exit(__doc__)
     alive = running_here(Path.cwd())
     if alive:
-        sys.exit(
-            f"snakemake still runs in this folder, as process {alive[0]}: nothing to bring back"
-        )
-    if arguments.cancel:
+        sys.exit(f"snakemake still runs in this folder, as process {alive[0]}: nothing to resume")
+    if further[:1] == ["--cancel"]:
+        further = further[1:]
         clean_up()
     wait_for_jobs(Path.cwd())
-    unlock = os.spawnvp(os.P_WAIT, COMMAND[0], [*COMMAND, *further, "--unlock"])
-    if unlock:
-        sys.exit(unlock)
-    os.execvp(COMMAND[0], [*COMMAND, *further])
+    command = [*COMMAND, *further]
+    # before the options, which may end with targets
+    code = os.spawnvp(os.P_WAIT, command[0], [*COMMAND, "--unlock", *further])
+    if code:
+        sys.exit(code)
+    os.execvp(command[0], command)
 
 
 def running_here(folder: Path) -> list[int]:

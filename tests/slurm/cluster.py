@@ -44,19 +44,17 @@ AccountingStorageHost=localhost
 AccountingStorageTRES=gres/gpu
 {enforce}
 AccountingStoreFlags=job_comment
-PreemptType=preempt/partition_prio
-PreemptMode=REQUEUE
+PreemptType={preempt}
+PreemptMode={preempt_mode}
 MinJobAge=300
 KillWait=5
 SlurmdTimeout=60
 SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=24000 Gres=gpu:fake:4
-PartitionName=DEFAULT Nodes={host} DefMemPerCPU=500 PriorityTier=1
+PartitionName=DEFAULT Nodes={host} DefMemPerCPU=500
 PartitionName=cpu Default=YES MaxTime=1-0
 PartitionName=gpu MaxTime=1-0
 PartitionName=short MaxTime=30
-PartitionName=scavenge MaxTime=1-0 PreemptMode=CANCEL
-PartitionName=urgent MaxTime=1-0 PriorityTier=10
 """
 SLURMDBD_CONF = """
 AuthType=auth/munge
@@ -121,7 +119,10 @@ def succeeds(*command: str) -> bool:
 
 @dataclass
 class Cluster:
-    """One node of this machine with partitions cpu, gpu, short, scavenge and urgent.
+    """One node of this machine with partitions cpu, gpu and short.
+
+    With accounting, root has the account lab and the QOS normal, scavenge (its jobs are preempted
+    and cancelled), standby (preempted and put back into the queue) and urgent (preempts both).
 
     Parameters
     ----------
@@ -149,17 +150,30 @@ class Cluster:
             self.start_database()
         self.start("slurmctld")
         self.start("slurmd")
-        wait_until(lambda: "idle" in call("sinfo", "-h", "-o", "%T"), 60, "node idle")
+        self.wait_for_node()
+
+    def wait_for_node(self) -> None:
+        """Wait until the node takes jobs."""
+        idle = ("sinfo", "-h", "--states=idle", "-o", "%N")
+        wait_until(lambda: succeeds(*idle) and call(*idle).strip(), 60, "an idle node")
 
     def write_configuration(self) -> None:
         """Write the files in /etc/slurm and the device files of the GPUs that are none."""
-        devices = [self.folder / "dev" / f"nvidia{number}" for number in range(4)]
-        for number, device in enumerate(devices):
-            subprocess.run(["mknod", device, "c", "195", str(number)], check=True)
+        for number in range(4):
+            device = self.folder / "dev" / f"nvidia{number}"
+            if not device.exists():
+                subprocess.run(["mknod", device, "c", "195", str(number)], check=True)
         kind = "slurmdbd" if self.accounting else "none"
         enforce = "AccountingStorageEnforce=associations,qos" if self.accounting else ""
-        values = {"host": self.host, "folder": self.folder, "cpus": self.cpus, "enforce": enforce}
-        text = SLURM_CONF.format(accounting=f"accounting_storage/{kind}", **values)
+        text = SLURM_CONF.format(
+            host=self.host,
+            folder=self.folder,
+            cpus=self.cpus,
+            accounting=f"accounting_storage/{kind}",
+            enforce=enforce,
+            preempt="preempt/qos" if self.accounting else "preempt/none",
+            preempt_mode="REQUEUE" if self.accounting else "OFF",
+        )
         (ETC / "slurm.conf").write_text(text)
         files = f"{self.folder}/dev/nvidia[0-3]"
         (ETC / "gres.conf").write_text(f"Name=gpu Type=fake File={files}\n")
@@ -188,8 +202,13 @@ class Cluster:
         configuration.write_text(SLURMDBD_CONF.format(folder=self.folder, port=DATABASE_PORT))
         self.start("slurmdbd")
         wait_until(lambda: succeeds("sacctmgr", "-n", "show", "cluster"), 60, "slurmdbd")
-        for entity in ("cluster ci", "account lab", "user root account=lab"):
+        entities = ["cluster ci", "account lab", "user root account=lab"]
+        entities += ["qos scavenge preemptmode=cancel", "qos standby preemptmode=requeue"]
+        entities += ["qos urgent preempt=scavenge,standby priority=10"]
+        for entity in entities:
             call("sacctmgr", "-i", "add", *entity.split())
+        allowed = "qos=normal,scavenge,standby,urgent"
+        call("sacctmgr", "-i", "modify", "user", "root", "set", allowed)
 
     def start(self, daemon: str) -> None:
         """Start a daemon, which goes into the background by itself."""

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import os
 import re
 import sys
@@ -303,7 +304,7 @@ def get_scores(losses):
 
 def grown(base, attempt):
     """Half as much again at each attempt."""
-    return int(base * 1.5 ** (attempt - 1))
+    return math.ceil(base * 1.5 ** (attempt - 1))
 
 
 def memory(base):

@@ -26,7 +26,7 @@ from snakemake.exceptions import WorkflowError
 JOB_NAME = "hce_"
 RESUME = "python profiles/slurm/resume.py"
 # SLURM puts a preempted job, or that of a lost node, back into the queue at once, or never
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 30.0
 # below three times the profile's first interval, the age at which the plugin trusts squeue to
 # still know a job that has ended
 LONGEST_INTERVAL = 30.0
@@ -83,9 +83,8 @@ def prepare(workflow: Any) -> None:
             f"{' '.join(jobs)}\nNothing was submitted. {RESUME} waits for them and starts again "
             f"({RESUME} --cancel: without waiting; a training goes on from its checkpoint)."
         )
-    attempts = workflow.execution_settings.retries + 1
     for request in distinct_requests(workflow.dag.needrun_jobs()):
-        check_request(request, attempts)
+        check_request(request)
     watch_jobs()
 
 
@@ -125,7 +124,7 @@ def distinct_requests(jobs: Iterable[Any]) -> list[dict[str, Any]]:
     return list(most.values())
 
 
-def check_request(request: dict[str, Any], attempts: int) -> None:
+def check_request(request: dict[str, Any]) -> None:
     """Let sbatch judge a job without submitting it.
 
     Raises
@@ -141,7 +140,7 @@ def check_request(request: dict[str, Any], attempts: int) -> None:
         "--mem": request["mem_mb"],
         "--time": request["runtime"],
     }
-    if request["gpu"]:
+    if request["gpu"] or request["gpu_model"]:
         model = f"{request['gpu_model']}:" if request["gpu_model"] else ""
         options["--gpus"] = f"{model}{request['gpu']}"
     given = [f"{name}={value}" for name, value in options.items() if value]
