@@ -117,6 +117,15 @@ def succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0
 
 
+def is_alive(process: int) -> bool:
+    """Whether a process runs; one that has ended and was not asked for its end does not."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 @dataclass
 class Cluster:
     """One node of this machine with partitions cpu, gpu and short.
@@ -156,6 +165,11 @@ class Cluster:
         """Wait until the node takes jobs."""
         idle = ("sinfo", "-h", "--states=idle", "-o", "%N")
         wait_until(lambda: succeeds(*idle) and call(*idle).strip(), 60, "an idle node")
+
+    def wait_for_controller(self) -> None:
+        """Wait until the controller answers."""
+        wait_until(lambda: succeeds("scontrol", "ping"), 60, "an answer of slurmctld")
+        wait_until(lambda: succeeds("squeue", "-h"), 60, "an answer of slurmctld")
 
     def write_configuration(self) -> None:
         """Write the files in /etc/slurm and the device files of the GPUs that are none."""
@@ -221,12 +235,12 @@ class Cluster:
             file = Path("/run/munge/munged.pid")
         if not file.exists() or not file.read_text().strip():
             return
-        process = Path("/proc", file.read_text().strip())
-        subprocess.run(["kill", process.name], check=False, capture_output=True)
+        process = int(file.read_text())
+        subprocess.run(["kill", str(process)], check=False, capture_output=True)
         try:
-            wait_until(lambda: not process.exists(), 20, f"end of {daemon}")
+            wait_until(lambda: not is_alive(process), 20, f"end of {daemon}")
         except TimeoutError:
-            subprocess.run(["kill", "-9", process.name], check=False)
+            subprocess.run(["kill", "-9", str(process)], check=False, capture_output=True)
 
     def down(self) -> None:
         """End every job and daemon and remove the files in /etc/slurm.

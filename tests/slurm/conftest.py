@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from cluster import Cluster, missing
 from repository_copy import TINY, FinishedRun, copy_repository, snakemake
-
-LONG = Path(__file__).with_name("long_training.yaml")
-# the model whose training is interrupted
-MODEL = "results-tiny/models/mlp/hce/seed0/model.safetensors"
+from user_run import LONG, MODEL, OUTPUTS
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +20,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if reason:
         pytest.skip(reason)
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    # `timeout` and CI end a process so; the cluster must be taken down all the same
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cluster.up()
         yield cluster
@@ -42,16 +42,21 @@ def local_run(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Fin
 def copy_finished(
     local_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Path]:
-    """Function (name) -> a copy of the finished run, in which the long training is still to do."""
+    """Function (name) -> a copy of the finished run, in which `MODEL` has never been trained."""
 
-    def copy(name: str) -> Path:
+    def copy(name: str, source: Path) -> Path:
         folder = tmp_path_factory.mktemp(name) / "repository"
-        # the same folder name everywhere, and time stamps kept: nothing else looks outdated
-        shutil.copytree(local_run.folder, folder, symlinks=True)
-        shutil.copy(LONG, folder / "config")
+        # with time stamps, so that nothing looks outdated
+        shutil.copytree(source, folder, symlinks=True)
         return folder
 
-    return copy
+    untrained = copy("untrained", local_run.folder)
+    shutil.copy(LONG, untrained / "config")
+    outputs = [str(Path(MODEL).with_name(name)) for name in OUTPUTS]
+    forgotten = snakemake(untrained, *TINY, "--cleanup-metadata", *outputs)
+    assert forgotten.returncode == 0, forgotten.output
+    shutil.rmtree((untrained / MODEL).parent)
+    return lambda name: copy(name, untrained)
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 from cluster import Cluster, call, wait_until
-from conftest import LONG, MODEL
 from repository_copy import TINY
-from user_run import BINARIES, UserRun, unfinished
+from user_run import BINARIES, LONG, MODEL, UserRun, unfinished
 
 OPTIONS = (*TINY, f"config/{LONG.name}")
 LIMIT = 420.0
@@ -40,16 +38,30 @@ def wait_for_new_checkpoint(folder: Path) -> None:
     wait_until(lambda: checkpoint_time(folder) > before, 120, "a checkpoint")
 
 
-def start_and_reach_checkpoint(folder: Path, *options: str, **variables: str) -> UserRun:
-    """Start the training; returns when it is under way."""
+def start_and_pause(folder: Path, *options: str, **variables: str) -> UserRun:
+    """Start the training and stop its process in the middle, so that it waits for the fault."""
     run = start(folder, *options, **variables)
     wait_for_new_checkpoint(folder)
+    signal_training(folder, signal.SIGSTOP)
     return run
+
+
+def signal_training(folder: Path, number: signal.Signals) -> None:
+    """Send a signal to the process of the training, from behind SLURM's back."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if words[1].endswith(b"train_model.py") and (process / "cwd").resolve() == folder:
+                os.kill(int(process.name), number)
+                return
+        except (OSError, IndexError):
+            continue
+    raise AssertionError("no training runs")
 
 
 def cancelled_by_user(folder: Path) -> UserRun:
     """scancel, in the middle of an epoch."""
-    run = start_and_reach_checkpoint(folder)
+    run = start_and_pause(folder)
     call("scancel", run.running_job())
     run.succeed(LIMIT)
     return run
@@ -58,27 +70,14 @@ def cancelled_by_user(folder: Path) -> UserRun:
 def over_time(folder: Path) -> UserRun:
     """A training that hangs until its minute is over."""
     (folder / "config" / "time.yaml").write_text("resources: {runtime: 1}\n")
-    run = start_and_reach_checkpoint(folder, "config/time.yaml")
-    os.kill(training_process(folder), signal.SIGSTOP)
+    run = start_and_pause(folder, "config/time.yaml")
     run.succeed(LIMIT)
     return run
 
 
-def training_process(folder: Path) -> int:
-    """Process of the training itself."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            if words[1].endswith(b"train_model.py") and (process / "cwd").resolve() == folder:
-                return int(process.name)
-        except (OSError, IndexError):
-            continue
-    raise AssertionError("no training runs")
-
-
 def over_memory(folder: Path) -> UserRun:
     """A training that is given less memory than it needs at first."""
-    (folder / "config" / "memory.yaml").write_text("resources: {memory: 450}\n")
+    (folder / "config" / "memory.yaml").write_text("resources: {memory: 250}\n")
     run = start(folder, "config/memory.yaml")
     run.succeed(LIMIT)
     return run
@@ -86,9 +85,7 @@ def over_memory(folder: Path) -> UserRun:
 
 def preempted_and_cancelled(folder: Path) -> UserRun:
     """Another job takes the GPU, and SLURM gives the training up."""
-    run = start_and_reach_checkpoint(
-        folder, "--set-resources", "train_model:gpu=1", HCE_SLURM_QOS="scavenge"
-    )
+    run = start_and_pause(folder, "--set-resources", "train_model:gpu=1", HCE_SLURM_QOS="scavenge")
     take_all_gpus()
     run.succeed(LIMIT)
     return run
@@ -104,7 +101,7 @@ def main_process_killed(folder: Path) -> tuple[UserRun, list[str], UserRun]:
 
     Returns the killed run, what plain restarts said, and the resumed run.
     """
-    killed = start_and_reach_checkpoint(folder)
+    killed = start_and_pause(folder)
     killed.process.send_signal(signal.SIGKILL)
     killed.process.wait()
     refused = start(folder)
@@ -115,23 +112,24 @@ def main_process_killed(folder: Path) -> tuple[UserRun, list[str], UserRun]:
     assert refused_again.wait(60) != 0
     resume = ("python", "profiles/slurm/resume.py", *OPTIONS, "--", MODEL)
     resumed = UserRun(folder, command=resume)
+    resumed.wait_until_it_says("Waiting for 1 jobs")
+    signal_training(folder, signal.SIGCONT)
     resumed.succeed(LIMIT)
     return killed, [refused.output, refused_again.output], resumed
 
 
 def controller_then_preemption_then_node(folder: Path, cluster: Cluster) -> UserRun:
     """The controller away for 20 s, a preemption with requeue, the node down and back."""
-    run = start_and_reach_checkpoint(
-        folder, "--set-resources", "train_model:gpu=1", HCE_SLURM_QOS="standby"
-    )
+    run = start_and_pause(folder, "--set-resources", "train_model:gpu=1", HCE_SLURM_QOS="standby")
     cluster.stop("slurmctld")
-    time.sleep(20)
+    run.wait_until_it_says("SLURM does not answer, asking again")
     cluster.start("slurmctld")
-    wait_for_new_checkpoint(folder)
+    cluster.wait_for_controller()
     job = run.running_job()
     take_all_gpus()
     start_again(job)
     wait_for_new_checkpoint(folder)
+    signal_training(folder, signal.SIGSTOP)
     call("scontrol", "update", f"NodeName={cluster.host}", "State=DOWN", "Reason=test")
     wait_until(lambda: state(job) == "PENDING", 60, "requeue of the job")
     call("scontrol", "update", f"NodeName={cluster.host}", "State=RESUME")

@@ -10,8 +10,7 @@ import faults
 import pandas as pd
 import pytest
 from cluster import Cluster
-from conftest import MODEL
-from user_run import Job, UserRun, accounted, unfinished
+from user_run import MODEL, OUTPUTS, Job, UserRun, accounted, unfinished
 
 pytestmark = pytest.mark.slurm
 
@@ -34,18 +33,13 @@ def together(
 def assert_same_training(folder: Path, uninterrupted: Path) -> None:
     """The model of a folder is that of the training that nothing disturbed."""
     trained = (folder / MODEL).parent
-    for name in ("model.safetensors", "hyperparameters.json"):
+    for name in OUTPUTS[0], OUTPUTS[2]:
         assert (trained / name).read_bytes() == (uninterrupted / name).read_bytes()
     histories = [pd.read_csv(path / "history.csv") for path in (trained, uninterrupted)]
     pd.testing.assert_frame_equal(
         *(history.drop(columns=SPEED_COLUMNS) for history in histories), check_exact=True
     )
-    assert {path.name for path in trained.iterdir()} == {
-        ".lock",
-        "history.csv",
-        "hyperparameters.json",
-        "model.safetensors",
-    }
+    assert {path.name for path in trained.iterdir()} == {".lock", *OUTPUTS}
     assert unfinished(folder) == []
 
 
@@ -77,7 +71,7 @@ def test_more_memory_for_a_job_that_was_over_memory(
     run: UserRun = together["over_memory"].result()
     jobs = run.jobs()
     assert len(jobs) > 1
-    assert [job.memory for job in jobs] == ["450M", "675M", "1013M"][: len(jobs)]
+    assert [job.memory for job in jobs] == ["250M", "375M", "563M"][: len(jobs)]
     assert states(jobs)[-1] == "COMPLETED"
     assert set(states(jobs)[:-1]) <= {"FAILED", "OUT_OF_MEMORY", "CANCELLED"}
     logs = "".join(p.read_text() for p in (run.folder / "results/logs/slurm").rglob("*.log"))

@@ -1,4 +1,4 @@
-"""What a site asks for and refuses is said before the first job; a site without accounting works."""
+"""What a site refuses is said before the first job; a site without accounting works."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REFUSED = {
     "HCE_SLURM_GPU_PARTITION=nope": "Invalid partition name specified",
     "HCE_SLURM_ACCOUNT=nope": "Invalid account",
     "HCE_SLURM_QOS=nope": "Invalid qos specification",
-    "HCE_SLURM_GPU_TYPE=a100": "--gpus=a100:",
+    "HCE_SLURM_GPU_TYPE=a100": "--gpus=a100:1",
     "HCE_SLURM_PARTITION=short": "its time limit is 30 minutes",
 }
 
@@ -32,8 +32,9 @@ def repository(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.mark.parametrize("setting", REFUSED)
 def test_a_wrong_setting_is_named_at_once(repository: Path, setting: str) -> None:
     name, value = setting.split("=")
+    (repository / "config" / "gpu.yaml").write_text("resources: {gpus: 1}\n")
     started = time.monotonic()
-    run = UserRun(repository, *TINY, **{name: value})
+    run = UserRun(repository, *TINY, "config/gpu.yaml", **{name: value})
     assert run.wait(60) == 1
     assert time.monotonic() - started < 45
     assert REFUSED[setting] in run.output, run.output[-3000:]

@@ -13,6 +13,10 @@ from pathlib import Path
 from cluster import call, wait_until
 
 COMMAND = ("snakemake", "--profile", "slurm", "--cores", "all")
+LONG = Path(__file__).with_name("long_training.yaml")
+# the model whose training is interrupted
+MODEL = "results-tiny/models/mlp/hce/seed0/model.safetensors"
+OUTPUTS = ("model.safetensors", "history.csv", "hyperparameters.json")
 BINARIES = Path(sys.executable).parent
 FIELDS = ("JobID", "Comment", "State", "Partition", "Account", "QOS", "ReqMem", "TimelimitRaw")
 FIELDS += ("AllocTRES", "WorkDir", "JobName")

@@ -27,8 +27,8 @@ JOB_NAME = "hce_"
 RESUME = "python profiles/slurm/resume.py"
 # SLURM puts a preempted job, or that of a lost node, back into the queue at once, or never
 PATIENCE_SECONDS = 30.0
-# below three times the profile's first interval, the age at which the plugin trusts squeue to
-# still know a job that has ended
+# three times the profile's first interval: as long as that must SLURM remember a job that has
+# ended, or the plugin does not trust squeue
 LONGEST_INTERVAL = 30.0
 GIVE_UP_SECONDS = 6 * 3600.0
 COMMAND_SECONDS = 60
@@ -261,7 +261,9 @@ def watch_jobs() -> None:
         return states.judge(found, now), seconds
 
     async def sleep(executor: Any) -> None:
-        await asyncio.sleep(min(executor.next_seconds_between_status_checks, LONGEST_INTERVAL))
+        # 5, 10, 15, ... s after a job has ended; the plugin's own are twice as long, up to 180
+        interval = executor.next_seconds_between_status_checks / 2
+        await asyncio.sleep(min(interval, LONGEST_INTERVAL))
 
     plugin.query_job_status = ask_and_judge
     plugin.Executor.sleep = sleep
