@@ -7,7 +7,8 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -166,10 +167,15 @@ class Cluster:
         idle = ("sinfo", "-h", "--states=idle", "-o", "%N")
         wait_until(lambda: succeeds(*idle) and call(*idle).strip(), 60, "an idle node")
 
-    def wait_for_controller(self) -> None:
-        """Wait until the controller answers."""
-        wait_until(lambda: succeeds("scontrol", "ping"), 60, "an answer of slurmctld")
-        wait_until(lambda: succeeds("squeue", "-h"), 60, "an answer of slurmctld")
+    @contextmanager
+    def controller_away(self) -> Iterator[None]:
+        """Stop the controller for the time of the block; the jobs go on."""
+        self.stop("slurmctld")
+        try:
+            yield
+        finally:
+            self.start("slurmctld")
+            wait_until(lambda: succeeds("squeue", "-h"), 60, "an answer of slurmctld")
 
     def write_configuration(self) -> None:
         """Write the files in /etc/slurm and the device files of the GPUs that are none."""

@@ -48,10 +48,9 @@ def without_accounting(cluster: Cluster) -> Iterator[Cluster]:
     """The same cluster, its controller started again without slurmdbd."""
 
     def restart(accounting: bool) -> None:
-        cluster.stop("slurmctld")
-        cluster.accounting = accounting
-        cluster.write_configuration()
-        cluster.start("slurmctld")
+        with cluster.controller_away():
+            cluster.accounting = accounting
+            cluster.write_configuration()
         cluster.wait_for_node()
 
     restart(False)
@@ -59,12 +58,15 @@ def without_accounting(cluster: Cluster) -> Iterator[Cluster]:
     restart(True)
 
 
-def test_a_site_without_accounting_works(
+def test_a_site_without_accounting_works_even_if_its_controller_is_away_for_a_while(
     without_accounting: Cluster, copy_finished: Callable[[str], Path]
 ) -> None:
     folder = copy_finished("without_accounting")
     options = (*TINY, "--forcerun", "list_shards", "--until", "list_shards")
     run = UserRun(folder, *options, HCE_SLURM_ACCOUNT="")
+    run.wait_until_it_says("has been submitted")
+    with without_accounting.controller_away():
+        run.wait_until_it_says("SLURM does not answer, asking again")
     run.succeed(120)
     assert "1 of 1 steps" in run.output
     listed = call("squeue", "-h", "--states=all", f"--name={run.name}", "-o", "%T|%k|%P")
