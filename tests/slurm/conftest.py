@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cluster import Cluster, missing
 from repository_copy import TINY, FinishedRun, copy_repository, snakemake
-from user_run import LONG, MODEL, OUTPUTS
+from user_run import LONG, MODEL, OUTPUTS, UserRun
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +26,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         cluster.up()
         yield cluster
     finally:
+        UserRun.end_all()
         cluster.down()
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from cluster import call, wait_until
 
@@ -50,6 +51,8 @@ class UserRun:
         Environment variables; all others are those of the tests.
     """
 
+    started: ClassVar[list[UserRun]] = []
+
     def __init__(
         self,
         folder: Path,
@@ -72,6 +75,15 @@ class UserRun:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self.started.append(self)
+
+    @classmethod
+    def end_all(cls) -> None:
+        """Kill what a failed test has left."""
+        for run in cls.started:
+            if run.process.poll() is None:
+                os.killpg(run.process.pid, signal.SIGKILL)
+                run.process.wait()
 
     @property
     def output(self) -> str:
