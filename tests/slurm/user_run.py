@@ -67,7 +67,8 @@ class UserRun:
         environment = os.environ | {"PATH": path, "PYTHONPATH": ""} | site | variables
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [*command, *arguments],
+                # a shell starts its background jobs deaf to Ctrl-C, and so these tests perhaps
+                ["env", "--default-signal=INT", *command, *arguments],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
