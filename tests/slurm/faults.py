@@ -86,14 +86,15 @@ def over_memory(folder: Path) -> UserRun:
 def preempted_and_cancelled(folder: Path) -> UserRun:
     """Another job takes the GPU, and SLURM gives the training up."""
     run = start_and_pause(folder, "--set-resources", "train_model:gpu=1", HCE_SLURM_QOS="scavenge")
-    take_all_gpus()
+    take_all_gpus(folder)
     run.succeed(LIMIT)
     return run
 
 
-def take_all_gpus() -> None:
+def take_all_gpus(folder: Path) -> None:
     """Submit a short job that preempts whatever uses a GPU."""
-    call("sbatch", "-Alab", "-pgpu", "--qos=urgent", "--gpus=fake:4", "--mem=100", "--wrap=true")
+    options = ["--account=lab", "--partition=gpu", "--qos=urgent", "--gpus=fake:4", "--mem=100"]
+    call("sbatch", *options, f"--output={folder.parent}/urgent.log", "--wrap=true")
 
 
 def main_process_killed(folder: Path) -> tuple[UserRun, list[str], UserRun]:
@@ -125,7 +126,7 @@ def controller_then_preemption_then_node(folder: Path, cluster: Cluster) -> User
         # squeue is not asked then, but the accounting, which knows what there was before
         run.wait_until_it_says("Falling back to 'sacct'")
     job = run.running_job()
-    take_all_gpus()
+    take_all_gpus(folder)
     start_again(job)
     wait_for_new_checkpoint(folder)
     signal_training(folder, signal.SIGSTOP)

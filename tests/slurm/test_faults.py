@@ -26,8 +26,12 @@ def together(
     alone = [faults.over_time, faults.over_memory, faults.cancelled_by_user]
     alone += [faults.preempted_and_cancelled, faults.main_process_killed]
     folders = {fault.__name__: copy_finished(fault.__name__) for fault in alone}
-    with ThreadPoolExecutor(len(alone)) as pool:
-        yield {fault.__name__: pool.submit(fault, folders[fault.__name__]) for fault in alone}
+    pool = ThreadPoolExecutor(len(alone))
+    try:
+        yield {name: pool.submit(getattr(faults, name), folders[name]) for name in folders}
+    finally:
+        UserRun.end_all()  # nothing, unless the tests are interrupted
+        pool.shutdown()
 
 
 def assert_same_training(folder: Path, uninterrupted: Path) -> None:
