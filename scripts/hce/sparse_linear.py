@@ -30,7 +30,6 @@ def affine(layer: nn.Linear, expression: Tensor | SparseExpression) -> Tensor:
     return layer(expression)
 
 
-@torch.compiler.disable
 def sparse_linear(expression: SparseExpression, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Multiply sparse cells by weights.
 
