@@ -1,10 +1,12 @@
 # The two commands of the README are `make demo` and `make test`; each makes .venv if it is missing.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
+# for one peer of the loader benchmark
+PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.12 $(HOME)/.pyenv/versions/3.12*/bin/python))
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test test-slurm lint env lock controls bench-ingest clean-env
+.PHONY: demo report test test-slurm lint env lock controls bench bench-ingest bench-loader bench-peers clean-env
 
 demo: env
 	snakemake
@@ -14,6 +16,12 @@ controls: env
 	snakemake controls
 	@echo "Figure: results/figures/controls.pdf"
 
+# everything in one file that opens without a network
+report: env
+	snakemake overview --report results/report.html --report-after-run \
+		--report-stylesheet workflow/report/report.css
+	@echo "Report: results/report.html"
+
 test: env
 	pytest -n 2 --dist loadgroup
 
@@ -21,9 +29,32 @@ test: env
 test-slurm: env
 	pytest -m slurm tests/slurm
 
+# loader, training steps and scores against their peers, on the CPU or the GPU that is there
+bench: env bench-peers
+	python tests/benchmarks/bench.py --output results/benchmarks/bench.json
+
 # Census to shards at the true width, against the published way and against only reading
 bench-ingest: env
 	python tests/benchmarks/bench_ingest.py --output results/benchmarks/ingest.json
+
+# cells/s of the loader against its peers, as far as bench-peers could install them
+bench-loader: env
+	python tests/benchmarks/bench_loader.py --output results/benchmarks/loader.json
+
+# the peers lie in environments of their own, the first of which sees the pinned one too
+bench-peers: .venv-bench/.installed
+
+.venv-bench/.installed: tests/benchmarks/requirements-peers.txt tests/benchmarks/requirements-annbatch.txt | env
+	$(VENV)/bin/python -m venv .venv-bench
+	realpath $(VENV)/lib/python3.*/site-packages > \
+		"$$(echo .venv-bench/lib/python3.*/site-packages)/pinned.pth"
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		-r tests/benchmarks/requirements-peers.txt
+	@{ test -n "$(PYTHON312)" && "$(PYTHON312)" -m venv .venv-bench-annbatch && \
+		.venv-bench-annbatch/bin/python -m pip install --quiet --disable-pip-version-check \
+			-r tests/benchmarks/requirements-annbatch.txt; } \
+		|| echo "annbatch is skipped: it needs Python 3.12 (make bench-peers PYTHON312=...)"
+	touch $@
 
 lint: env
 	ruff check .

@@ -30,6 +30,10 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/supplement.smk"
+include: "workflow/rules/supplement_figures.smk"
+include: "workflow/rules/beyond.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/controls.smk"
 
 
@@ -47,15 +51,30 @@ rule all:
     """Everything: figures, tables, scorecard and the summary of the run."""
     default_target: True
     input:
-        get_figures(),
+        get_figures(FIGURES + SUPPLEMENTARY_FIGURES),
         collect("<results>/tables/{table}.tsv", table=TABLES),
         "<results>/summary.txt",
 
 
 rule figures:
-    """All figures, with their source data."""
+    """The figures of the paper, with their source data."""
     input:
-        get_figures(),
+        get_figures(FIGURES),
+
+
+rule supplement:
+    """The figures and tables of the supplement, with their source data."""
+    input:
+        get_figures(SUPPLEMENTARY_FIGURES),
+        collect("<results>/tables/tableS{number}.tsv", number=[1, 2, 3]),
+
+
+rule overview:
+    """Everything, and the page that the report opens with (then: snakemake --report)."""
+    input:
+        get_figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
+        collect("<results>/tables/{table}.tsv", table=TABLES),
+        "<results>/overview.html",
 
 
 rule plan:

@@ -16,8 +16,9 @@ from hce.figure_bars import (
     score_figure,
 )
 from hce.figure_cli import draw_from_command_line
-from hce.figure_style import INK, LOSS_COLORS, LOSS_NAMES, QUIET, SMALL_PT
+from hce.figure_style import INK, LOSS_COLORS, QUIET, SMALL_PT
 from hce.figure_text import format_p, format_seeds, format_signed, is_significant
+from hce.names import LOSS_NAMES
 
 OFFSETS = {"ce": -0.2, "hce": 0.2}
 WIDTH = 0.34

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.census import open_release, read_genes
-from hce.counts import gene_positions, read_counts, scatter_ranges
-from hce.shuffle import write_piece
+from hce.census import gene_positions, open_release, read_genes
+from hce.counts import block_of, read_counts, scatter_ranges
+from hce.shuffle import order_blocks, write_piece
 
 COLUMNS = ["soma_joinid", "split", "class", "shuffle_key"]
 
@@ -31,6 +31,7 @@ def main() -> None:
     joinids = cells["soma_joinid"].to_numpy()
     first, end = scatter_ranges(joinids, arguments.n_ranges)[arguments.range]
     chosen = cells[(joinids >= first) & (joinids < end)]
+    chosen = order_blocks(chosen, block_of(chosen["soma_joinid"].to_numpy()))
     print(f"{len(chosen):,} cells in soma_joinid {first:,} to {end:,}")
     with open_release(arguments.uri) as census:
         positions = gene_positions(read_genes(census), genes)

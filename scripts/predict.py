@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 
-from hce.batches import dense_batch, forward
+from hce.batches import forward, sparse_batch
 from hce.files import write_atomically
-from hce.hierarchy_files import read_cell_types
+from hce.first_layer import model_input
+from hce.hierarchy_files import read_cell_types, read_reachability
 from hce.model_files import load_model
-from hce.shards import ShardReader
+from hce.shard_reader import ShardReader
 
 SCHEMA = pa.schema(
     [
@@ -24,6 +25,7 @@ SCHEMA = pa.schema(
         pa.field("class", pa.int16(), nullable=False),
         pa.field("predicted_class", pa.int16(), nullable=False),
         pa.field("probability", pa.float32(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
     ]
 )
 
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--cell-types", type=Path, required=True)
+    parser.add_argument("--reachability", type=Path, required=True)
     parser.add_argument("--splits", nargs="+", required=True)
     parser.add_argument("--batch-size", type=int, default=2048)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -44,30 +47,34 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
     term_ids = read_cell_types(arguments.cell_types)["ontology_term_id"].tolist()
+    reachability = torch.from_numpy(read_reachability(arguments.reachability)[0]).to(device)
     for split, path in zip(arguments.splits, arguments.predictions, strict=True):
-        reader = ShardReader(arguments.manifest, split, keep_in_memory=0)
+        reader = ShardReader(arguments.manifest, split, "stream", device)
         model = load_model(arguments.model, reader.n_genes, term_ids).to(device)
         with write_atomically(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
-            for batch in predict(model, reader, arguments.batch_size, device):
+            for batch in predict(model, reader, reachability, arguments.batch_size):
                 writer.write_batch(batch)
         print(f"{path}: {reader.n_cells:,} cells", flush=True)
 
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, reader: ShardReader, batch_size: int, device: torch.device
+    model: nn.Module, reader: ShardReader, reachability: torch.Tensor, batch_size: int
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the most probable class of each cell, and its probability, batch by batch."""
+    """Yield the most probable class of each cell, its probability p and its score s = R p."""
     for cells in reader.in_order(batch_size):
-        expression, _ = dense_batch(cells, device)
-        logits, _ = forward(model, expression)
-        probability, predicted = torch.softmax(logits, dim=1).max(dim=1)
+        expression, _ = sparse_batch(cells)
+        logits, _ = forward(model, model_input(expression, model, "auto"))
+        probabilities = torch.softmax(logits, dim=1)
+        probability, predicted = probabilities.max(dim=1)
+        score = (probabilities * reachability[predicted]).sum(dim=1)
         yield pa.record_batch(
             [
                 cells.soma_joinid,
                 cells.label,
                 predicted.cpu().numpy().astype(np.int16),
                 probability.cpu().numpy(),
+                score.cpu().numpy(),
             ],
             schema=SCHEMA,
         )

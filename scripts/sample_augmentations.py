@@ -20,7 +20,7 @@ from hce.augmentation_vectors import (
     passes,
 )
 from hce.files import write_atomically
-from hce.shards import ShardReader
+from hce.shard_files import ShardFiles
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
     donor = drawn["donor"].cat.codes.to_numpy(np.int64)
     pairs = np.sort(pd.unique(drawn["class"].to_numpy(np.int64) * n_donors + donor))
 
-    reader = ShardReader(arguments.manifest, "train", keep_in_memory=0)
+    reader = ShardFiles(arguments.manifest, "train")
     differences = []
     for cell_types in passes(pairs // n_donors, reader.n_genes, arguments.memory * 10**6):
         chosen = drawn["class"].isin(cell_types).to_numpy()
@@ -60,7 +60,7 @@ def main() -> None:
         np.save(temporary, vectors)
 
 
-def mean_expression(reader: ShardReader, group_of: pd.Series, n_groups: int) -> NDArray[np.float32]:
+def mean_expression(reader: ShardFiles, group_of: pd.Series, n_groups: int) -> NDArray[np.float32]:
     """Stream the shards once and return the mean of each group of cells (float32 groups x G)."""
     means = GroupMeans(n_groups, reader.n_genes)
     for position in range(len(reader.shards)):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.scratch import Scratch
 from hce.shards import write_shard
 from hce.shuffle import gather_part
 from hce.shuffle_order import buckets
@@ -31,14 +32,18 @@ def main() -> None:
     n_shards = len(arguments.shards)
     # a shard is a slice of the key range, and a bucket is some neighboring shards
     shard_of = buckets(keys.to_numpy(), arguments.n_buckets * n_shards)
+    scratch = Scratch()
     for position, path in enumerate(arguments.shards):
         part = arguments.bucket * n_shards + position
-        write_part(path, arguments.pieces, arguments.split, part, keys[shard_of == part])
+        part_keys = keys[shard_of == part]
+        write_part(path, arguments.pieces, arguments.split, part, part_keys, scratch)
 
 
-def write_part(path: Path, pieces: list[Path], split: str, part: int, keys: pd.Series) -> None:
-    """Gather and write one shard; its cells leave memory before the next one's come."""
-    joinid, label, counts = gather_part(pieces, split, part, keys)
+def write_part(
+    path: Path, pieces: list[Path], split: str, part: int, keys: pd.Series, scratch: Scratch
+) -> None:
+    """Gather and write one shard; nothing refers to its cells when the next one's come."""
+    joinid, label, counts = gather_part(pieces, split, part, keys, scratch)
     write_shard(path, joinid, label, counts)
     print(f"{path}: {len(counts):,} cells, {len(counts.genes):,} nonzero counts", flush=True)
 

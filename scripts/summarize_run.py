@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.files import write_atomically
-
-NAMES = {"linear": "Linear", "mlp": "MLP", "tabnet": "TabNet"}
+from hce.names import ARCHITECTURE_NAMES
 
 
 def main() -> None:
@@ -37,14 +36,23 @@ def headline(table: pd.DataFrame, figures: str) -> str:
     for architecture in table["architecture"].unique():
         within = indexed.loc[("test", "ood_labels", architecture)]
         ood = indexed.loc[("ood", "all", architecture)]
-        gain = f"{ood['gain_mean']:+.3f} ± {ood['gain_sd']:.3f}"
         p = "no test" if pd.isna(ood["p_holm"]) else f"{ood['p_holm']:.2g}"
+        scores = (within["ce_mean"], ood["ce_mean"], ood["hce_mean"])
+        shown = [f"{score:.3f}" if pd.notna(score) else "–" for score in scores]
         lines.append(
-            f"{NAMES.get(architecture, architecture):8}{within['ce_mean']:8.3f}"
-            f"{ood['ce_mean']:8.3f}{ood['hce_mean']:9.3f}{gain:>18}{p:>10}"
+            f"{ARCHITECTURE_NAMES.get(architecture, architecture):8}"
+            f"{shown[0]:>8}{shown[1]:>8}{shown[2]:>9}{_gain(ood):>18}{p:>10}"
         )
     lines += ["", f"Figures: {figures}"]
     return "\n".join(lines) + "\n"
+
+
+def _gain(row: pd.Series) -> str:
+    """The gain with its standard deviation, as far as there are runs to tell."""
+    if pd.isna(row["gain_mean"]):
+        return "no pair of runs"
+    spread = f" ± {row['gain_sd']:.3f}" if pd.notna(row["gain_sd"]) else " (n = 1)"
+    return f"{row['gain_mean']:+.3f}{spread}"
 
 
 if __name__ == "__main__":

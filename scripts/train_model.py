@@ -18,7 +18,7 @@ from hce.lock import sole_writer
 from hce.loss import build_loss
 from hce.model_files import save_model
 from hce.models import ARCHITECTURES, build_model
-from hce.shards import ShardReader
+from hce.shard_reader import ShardReader
 from hce.training import Trainer, TrainingParameters
 
 
@@ -105,7 +105,10 @@ def build_trainer(
     reachability, term_ids = read_reachability(arguments.reachability)
     loss_reachability, _ = read_reachability(arguments.loss_reachability or arguments.reachability)
     weight = torch.from_numpy(read_cell_types(arguments.cell_types)["class_weight"].to_numpy())
-    train = ShardReader(arguments.manifest, "train")
+    train, validation = (
+        ShardReader(arguments.manifest, split, parameters.residency, device)
+        for split in ("train", "val")
+    )
     augmentations = None
     if arguments.augmentations:
         augmentations = torch.from_numpy(np.load(arguments.augmentations)).to(device)
@@ -122,7 +125,7 @@ def build_trainer(
         loss.to(device),
         reachability,
         train,
-        ShardReader(arguments.manifest, "val"),
+        validation,
         parameters,
         arguments.seed,
         device,

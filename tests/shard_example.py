@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from hce.shards import Cells, write_manifest, write_shard
-from hce.sparse_rows import SparseRows
+from hce.cell_blocks import Cells
+from hce.shards import write_manifest, write_shard
+from hce.sparse_rows import Counts, SparseRows
 
 
 def random_cells(
@@ -28,18 +29,27 @@ def random_cells(
     return Cells(joinids, label, sparse.csr_matrix(counts))
 
 
+def parts_of(sizes: tuple[int, ...], n_genes: int, n_classes: int = 4) -> list[Cells]:
+    """Cells of several shards, every joinid once."""
+    starts = np.cumsum([0, *sizes[:-1]])
+    return [
+        random_cells(size, n_genes, n_classes, seed=i, first_joinid=int(start))
+        for i, (size, start) in enumerate(zip(sizes, starts, strict=True))
+    ]
+
+
 def rows_of(counts: sparse.csr_matrix) -> SparseRows:
     """Counts of scipy's type as the ingest holds them."""
     return SparseRows(
         counts.indptr.astype(np.int64),
         counts.indices.astype(np.uint16),
-        counts.data.astype(np.uint32),
+        Counts.of(counts.data.astype(np.uint32)),
     )
 
 
 def csr_of(rows: SparseRows, n_genes: int) -> sparse.csr_matrix:
     """Counts of the ingest as scipy's type, in the order in which they are held."""
-    values = rows.counts.astype(np.float32)
+    values = rows.counts.wide().astype(np.float32)
     return sparse.csr_matrix((values, rows.genes, rows.indptr), shape=(len(rows), n_genes))
 
 

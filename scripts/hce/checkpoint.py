@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from hce.adamw import AdamW
 from hce.files import sha256, write_atomically
 from hce.model_files import copy_weights
 
@@ -62,7 +63,7 @@ def save_checkpoint(
     progress: Progress,
     model: nn.Module,
     best_weights: dict[str, Tensor] | None,
-    optimizer: torch.optim.Optimizer,
+    optimizer: AdamW | torch.optim.Optimizer,
     generators: dict[str, torch.Generator],
 ) -> None:
     """Write the state of a training, atomically."""
@@ -72,7 +73,8 @@ def save_checkpoint(
     state = optimizer.state_dict()
     for parameter, slots in state["state"].items():
         for slot, value in slots.items():
-            tensors[f"optimizer.{parameter}.{slot}"] = value.detach().cpu().clone()
+            copy = value.detach().to("cpu", copy=True).contiguous()
+            tensors[f"optimizer.{parameter}.{slot}"] = copy
     for name, generator in generators.items():
         tensors[f"generator.{name}"] = generator.get_state()
     with write_atomically(path) as temporary:
@@ -82,7 +84,7 @@ def save_checkpoint(
 def restore_checkpoint(
     path: Path,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: AdamW | torch.optim.Optimizer,
     generators: dict[str, torch.Generator],
 ) -> tuple[Progress, dict[str, Tensor] | None]:
     """Put a training back to where its checkpoint was written.
@@ -106,10 +108,20 @@ def restore_checkpoint(
     model.load_state_dict(parts["model"])
     state = optimizer.state_dict()
     state["state"] = {}
+    parameters = [entry for group in optimizer.param_groups for entry in group["params"]]
     for name, value in parts["optimizer"].items():
         parameter, slot = name.split(".", 1)
-        state["state"].setdefault(int(parameter), {})[slot] = value
+        state["state"].setdefault(int(parameter), {})[slot] = _laid_out(
+            value, parameters[int(parameter)]
+        )
     optimizer.load_state_dict(state)
     for name, value in parts["generator"].items():
         generators[name].set_state(value)
     return progress, parts["best"] or None
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    # the fused optimizer walks memory, so a slot must lie in memory as its parameter does
+    if value.shape != parameter.shape:
+        return value  # the number of steps
+    return torch.empty_like(parameter, device=value.device).copy_(value)

@@ -1,18 +1,22 @@
 """From the scores of all models to the tables of the paper: CE against HCE.
 
 Tests are paired over seeds. Families of the Holm-Bonferroni adjustment: the cell types of one
-architecture and split; the studies of one architecture and split; for the overall macro F1, the
-architectures of one split.
+architecture and split; the studies (tissues, diseases, ...) of one architecture and split; for the
+overall macro F1, the architectures of one split and set of labels. Each table names its family.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from hce.compare import holm, paired_tests
+from hce.compare import holm
+from hce.pair_summaries import summarize_pairs
 
 LOSSES = ["ce", "hce"]
+# groupings of cells whose groups are contexts that new cells may share with the training set
+STRATA = ("tissue", "disease", "assay", "tissue_in_training", "disease_in_training")
 
 
 def overall_runs(scores: pd.DataFrame) -> pd.DataFrame:
@@ -28,58 +32,77 @@ def overall_runs(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def overall_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Macro F1 of CE and HCE, mean and sd over seeds, gain, paired t-test."""
-    rows = []
+    """Macro F1 of CE and HCE: what `summarize_pairs` gives, the difference under the name gain.
+
+    The architectures of one split and set of labels are one family.
+    """
+    parts = []
     for keys, part in runs.groupby(["architecture", "split", "labels"], sort=False):
-        ce, hce = _paired(part.assign(one=0), "one", "macro_f1")
-        test = paired_tests(ce, hce).iloc[0]
-        gain = (hce - ce)[:, 0]
-        rows.append(
-            dict(zip(["architecture", "split", "labels"], keys, strict=True))
-            | {"n_labels": part["n_labels"].iloc[0], "n_seeds": len(ce)}
-            | {"ce_mean": ce.mean(), "ce_sd": _sd(ce[:, 0])}
-            | {"hce_mean": hce.mean(), "hce_sd": _sd(hce[:, 0])}
-            | {"gain_mean": gain.mean(), "gain_sd": _sd(gain), "t": test["t"], "p": test["p"]}
-        )
-    table = pd.DataFrame(rows)
+        ce, hce = _paired(part.assign(one=0), "one", [0], "macro_f1")
+        row = summarize_pairs(ce, hce)
+        row.insert(0, "n_labels", part["n_labels"].iloc[0])
+        for place, name in enumerate(("architecture", "split", "labels")):
+            row.insert(place, name, keys[place])
+        parts.append(row)
+    table = pd.concat(parts, ignore_index=True)
     families = table.groupby(["split", "labels"])["p"]
-    return table.assign(p_holm=families.transform(lambda p: holm(p.to_numpy())))
+    table["p_holm"] = families.transform(lambda p: holm(p.to_numpy()))
+    table["n_tests"] = families.transform("count")
+    table["family"] = "architectures, " + table["split"] + ", labels " + table["labels"]
+    return table.rename(columns=lambda name: name.replace("delta", "gain"))
 
 
 def group_runs(scores: pd.DataFrame, grouping: str, column: str) -> pd.DataFrame:
     """Precision, recall and F1 of each run and group, the group under the name `column`."""
     part = scores[scores["grouping"] == grouping].rename(columns={"group": column})
     keys = ["architecture", "loss", "seed", "split", column]
-    return part[[*keys, "precision", "recall", "f1", "support"]].reset_index(drop=True)
+    columns = [*keys, "precision", "recall", "f1", "support", "n_labels"]
+    return part[columns].reset_index(drop=True)
 
 
-def group_table(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """F1 of CE and HCE for each group (cell type or study), difference and paired t-test."""
+def group_table(runs: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
+    """F1 of CE and HCE for each group: what `summarize_pairs` gives, the mean difference as delta.
+
+    A group that any run of the split has is listed for each of its architectures. The groups of one
+    architecture and split are one family, called by `name` (what the groups are).
+    """
     parts = []
     for keys, part in runs.groupby(["architecture", "split"], sort=False):
-        groups = sorted(part[column].unique())
-        ce, hce = _paired(part, column, "f1")
-        support = part.drop_duplicates(column).set_index(column)["support"].loc[groups]
-        table = pd.DataFrame({column: groups, "support": support.to_numpy()})
-        table["ce_mean"], table["hce_mean"] = ce.mean(axis=0), hce.mean(axis=0)
-        table = table.join(paired_tests(ce, hce))
+        sizes = runs[runs["split"] == keys[1]].drop_duplicates(column).set_index(column)
+        sizes = sizes[["support", "n_labels"]].sort_index()
+        groups = sizes.index.tolist()
+        table = summarize_pairs(*_paired(part, column, groups, "f1"))
+        table = sizes.reset_index().join(table.rename(columns={"delta_mean": "delta"}))
         table.insert(0, "split", keys[1])
         table.insert(0, "architecture", keys[0])
+        parts.append(table.assign(family=f"{name}, {keys[0]}, {keys[1]}"))
+    return pd.concat(parts, ignore_index=True)
+
+
+def strata_runs(scores: pd.DataFrame) -> pd.DataFrame:
+    """Macro F1 of each run in each tissue, disease and assay, and in contexts seen or unseen."""
+    parts = [group_runs(scores, name, "group").assign(grouping=name) for name in STRATA]
+    return pd.concat(parts, ignore_index=True)
+
+
+def strata_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """`group_table` of each grouping, which it names; the groups of a grouping are one family."""
+    parts = []
+    for grouping, part in runs.groupby("grouping", sort=False):
+        table = group_table(part, "group", str(grouping))
+        table.insert(2, "grouping", grouping)
         parts.append(table)
     return pd.concat(parts, ignore_index=True)
 
 
 def _paired(
-    part: pd.DataFrame, column: str, value: str
-) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], ...]:
-    """Values of CE and of HCE, both seeds x groups, over the seeds that both have."""
+    part: pd.DataFrame, column: str, groups: list, value: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values of CE and of HCE, both seeds x groups, over the seeds that both have (maybe none)."""
     wide = part.pivot(index=["loss", "seed"], columns=column, values=value)
-    seeds = [set(wide.loc[[loss]].index.get_level_values("seed")) for loss in LOSSES]
-    common = sorted(seeds[0] & seeds[1])
-    if not common:
-        raise ValueError(f"no seed was run with both {LOSSES[0]} and {LOSSES[1]}")
-    return tuple(wide.loc[loss].loc[common].to_numpy(float) for loss in LOSSES)
-
-
-def _sd(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+    wide = wide.reindex(columns=groups)
+    by_loss = {loss: frame.droplevel("loss") for loss, frame in wide.groupby(level="loss")}
+    empty = wide.droplevel("loss").iloc[:0]
+    ce, hce = (by_loss.get(loss, empty) for loss in LOSSES)
+    common = sorted(set(ce.index) & set(hce.index))
+    return ce.loc[common].to_numpy(float), hce.loc[common].to_numpy(float)

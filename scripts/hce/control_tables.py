@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hce.figure1_tables import known_architectures
+from hce.names import known_architectures
 
 MAIN, FINEST, PERMUTED = "main", "finest", "permuted"
 
@@ -36,7 +36,7 @@ def control_gains(main: pd.DataFrame, finest: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(
             f"main and finest run have the data sources {sources}; compare runs of one kind"
         )
-    architectures = known_architectures(pd.concat([main, finest]))
+    architectures = known_architectures(pd.concat([main, finest])["architecture"])
     conditions = {
         MAIN: _gains(main, "hce"),
         FINEST: _gains(finest, "hce"),

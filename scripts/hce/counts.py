@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import tiledbsoma
 from numpy.typing import NDArray
 
 from hce.census import ORGANISM
-from hce.row_builder import Buffers, RowBuilder
+from hce.row_builder import RowBuilder
+from hce.scratch import Scratch
 from hce.sparse_rows import SparseRows
 
 # rows of X in one TileDB tile (Census builder): reads that start on it fetch no tile twice
 TILE_ROWS = 2048
+# rows of one read: fewer cost more calls, more leave the processor's cache
+BLOCK_ROWS = 4 * TILE_ROWS
 COORDINATES = ("soma_dim_0", "soma_dim_1", "soma_data")
-
-
-def gene_positions(var: pd.DataFrame, feature_ids: Sequence[str]) -> NDArray[np.int32]:
-    """Map a release's gene joinids to positions in the model.
-
-    The order of genes differs between releases, so the map goes by Ensembl id.
-
-    Parameters
-    ----------
-    var
-        Genes of the release to read.
-    feature_ids
-        Genes of the model, in order.
-
-    Returns
-    -------
-    numpy.ndarray
-        int32, indexed by soma_joinid of the gene: its position in the model, -1 if it has none.
-
-    Raises
-    ------
-    ValueError
-        If the release lacks a gene of the model.
-    """
-    position = pd.Series(np.arange(len(feature_ids), dtype=np.int32), index=list(feature_ids))
-    lacking = position.index.difference(var["feature_id"])
-    if len(lacking):
-        raise ValueError(
-            f"the release lacks {len(lacking)} of the model's {len(position)} genes, for example "
-            f"{lacking[0]}; both releases must hold every gene of genes.parquet"
-        )
-    table = np.full(int(var["soma_joinid"].max()) + 1, -1, dtype=np.int32)
-    table[var["soma_joinid"]] = position.reindex(var["feature_id"]).fillna(-1).astype(np.int32)
-    return table
 
 
 def scatter_ranges(soma_joinids: NDArray[np.int64], n_ranges: int) -> list[tuple[int, int]]:
@@ -75,11 +43,16 @@ def scatter_ranges(soma_joinids: NDArray[np.int64], n_ranges: int) -> list[tuple
     return list(pairwise(bounds))
 
 
+def block_of(soma_joinids: NDArray[np.int64], rows_at_once: int = BLOCK_ROWS) -> NDArray[np.int64]:
+    """The block of `read_counts` that each cell is in, int64 N."""
+    return soma_joinids // rows_at_once
+
+
 def read_counts(
     census: tiledbsoma.Collection,
     soma_joinids: NDArray[np.int64],
     genes: NDArray[np.int32],
-    rows_at_once: int = 4 * TILE_ROWS,
+    rows_at_once: int = BLOCK_ROWS,
 ) -> Iterator[tuple[NDArray[np.int64], SparseRows]]:
     """Stream the raw counts of cells, a few tiles at a time.
 
@@ -88,16 +61,17 @@ def read_counts(
     census
         An open release.
     soma_joinids
-        int64, ascending: the cells wanted.
+        int64, the cells wanted, block by block (`block_of`); in any order within a block.
     genes
         Position in the model of each gene joinid, -1 to leave out (`gene_positions`).
     rows_at_once
-        Span of joinids of one read.
+        Span of joinids of one block, which is one read.
 
     Yields
     ------
     tuple
-        The joinids (int64 n) and raw counts (n cells, genes ascending) of the next cells.
+        The joinids (int64 n) and raw counts (n cells, genes ascending) of the next block, in the
+        order asked for. The block after it overwrites the counts.
 
     Raises
     ------
@@ -105,15 +79,15 @@ def read_counts(
         If a count is negative or not an integer.
     """
     matrix = census["census_data"][ORGANISM].ms["RNA"].X["raw"]
-    buffers = Buffers()
-    spans = soma_joinids // rows_at_once
-    for part in np.split(soma_joinids, np.flatnonzero(np.diff(spans)) + 1):
+    scratch = Scratch()
+    blocks = block_of(soma_joinids, rows_at_once)
+    for part in np.split(soma_joinids, np.flatnonzero(np.diff(blocks)) + 1):
         if len(part) == 0:
             continue
-        first, last = int(part[0]), int(part[-1])
+        first, last = int(part.min()), int(part.max())
         row_of = np.full(last - first + 1, -1, dtype=np.int32)
         row_of[part - first] = np.arange(len(part), dtype=np.int32)
-        builder = RowBuilder(first, row_of, genes, len(part), buffers)
+        builder = RowBuilder(first, row_of, genes, len(part), scratch)
         try:
             for table in matrix.read((slice(first, last), None)).tables():
                 for batch in table.to_batches():

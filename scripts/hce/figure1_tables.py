@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hce.figure_style import ARCHITECTURE_NAMES
+from hce.names import known_architectures
 
 HEADLINES = ("cells", "cell_types", "donors", "tissues", "studies")
 COMPOSITION = ("tissue", "assay", "cell_type")
@@ -91,7 +91,7 @@ def scores_of_runs(runs: pd.DataFrame, loss: str, split: str, labels: str) -> pd
     keys = {"loss": loss, "split": split, "labels": labels}
     chosen = runs[np.logical_and.reduce([runs[key] == value for key, value in keys.items()])]
     parts = []
-    for architecture in known_architectures(runs):
+    for architecture in known_architectures(runs["architecture"]):
         part = chosen[chosen["architecture"] == architecture].sort_values("seed")
         scores = part["macro_f1"]
         if part.empty:
@@ -106,12 +106,6 @@ def with_id_level(ood: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
     """Add to the OOD scores the mean ID score of each architecture (column id_mean)."""
     level = test.drop_duplicates("architecture").set_index("architecture")["mean"]
     return ood.assign(id_mean=ood["architecture"].map(level))
-
-
-def known_architectures(runs: pd.DataFrame) -> list[str]:
-    """The paper's architectures, whether or not they ran, then any other of the table."""
-    others = sorted(set(runs["architecture"]) - set(ARCHITECTURE_NAMES))
-    return [*ARCHITECTURE_NAMES, *others]
 
 
 def _group_sizes(composition: pd.DataFrame, subset: str, grouping: str) -> pd.Series:

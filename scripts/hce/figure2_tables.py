@@ -6,8 +6,9 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-from hce.figure1_tables import known_architectures, scores_of_runs
+from hce.figure1_tables import scores_of_runs
 from hce.figure_text import is_significant, short_cell_type, wrap_label
+from hce.names import known_architectures
 from hce.ontology_layout import Page, classify_edges, lay_out, layers
 
 PAGE = Page()
@@ -42,7 +43,7 @@ def gains(runs: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
     rows = rows.rename(columns={"n_seeds": "n_pairs"})
     for column in ("gain_mean", "gain_sd", "n_pairs", "p", "p_holm"):
         table[column] = table["architecture"].map(rows[column])
-    order = {name: place for place, name in enumerate(known_architectures(runs))}
+    order = {name: place for place, name in enumerate(known_architectures(runs["architecture"]))}
     table = table.sort_values(
         ["architecture", "loss", "seed"],
         key=lambda column: column.map(order) if column.name == "architecture" else column,

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hce.figure_style import (
-    ARCHITECTURE_NAMES,
     INK,
     QUIET,
     SINGLE_COLUMN_MM,
@@ -21,6 +20,7 @@ from hce.figure_style import (
     new_figure,
     text_mm,
 )
+from hce.names import ARCHITECTURE_NAMES
 
 HEIGHT_MM = 68.0
 AXES_MM = (13.0, 17.0, 72.0, 41.0)

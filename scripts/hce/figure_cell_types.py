@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from hce.figure_style import (
-    ARCHITECTURE_NAMES,
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
+    MM_PER_INCH,
     QUIET,
     SMALL_PT,
     TITLE_PT,
@@ -22,6 +22,7 @@ from hce.figure_style import (
     text_mm,
 )
 from hce.figure_text import format_seeds, short_cell_type, shorten
+from hce.names import ARCHITECTURE_NAMES
 
 HEIGHT_MM = 112.0
 AXES_MM = (13.0, 57.0, 165.5, 44.0)
@@ -36,24 +37,35 @@ def draw_cell_types(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Source data as made by `hce.figure2_tables.cell_type_gains`.
+        Source data as made by `hce.figure2_tables.cell_type_gains`, of one architecture or of
+        several, which are drawn one below the other.
     """
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM)
-    architecture = str(table["architecture"].iloc[0])
+    architectures = list(dict.fromkeys(table["architecture"]))
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM * len(architectures))
+    for place, architecture in enumerate(architectures):
+        bottom = HEIGHT_MM * (len(architectures) - 1 - place)
+        part = table[table["architecture"] == architecture].reset_index(drop=True)
+        _draw_architecture(fig, part, str(architecture), bottom)
+    return fig
+
+
+def _draw_architecture(fig: Figure, table: pd.DataFrame, architecture: str, bottom: float) -> None:
+    """Draw one architecture into the part of the figure that starts at `bottom` (millimeters)."""
     name = ARCHITECTURE_NAMES.get(architecture, architecture)
     title = f"Change of F1 by HCE for each OOD cell type ({name})"
-    text_mm(fig, 3, HEIGHT_MM - 4.5, title, TITLE_PT, weight="bold")
+    text_mm(fig, 3, bottom + HEIGHT_MM - 4.5, title, TITLE_PT, weight="bold")
     runs = table.dropna(subset=["delta"])
     if runs.empty:
-        text_mm(fig, 3, HEIGHT_MM / 2, f"No pair of CE and HCE runs of {name}.", TITLE_PT, QUIET)
-        return fig
-    ax = add_axes_mm(fig, *AXES_MM)
+        message = f"No pair of CE and HCE runs of {name}."
+        text_mm(fig, 3, bottom + HEIGHT_MM / 2, message, TITLE_PT, QUIET)
+        return
+    left, above, width, height = AXES_MM
+    ax = add_axes_mm(fig, left, bottom + above, width, height)
     types = runs.drop_duplicates("ontology_term_id").sort_values("rank").reset_index(drop=True)
     _draw_bars(ax, types, runs)
     _mark_significant(ax, types, runs)
     _label(ax, types)
-    _draw_legend(fig, types)
-    return fig
+    _draw_legend(fig, types, bottom + HEIGHT_MM - 9.5)
 
 
 def _draw_bars(ax: Axes, types: pd.DataFrame, runs: pd.DataFrame) -> None:
@@ -82,7 +94,7 @@ def _draw_bars(ax: Axes, types: pd.DataFrame, runs: pd.DataFrame) -> None:
 
 def _mark_significant(ax: Axes, types: pd.DataFrame, runs: pd.DataFrame) -> None:
     outermost = runs.groupby("rank")["delta"].agg(["min", "max"])
-    for row in types[types["significant"]].itertuples():
+    for row in types[types["significant"].eq(True)].itertuples():
         rises = row.delta_mean >= 0
         end = outermost.at[row.rank, "max" if rises else "min"]
         ax.annotate(
@@ -105,7 +117,7 @@ def _label(ax: Axes, types: pd.DataFrame) -> None:
     ax.spines["bottom"].set_visible(False)
 
 
-def _draw_legend(fig: Figure, types: pd.DataFrame) -> None:
+def _draw_legend(fig: Figure, types: pd.DataFrame, level: float) -> None:
     handles: list[Patch | Line2D] = [
         Patch(facecolor=KIND_COLORS[kind], label=KIND_NAMES[kind])
         for kind in KIND_COLORS
@@ -120,12 +132,12 @@ def _draw_legend(fig: Figure, types: pd.DataFrame) -> None:
         handles.append(star)
     else:
         handles.append(Line2D([], [], linestyle="none", label="no test"))
-    width, height = DOUBLE_COLUMN_MM, HEIGHT_MM
+    height = fig.get_size_inches()[1] * MM_PER_INCH
     fig.legend(
         handles=handles,
         ncols=len(handles),
         loc="lower left",
-        bbox_to_anchor=(AXES_MM[0] / width, (height - 9.5) / height),
+        bbox_to_anchor=(AXES_MM[0] / DOUBLE_COLUMN_MM, level / height),
         borderpad=0,
         borderaxespad=0,
         handlelength=1.2,

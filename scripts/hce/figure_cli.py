@@ -14,18 +14,30 @@ from hce.figure_style import read_source_data, save_figure, single_data_source, 
 
 def draw_from_command_line(draw: Callable[[pd.DataFrame], Figure], description: str) -> None:
     """Read --source-data, draw it, stamp its data source on it, write --pdf and --png."""
-    parser = figure_parser(description)
+    arguments = _parser(description).parse_args()
+    table = read_source_data(arguments.source_data)
+    _finish(draw(table), table, arguments)
+
+
+def draw_two_tables_from_command_line(
+    draw: Callable[[pd.DataFrame, pd.DataFrame], Figure], second: str, description: str
+) -> None:
+    """Do the same for a figure of two tables, the other given by an option called `second`."""
+    parser = _parser(description)
+    parser.add_argument(f"--{second}", type=Path, required=True, help=f"CSV: its {second}")
     arguments = parser.parse_args()
     table = read_source_data(arguments.source_data)
-    fig = draw(table)
-    stamp(fig, single_data_source(table, arguments.source_data))
-    save_figure(fig, arguments.pdf, arguments.png)
+    _finish(draw(table, read_source_data(getattr(arguments, second))), table, arguments)
 
 
-def figure_parser(description: str) -> argparse.ArgumentParser:
-    """Return a parser with the three options that every drawing script has."""
+def _parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--source-data", type=Path, required=True, help="CSV: what is drawn")
     parser.add_argument("--pdf", type=Path, required=True, help="vector figure to write")
     parser.add_argument("--png", type=Path, required=True, help="300 dpi figure to write")
     return parser
+
+
+def _finish(fig: Figure, table: pd.DataFrame, arguments: argparse.Namespace) -> None:
+    stamp(fig, single_data_source(table, arguments.source_data))
+    save_figure(fig, arguments.pdf, arguments.png)

@@ -15,7 +15,6 @@ from matplotlib.text import Annotation
 
 from hce.figure_style import (
     ABSENT,
-    ARCHITECTURE_NAMES,
     DOUBLE_COLUMN_MM,
     INK,
     QUIET,
@@ -27,6 +26,7 @@ from hce.figure_style import (
     text_mm,
 )
 from hce.figure_text import format_compact, format_signed
+from hce.names import ARCHITECTURE_NAMES
 from hce.ontology_layout import ISOLATED
 
 HEADER_MM = 13.0
@@ -56,22 +56,24 @@ def draw_ontology(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
     ax = add_axes_mm(fig, 0, FOOTER_MM, DOUBLE_COLUMN_MM, depth)
     ax.set(xlim=(0, DOUBLE_COLUMN_MM), ylim=(depth, 0))
     ax.set_axis_off()
-    norm = _normalize(nodes["delta"])
-    _draw_edges(ax, edges, nodes.set_index("index"))
-    _draw_nodes(ax, nodes, norm)
-    _write_names(ax, nodes)
-    _draw_header(fig, nodes, norm, height)
+    norm = normalize_differences(nodes["delta"])
+    draw_edges(ax, edges, nodes.set_index("index"))
+    draw_nodes(ax, nodes, norm)
+    write_names(ax, nodes)
+    _write_heading_of_isolated(ax, nodes)
+    draw_header(fig, nodes, norm, height)
     return fig
 
 
-def _normalize(delta: pd.Series) -> Normalize:
+def normalize_differences(delta: pd.Series) -> Normalize:
     """Colors from -v to v with v the largest difference, rounded up to a tenth."""
     largest = delta.abs().max() if delta.notna().any() else 0.1
     bound = max(np.ceil(largest * 10) / 10, 0.1)
     return Normalize(-bound, bound)
 
 
-def _draw_edges(ax: Axes, edges: pd.DataFrame, nodes: pd.DataFrame) -> None:
+def draw_edges(ax: Axes, edges: pd.DataFrame, nodes: pd.DataFrame) -> None:
+    """Draw the lines from parents to children, and in blue those to a second parent."""
     for edge in edges.itertuples():
         start = nodes.loc[edge.parent, ["x_mm", "y_mm"]].to_numpy(dtype=float)
         end = nodes.loc[edge.child, ["x_mm", "y_mm"]].to_numpy(dtype=float)
@@ -99,7 +101,8 @@ def _swing(start: np.ndarray, end: np.ndarray, via: float) -> Path:
     return Path(points, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
 
 
-def _draw_nodes(ax: Axes, nodes: pd.DataFrame, norm: Normalize) -> None:
+def draw_nodes(ax: Axes, nodes: pd.DataFrame, norm: Normalize) -> None:
+    """Draw a circle a type: area ~ training cells, color = difference, gray without one."""
     colors = [ABSENT if np.isnan(d) else DIVERGING(norm(d)) for d in nodes["delta"]]
     edges = ["#9A9A9A" if np.isnan(d) else INK for d in nodes["delta"]]
     diameters = nodes["diameter_mm"].to_numpy()
@@ -119,7 +122,7 @@ def _draw_nodes(ax: Axes, nodes: pd.DataFrame, norm: Normalize) -> None:
     )
 
 
-def _write_names(ax: Axes, nodes: pd.DataFrame) -> None:
+def write_names(ax: Axes, nodes: pd.DataFrame, size: float = SMALL_PT) -> None:
     """Write each name right of its node, with the difference as a number: not by color alone."""
     for row in nodes.itertuples():
         absent = np.isnan(row.delta)
@@ -132,11 +135,14 @@ def _write_names(ax: Axes, nodes: pd.DataFrame) -> None:
                 (1.8, 0),
                 textcoords="offset points",
                 va="center_baseline",
-                fontsize=SMALL_PT,
+                fontsize=size,
                 color=QUIET if absent else INK,
             )
         if not absent:
             _write_difference(ax, name, row.delta, row.significant)
+
+
+def _write_heading_of_isolated(ax: Axes, nodes: pd.DataFrame) -> None:
     isolated = nodes[nodes["block"] == ISOLATED]
     if len(isolated):
         top = isolated["y_mm"].min() - 3.2
@@ -152,13 +158,14 @@ def _write_difference(ax: Axes, name: Annotation, delta: float, significant: boo
         xycoords=name,
         textcoords="offset points",
         va="bottom",
-        fontsize=SMALL_PT,
+        fontsize=name.get_fontsize(),
         fontweight="bold" if significant else "normal",
         color=INK if not round(delta, 2) else GAIN_INK if delta > 0 else LOSS_INK,
     )
 
 
-def _draw_header(fig: Figure, nodes: pd.DataFrame, norm: Normalize, height: float) -> None:
+def draw_header(fig: Figure, nodes: pd.DataFrame, norm: Normalize, height: float) -> None:
+    """Write the title and what colors, sizes and stars mean, or that there is no pair of runs."""
     architecture = str(nodes["architecture"].iloc[0])
     name = ARCHITECTURE_NAMES.get(architecture, architecture)
     title = f"Change of F1 by HCE on the Cell Ontology ({name}, OOD)"

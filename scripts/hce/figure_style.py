@@ -31,8 +31,6 @@ ABSENT = "#CFCFCF"
 ARCHITECTURE_COLORS = {"linear": "#E69F00", "mlp": "#009E73", "tabnet": "#CC79A7"}
 LOSS_COLORS = {"ce": "#8C8C8C", "hce": "#0072B2", "hce_permuted": "#D55E00"}
 ID_LEVEL_COLOR = "#D55E00"
-ARCHITECTURE_NAMES = {"linear": "Linear", "mlp": "MLP", "tabnet": "TabNet"}
-LOSS_NAMES = {"ce": "CE", "hce": "HCE", "hce_permuted": "HCE, permuted R"}
 
 _STYLE = {
     "font.family": "sans-serif",

@@ -4,6 +4,12 @@ For logits x, p = softmax(x) and s = R p: the score of a class is its own probab
 all its descendants. The loss of a cell with label t and class weight w_t is -w_t log(s_t + eps).
 Only the row of R that belongs to the label is needed, so a batch costs O(B C), not the O(B C^2) of
 the product R p.
+
+Forward and backward of 2,048 cells and 164 classes on one core, median (best) in ms, beside a
+linear step of about 100 ms: cross-entropy 0.7 (0.5); this 0.9 (0.6); with a product and a sum in
+place of the dot product, and labels looked through in every batch, 1.5 (0.8). Hand-written
+gradients were no faster (1.0 and 1.7): B x C exponentials and B x C bytes moved are the floor of
+all of them, and `make bench` measures the ratio of the whole steps (hce_vs_ce).
 """
 
 from __future__ import annotations
@@ -52,15 +58,30 @@ def hierarchical_cross_entropy(
     _check_batch(logits, target, reachability, weight)
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
-    probability = torch.softmax(logits, dim=1)
-    # embedding, not indexing: it refuses negative class indices on every device
-    descendants = functional.embedding(target, reachability.to(logits.dtype))
-    score = (probability * descendants).sum(dim=1)
-    loss = -torch.log(score + eps)
-    if weight is None:
-        return loss.mean()
-    sample_weight = weight.to(logits.dtype)[target]
-    return (sample_weight * loss).sum() / sample_weight.sum()
+    # autocast would round the dot product, and eps with it, to half precision
+    with torch.autocast(logits.device.type, enabled=False):
+        probability = torch.softmax(logits, dim=1)
+        score = torch.linalg.vecdot(probability, _rows(reachability.to(logits.dtype), target))
+        loss = -torch.log(score + eps)
+        if weight is None:
+            return loss.mean()
+        sample_weight = weight.to(logits.dtype)[target]
+        return (sample_weight * loss).sum() / sample_weight.sum()
+
+
+def _rows(reachability: Tensor, target: Tensor) -> Tensor:
+    # embedding refuses negative class indices too, which indexing would take from the end; on a
+    # GPU it asserts by itself, since reading an error back would stall every step
+    if torch.compiler.is_compiling():
+        return functional.embedding(target, reachability)
+    try:
+        return functional.embedding(target, reachability)
+    except IndexError as error:
+        low, high = int(target.min()), int(target.max())
+        raise ValueError(
+            f"target must lie in [0, {len(reachability)}), got {low}..{high}; cells without a "
+            "label must be left out"
+        ) from error
 
 
 class HierarchicalCrossEntropyLoss(nn.Module):
@@ -141,11 +162,6 @@ def _check_batch(
         )
     if weight is not None and weight.shape != (n_classes,):
         raise ValueError(f"weight has shape {tuple(weight.shape)}, expected ({n_classes},)")
-    # reading values back from a GPU would stall every step; there embedding() itself asserts
-    if target.device.type == "cpu" and target.numel():
-        low, high = int(target.min()), int(target.max())
-        if low < 0 or high >= n_classes:
-            raise ValueError(f"target must lie in [0, {n_classes}), got {low}..{high}")
 
 
 def build_loss(loss: str, reachability: Tensor, weight: Tensor) -> nn.Module:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+TARGET_SUM = 1e4
 
-def size_factor_log1p(counts_csr: sparse.csr_matrix, target_sum: float = 1e4) -> sparse.csr_matrix:
+
+def size_factor_log1p(
+    counts_csr: sparse.csr_matrix, target_sum: float = TARGET_SUM
+) -> sparse.csr_matrix:
     """Scale each cell to `target_sum` counts and take log(x + 1) (paper, "Training ... datasets").
 
     Parameters

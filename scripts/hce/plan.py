@@ -12,16 +12,16 @@ import pandas as pd
 from hce.counts import TILE_ROWS, scatter_ranges
 from hce.shuffle_order import buckets
 
-# Measured by `make bench-ingest` on a Census-shaped store of 19,331 genes and 2,006 nonzero counts
+# Measured by `make bench-ingest` on a Census-shaped store of 19,331 genes and 2,005 nonzero counts
 # a cell: bytes a cell in pieces and shards, and cells a second of one core, start-up included.
-BYTES_PER_CELL = {"pieces": 6_050, "shards": 2_200}
-CELLS_PER_CORE_SECOND = {"fetch_counts": 7_600, "shuffle_shards": 13_300}
+BYTES_PER_CELL = {"pieces": 6_060, "shards": 2_340}
+CELLS_PER_CORE_SECOND = {"fetch_counts": 10_700, "shuffle_shards": 23_400}
 # X/raw of such a store, per cell of the range read: 52.5 MB for 16,384 rows
 TRANSFER_PER_CELL = 3_200
 # soma_joinid, class, predicted class and probability of one cell of one model
 PREDICTION_BYTES = 16
-# 16-bit genes and 32-bit counts; an upper bound, since a fetch job holds one block of its range
-HELD_PER_CELL = 6 * 2_000
+# 16-bit genes and one byte a count; an upper bound, since a fetch job holds one block of its range
+HELD_PER_CELL = 3 * 2_000
 BASE_MEMORY = 600e6
 
 
@@ -99,7 +99,7 @@ def _gather(stage: str, sizes: np.ndarray) -> dict[str, float | str]:
         "stage": stage,
         "files": len(sizes),
         "largest_file_cells": sizes.max(),
-        # the pieces of a shard are mapped, not read, while the shard is put together
+        # the shard, and room for the next one that is a little larger
         "memory_mb": (BASE_MEMORY + 2 * sizes.max() * HELD_PER_CELL) / 1e6,
         "disk_gb": sizes.sum() * BYTES_PER_CELL["shards"] / 1e9,
         "core_hours": sizes.sum() / CELLS_PER_CORE_SECOND["shuffle_shards"] / 3600,

@@ -1,7 +1,7 @@
 """Compiled loops that turn the entries of the Census's X into sparse rows of counts.
 
 Every count passes through here once, so these loops decide how fast the ingest is. They hold 16-bit
-gene positions and 32-bit counts: 6 bytes a nonzero, where scipy's coordinate format holds 20.
+gene positions and one byte a count: 3 bytes a nonzero, where scipy's coordinate format holds 20.
 """
 
 from __future__ import annotations
@@ -10,29 +10,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hce.sparse_rows import SparseRows
+from hce.scratch import Scratch
+from hce.sparse_rows import LARGE, Counts, SparseRows
 
 MAX_GENES = 2**16
-
-
-class Buffers:
-    """Room for the entries of one read, kept from read to read: fresh memory costs as much."""
-
-    def __init__(self) -> None:
-        self.rows = np.empty(0, dtype=np.int32)
-        self.genes = np.empty(0, dtype=np.uint16)
-        self.counts = np.empty(0, dtype=np.uint32)
-
-    def reserve(self, n_entries: int, used: int) -> None:
-        """Make room for `n_entries`, keeping the first `used`."""
-        if n_entries <= len(self.rows):
-            return
-        n_entries = max(n_entries, 2 * len(self.rows))
-        for name in ("rows", "genes", "counts"):
-            old = getattr(self, name)
-            grown = np.empty(n_entries, dtype=old.dtype)
-            grown[:used] = old[:used]
-            setattr(self, name, grown)
 
 
 class RowBuilder:
@@ -48,7 +29,7 @@ class RowBuilder:
         int32, for each matrix column: the gene position, -1 for none.
     n_rows
         Rows of the result.
-    buffers
+    scratch
         Those of an earlier builder that is done, to use again.
 
     Raises
@@ -63,15 +44,16 @@ class RowBuilder:
         row_of: NDArray[np.int32],
         gene_of: NDArray[np.int32],
         n_rows: int,
-        buffers: Buffers | None = None,
+        scratch: Scratch | None = None,
     ) -> None:
         n_genes = int(gene_of.max(initial=-1)) + 1
         if n_genes > MAX_GENES:
             raise ValueError(f"{n_genes} genes do not fit the 16-bit gene positions of a shard")
         self.first, self.row_of, self.gene_of = first, row_of, gene_of
         self.sizes = np.zeros(n_rows, dtype=np.int64)
-        self.buffers = buffers or Buffers()
-        self.used = 0
+        self.scratch = scratch or Scratch()
+        # how many of each the scratch memory holds
+        self.entries = self.runs = self.n_large = 0
 
     def add(
         self, row: NDArray[np.int64], column: NDArray[np.int64], value: NDArray[np.float32]
@@ -88,41 +70,51 @@ class RowBuilder:
             raise ValueError(
                 f"an entry lies in column {column.max()}, but var lists {len(self.gene_of)} genes"
             )
-        self.buffers.reserve(self.used + len(row), self.used)
-        kept = self.buffers
-        used, valid = _narrow(
+        self.entries, self.runs, self.n_large, valid = _narrow(
             row,
             column,
             value,
             self.first,
             self.row_of,
             self.gene_of,
-            kept.rows,
-            kept.genes,
-            kept.counts,
+            self._room(len(row)),
             self.sizes,
-            self.used,
+            self.entries,
+            self.runs,
+            self.n_large,
         )
         if not valid:
             self._refuse(row, column, value)
-        self.used = used
 
     def build(self) -> SparseRows:
-        """Return the rows, genes ascending."""
+        """Return the rows, genes ascending, in arrays that the next builder uses again."""
         indptr = np.zeros(len(self.sizes) + 1, dtype=np.int64)
         np.cumsum(self.sizes, out=indptr[1:])
-        genes = np.empty(self.used, dtype=np.uint16)
-        counts = np.empty(self.used, dtype=np.uint32)
-        kept, used = self.buffers, self.used
-        _scatter(
-            kept.rows[:used],
-            kept.genes[:used],
-            kept.counts[:used],
-            indptr[:-1].copy(),
-            genes,
-            counts,
+        genes, counts, run_rows, run_starts, large_at, large = self._room(0)
+        run_rows, run_starts = run_rows[: self.runs], run_starts[: self.runs]
+        run_to = self.scratch.reserve("run_to", np.int64, self.runs)[: self.runs]
+        to_genes = self.scratch.reserve("to_genes", np.uint16, self.entries)[: self.entries]
+        to_counts = self.scratch.reserve("to_counts", np.uint8, self.entries)[: self.entries]
+        position, end = indptr[:-1].copy(), self.entries
+        _scatter(run_rows, run_starts, end, genes, counts, position, run_to, to_genes, to_counts)
+        large_at, large = large_at[: self.n_large], large[: self.n_large]
+        run = np.searchsorted(run_starts, large_at, side="right") - 1
+        large_at = run_to[run] + large_at - run_starts[run]
+        order = np.argsort(large_at)
+        rows = SparseRows(indptr, to_genes, Counts(to_counts, large_at[order], large[order]))
+        return sort_genes(rows)
+
+    def _room(self, n_new: int) -> tuple[NDArray, ...]:
+        """Genes and counts, runs (row, first entry) and large counts (entry, count)."""
+        entries, runs, large = (n_new + n for n in (self.entries, self.runs, self.n_large))
+        return (
+            self.scratch.reserve("genes", np.uint16, entries, self.entries),
+            self.scratch.reserve("counts", np.uint8, entries, self.entries),
+            self.scratch.reserve("run_rows", np.int32, runs, self.runs),
+            self.scratch.reserve("run_starts", np.int64, runs, self.runs),
+            self.scratch.reserve("large_at", np.int64, large, self.n_large),
+            self.scratch.reserve("large", np.uint32, large, self.n_large),
         )
-        return sort_genes(SparseRows(indptr, genes, counts))
 
     def _refuse(
         self, row: NDArray[np.int64], column: NDArray[np.int64], value: NDArray[np.float32]
@@ -143,45 +135,55 @@ def sort_genes(rows: SparseRows) -> SparseRows:
     row = np.repeat(np.arange(len(rows), dtype=np.uint64), np.diff(rows.indptr))
     # a sort by (row, gene) as one integer is faster than many small sorts
     order = np.argsort((row << np.uint64(16)) | rows.genes, kind="stable")
-    return SparseRows(rows.indptr, rows.genes[order], rows.counts[order])
+    counts = Counts.of(rows.counts.wide()[order])
+    return SparseRows(rows.indptr, rows.genes[order], counts)
 
 
 @numba.njit(cache=True, nogil=True)
-def _narrow(row, column, value, first, row_of, gene_of, rows, genes, counts, sizes, used):
+def _narrow(row, column, value, first, row_of, gene_of, kept, sizes, entries, runs, n_large):
     # the store returns runs of one row, so what belongs to a row is looked up once a run
+    genes, counts, run_rows, run_starts, large_at, large = kept
     valid = True
     i, n = 0, len(row)
     while i < n:
         this = row[i]
         to_row = row_of[this - first]
-        before = used
+        if to_row < 0:
+            while i < n and row[i] == this:
+                i += 1
+            continue
+        start = entries
         while i < n and row[i] == this:
-            if to_row >= 0:
-                gene, count = gene_of[column[i]], value[i]
-                # written always and kept only if wanted: a branch here would be mispredicted
-                rows[used], genes[used], counts[used] = to_row, gene, np.uint32(count)
-                # compared before the conversion, which has no defined result out of range
-                is_count = (count >= 0) & (count < 4294967296.0) & (np.floor(count) == count)
-                valid &= (gene < 0) | is_count
-                used += (gene >= 0) & (count > 0)
+            gene, count = gene_of[column[i]], value[i]
+            # written always and kept only if wanted: a branch here would be mispredicted
+            wanted = (gene >= 0) & (count > 0)
+            genes[entries], counts[entries] = gene, np.uint8(min(max(count, 0.0), LARGE))
+            if count >= LARGE and gene >= 0:  # rare, so predicted
+                large_at[n_large], large[n_large] = entries, np.uint32(count)
+                n_large += 1
+            # compared before the conversion, which has no defined result out of range
+            is_count = (count >= 0) & (count < 4294967296.0) & (np.floor(count) == count)
+            valid &= (gene < 0) | is_count
+            entries += wanted
             i += 1
-        if to_row >= 0:
-            sizes[to_row] += used - before
-    return used, valid
+        if entries > start:
+            run_rows[runs], run_starts[runs] = to_row, start
+            sizes[to_row] += entries - start
+            runs += 1
+    return entries, runs, n_large, valid
 
 
 @numba.njit(cache=True, nogil=True)
-def _scatter(rows, part_genes, part_counts, position, genes, counts):
-    i, n = 0, len(rows)
-    while i < n:
-        row = rows[i]
-        at = position[row]
-        while i < n and rows[i] == row:
-            genes[at] = part_genes[i]
-            counts[at] = part_counts[i]
-            at += 1
-            i += 1
-        position[row] = at
+def _scatter(run_rows, run_starts, n_entries, genes, counts, position, run_to, to_genes, to_counts):
+    for run in range(len(run_rows)):
+        start = run_starts[run]
+        end = run_starts[run + 1] if run + 1 < len(run_rows) else n_entries
+        at = position[run_rows[run]]
+        for i in range(end - start):
+            to_genes[at + i] = genes[start + i]
+            to_counts[at + i] = counts[start + i]
+        run_to[run] = at
+        position[run_rows[run]] = at + end - start
 
 
 @numba.njit(cache=True, nogil=True)

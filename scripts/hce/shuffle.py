@@ -7,8 +7,9 @@ nothing but the table of cells and the seed, so the shards are the same however 
 ran. A scatter job holds one block, a gather job one shard.
 
 Pieces live for one run only, so they are made for speed: Arrow IPC without compression, mapped
-into memory. Counts take one byte; the few from 255 on stand in a list of their own. That is 3 bytes
-a nonzero, as large as lz4 makes 6 of them, and costs no compression (`make bench-ingest`).
+into memory. Counts take one byte; the few from 255 on stand in lists of their own, with their
+positions in the cell. That is 3 bytes a nonzero, as large as lz4 makes 6 of them, and costs no
+compression (`make bench-ingest`).
 """
 
 from __future__ import annotations
@@ -24,11 +25,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hce.files import write_atomically
-from hce.sparse_rows import SparseRows
+from hce.scratch import Scratch
+from hce.sparse_rows import Counts, SparseRows
 
 SPLIT_CODES = {"train": 0, "val": 1, "test": 2, "ood": 3}
-# counts from here on are kept apart, so that the others fit one byte
-LARGE = 255
 
 
 def _list_of(value_type: pa.DataType) -> pa.ListType:
@@ -43,9 +43,24 @@ PIECE_SCHEMA = pa.schema(
         pa.field("label", pa.int16(), nullable=False),
         pa.field("genes", _list_of(pa.uint16()), nullable=False),
         pa.field("counts", _list_of(pa.uint8()), nullable=False),
+        pa.field("large_at", _list_of(pa.uint16()), nullable=False),
         pa.field("large_counts", _list_of(pa.uint32()), nullable=False),
     ]
 )
+
+
+def order_blocks(chosen: pd.DataFrame, block: NDArray[np.int64]) -> pd.DataFrame:
+    """Order cells by block, split and shuffle key, so that a gather finds them in one slice.
+
+    Parameters
+    ----------
+    chosen
+        Rows of the table of cells: soma_joinid, split, class, shuffle_key.
+    block
+        int64 N, the block in which each is read (`hce.counts.block_of`).
+    """
+    split = chosen["split"].astype(str).map(SPLIT_CODES).to_numpy()
+    return chosen.iloc[np.lexsort((chosen["shuffle_key"].to_numpy(), split, block))]
 
 
 def write_piece(
@@ -60,7 +75,7 @@ def write_piece(
     path
         Arrow IPC file to write.
     chosen
-        Rows of the table of cells in this range, in order of soma_joinid.
+        Rows of the table of cells in this range, as `order_blocks` orders them.
     blocks
         Their counts in the same order (`hce.counts.read_counts`).
 
@@ -82,16 +97,19 @@ def write_piece(
             rows = slice(done, done + len(counts))
             if not np.array_equal(block_joinid, joinid[rows]):
                 raise ValueError(f"{path}: the store gave other cells than those chosen")
-            order = np.lexsort((key[rows], split[rows]))
-            columns = [values[rows][order] for values in (split, key, joinid, label)]
-            writer.write_batch(_pack(columns, counts, order))
+            columns = [values[rows] for values in (split, key, joinid, label)]
+            writer.write_batch(_pack(columns, counts))
             done += len(counts)
         if done != len(joinid):
             raise ValueError(f"{path}: read {done} cells, expected {len(joinid)}")
 
 
 def gather_part(
-    pieces: list[Path], split: str, part: int, shuffle_keys: pd.Series
+    pieces: list[Path],
+    split: str,
+    part: int,
+    shuffle_keys: pd.Series,
+    scratch: Scratch | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int16], SparseRows]:
     """Collect the cells of one shard from all pieces, in the global order.
 
@@ -104,6 +122,8 @@ def gather_part(
     shuffle_keys
         uint64, indexed by soma_joinid: the cells of the shard, all those of the split between the
         smallest and the largest of these keys.
+    scratch
+        Memory for the counts, used again: the next call overwrites them.
 
     Returns
     -------
@@ -129,13 +149,15 @@ def gather_part(
         )
     order = np.argsort(_joined(slices, "shuffle_key", np.uint64))
     label = _joined(slices, "label", np.int16)
-    return joinid[order], label[order], _gather_counts(slices, order)
+    return joinid[order], label[order], _gather_counts(slices, order, scratch or Scratch())
 
 
 @dataclass(frozen=True)
 class _Slice:
-    """Neighboring rows of one record batch of a piece."""
+    """Neighboring rows of one record batch of a piece, which is mapped from `address` on."""
 
+    path: Path
+    address: int
     batch: pa.RecordBatch
     first: int
     end: int
@@ -143,15 +165,29 @@ class _Slice:
     def values(self, name: str) -> NDArray:
         return self.batch.column(name).to_numpy()[self.first : self.end]
 
+    def sizes(self, name: str) -> NDArray[np.int32]:
+        """How many elements the list of each row has."""
+        return np.diff(self.batch.column(name).offsets.to_numpy()[self.first : self.end + 1])
+
     def lists(self, name: str) -> tuple[NDArray[np.int32], NDArray]:
+        """Offsets of the rows, from 0 on, and their elements."""
         column = self.batch.column(name)
-        return column.offsets.to_numpy()[self.first : self.end + 1], column.values.to_numpy()
+        offsets = column.offsets.to_numpy()[self.first : self.end + 1]
+        elements = column.values
+        dtype = np.dtype(elements.type.to_pandas_dtype())
+        if not len(elements):
+            return offsets - offsets[0], np.empty(0, dtype)
+        # read, not mapped: mapping the pages one by one takes longer than copying them
+        start = elements.buffers()[1].address - self.address + int(offsets[0]) * dtype.itemsize
+        read = np.fromfile(self.path, dtype, int(offsets[-1] - offsets[0]), offset=start)
+        return offsets - offsets[0], read
 
 
 def _find(path: Path, split: int, low: np.uint64, high: np.uint64) -> Iterator[_Slice]:
     """Rows of each block of a piece that belong to a split and lie in a range of keys."""
     try:
-        reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        mapped = pa.memory_map(str(path))
+        reader = pa.ipc.open_file(mapped)
         if reader.schema != PIECE_SCHEMA:
             raise pa.ArrowInvalid("it has other columns")
         batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
@@ -160,81 +196,65 @@ def _find(path: Path, split: int, low: np.uint64, high: np.uint64) -> Iterator[_
             f"{path}: this piece is cut short or damaged ({error}); delete it and run snakemake "
             "again, which reads its range of the Census once more"
         ) from error
+    mapped.seek(0)
+    address = mapped.read_buffer(1).address
     for batch in batches:
         start, stop = np.searchsorted(batch.column("split").to_numpy(), [split, split + 1])
         keys = batch.column("shuffle_key").to_numpy()[start:stop]
         first = start + np.searchsorted(keys, low)
         end = start + np.searchsorted(keys, high, side="right")
         if end > first:
-            yield _Slice(batch, first, end)
+            yield _Slice(path, address, batch, first, end)
 
 
 def _joined(slices: list[_Slice], name: str, dtype: type) -> NDArray:
     return np.concatenate([np.zeros(0, dtype), *(part.values(name) for part in slices)])
 
 
-def _gather_counts(slices: list[_Slice], order: NDArray[np.int64]) -> SparseRows:
-    sizes = np.concatenate(
-        [np.zeros(0, np.int64), *(np.diff(part.lists("genes")[0]) for part in slices)]
-    )
+def _gather_counts(slices: list[_Slice], order: NDArray[np.int64], scratch: Scratch) -> SparseRows:
+    sizes = np.concatenate([np.zeros(0, np.int64), *(part.sizes("genes") for part in slices)])
     indptr = np.concatenate([[0], np.cumsum(sizes[order])])
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    genes = np.empty(indptr[-1], dtype=np.uint16)
-    counts = np.empty(indptr[-1], dtype=np.uint32)
-    done = 0
+    genes = scratch.reserve("genes", np.uint16, indptr[-1])[: indptr[-1]]
+    small = scratch.reserve("counts", np.uint8, indptr[-1])[: indptr[-1]]
+    done, large_at, large = 0, [np.zeros(0, np.int64)], [np.zeros(0, np.uint32)]
     for part in slices:
         to = indptr[rank[done : done + part.end - part.first]]
-        offsets, part_genes = part.lists("genes")
-        small = part.lists("counts")[1]
-        large_offsets, large = part.lists("large_counts")
-        _unpack_rows(offsets, part_genes, small, large_offsets, large, to, genes, counts)
+        for name, gathered in (("genes", genes), ("counts", small)):
+            _copy_rows(*part.lists(name), to, gathered)
+        offsets, at = part.lists("large_at")
+        large_at.append(np.repeat(to, np.diff(offsets)) + at)
+        large.append(part.lists("large_counts")[1])
         done += part.end - part.first
-    return SparseRows(indptr, genes, counts)
+    at, values = np.concatenate(large_at), np.concatenate(large)
+    by_position = np.argsort(at)
+    return SparseRows(indptr, genes, Counts(small, at[by_position], values[by_position]))
 
 
-def _pack(columns: list[NDArray], counts: SparseRows, order: NDArray[np.int64]) -> pa.RecordBatch:
-    """One block as a record batch, its rows in the given order."""
-    offsets = np.concatenate([[0], np.cumsum(np.diff(counts.indptr)[order])]).astype(np.int32)
-    genes = np.empty(offsets[-1], dtype=np.uint16)
-    small = np.empty(offsets[-1], dtype=np.uint8)
-    n_large = np.zeros(len(order), dtype=np.int32)
-    large = np.empty(int((counts.counts >= LARGE).sum()), dtype=np.uint32)
-    _pack_rows(counts.indptr, counts.genes, counts.counts, order, genes, small, n_large, large)
-    large_offsets = np.concatenate([[0], np.cumsum(n_large)]).astype(np.int32)
-    lists = {"genes": (offsets, genes), "counts": (offsets, small)}
-    lists["large_counts"] = (large_offsets, large)
+def _pack(columns: list[NDArray], counts: SparseRows) -> pa.RecordBatch:
+    """One block as a record batch."""
+    offsets, large_at = counts.indptr, counts.counts.large_at
+    large_offsets = np.searchsorted(large_at, offsets)
+    at = large_at - np.repeat(offsets[:-1], np.diff(large_offsets))
+    lists = {
+        "genes": (offsets, counts.genes),
+        "counts": (offsets, counts.counts.small),
+        "large_at": (large_offsets, at.astype(np.uint16)),
+        "large_counts": (large_offsets, counts.counts.large),
+    }
     arrays = [pa.array(values) for values in columns] + [
-        pa.ListArray.from_arrays(*pair, type=PIECE_SCHEMA.field(name).type)
-        for name, pair in lists.items()
+        pa.ListArray.from_arrays(
+            indptr.astype(np.int32), values, type=PIECE_SCHEMA.field(name).type
+        )
+        for name, (indptr, values) in lists.items()
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=PIECE_SCHEMA)
 
 
 @numba.njit(cache=True, nogil=True)
-def _pack_rows(indptr, genes, counts, order, to_genes, small, n_large, large):
-    at = kept = 0
-    for row in range(len(order)):
-        for i in range(indptr[order[row]], indptr[order[row] + 1]):
-            to_genes[at] = genes[i]
-            small[at] = min(counts[i], LARGE)
-            if counts[i] >= LARGE:
-                large[kept] = counts[i]
-                n_large[row] += 1
-                kept += 1
-            at += 1
-
-
-@numba.njit(cache=True, nogil=True)
-def _unpack_rows(offsets, genes, small, large_offsets, large, to, to_genes, to_counts):
+def _copy_rows(offsets, values, to, gathered):
     for row in range(len(to)):
-        start, end = offsets[row], offsets[row + 1]
-        to_genes[to[row] : to[row] + end - start] = genes[start:end]
-        for i in range(end - start):
-            to_counts[to[row] + i] = small[start + i]
-        kept = large_offsets[row]
-        if large_offsets[row + 1] > kept:
-            for i in range(end - start):
-                if small[start + i] == LARGE:
-                    to_counts[to[row] + i] = large[kept]
-                    kept += 1
+        start, size = offsets[row], offsets[row + 1] - offsets[row]
+        for i in range(size):
+            gathered[to[row] + i] = values[start + i]

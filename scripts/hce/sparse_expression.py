@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hce.densify import dense_on_cpu
+
 
 @dataclass(frozen=True)
 class SparseExpression:
@@ -38,7 +40,9 @@ class SparseExpression:
         return self.values.device
 
     def dense(self) -> Tensor:
-        """Return float32 B x G."""
+        """Return float32 B x G, on the device of the tensors."""
+        if self.device.type == "cpu":
+            return dense_on_cpu(self.indptr, self.genes, self.values, self.n_genes)
         sizes = torch.diff(self.indptr)
         rows = torch.arange(len(self), device=self.device)
         start = torch.repeat_interleave(rows * self.n_genes, sizes, output_size=len(self.genes))

@@ -18,12 +18,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from hce.augmentation import augment
-from hce.batches import dense_batch, forward
+from hce.adamw import AdamW
+from hce.augmentation import Augmentation
+from hce.batch_rows import Batch
+from hce.batches import forward, sparse_batch
 from hce.checkpoint import Progress, restore_checkpoint, save_checkpoint
+from hce.first_layer import check_first_layer, model_input
 from hce.metrics import f1_scores_from_confusion
 from hce.model_files import copy_weights
-from hce.shards import Cells, ShardReader
+from hce.precision import check_precision, reduced_precision
+from hce.shard_reader import ShardReader
+from hce.sparse_expression import SparseExpression
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,10 @@ class TrainingParameters:
     mask_loss_weight: float = 1e-5
     shuffle_window: int = 8
     checkpoint_seconds: float = 300.0
+    residency: str = "auto"
+    first_layer: str = "auto"
+    precision: str = "float32"
+    compile: bool = False
 
 
 class Trainer:
@@ -88,12 +97,18 @@ class Trainer:
         self.model, self.loss, self.reachability = model, loss, reachability
         self.train, self.validation, self.parameters = train, validation, parameters
         self.seed, self.device, self.checkpoint = seed, device, checkpoint
-        self.augmentation = augmentation
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(),
-            parameters.learning_rate,
-            weight_decay=parameters.weight_decay,
-            fused=True,  # one kernel for all parameters
+        self.augmentation = None if augmentation is None else Augmentation(augmentation)
+        check_precision(parameters.precision, device)
+        check_first_layer(parameters.first_layer)
+        if parameters.compile and parameters.first_layer == "sparse":
+            raise ValueError(
+                "training.compile compiles dense first layers only: set training.first_layer to "
+                "auto or dense"
+            )
+        self.first_layer = "dense" if parameters.compile else parameters.first_layer
+        self.objective = torch.compile(self._objective) if parameters.compile else self._objective
+        self.optimizer = AdamW(
+            model.parameters(), parameters.learning_rate, parameters.weight_decay
         )
         self.generators = {"dropout": torch.default_generator}
         self.generators["augmentation"] = torch.Generator(device).manual_seed(seed)
@@ -150,7 +165,7 @@ class Trainer:
                 self._save()
                 saved = started = time.monotonic()
 
-    def _batches(self) -> Iterator[Cells]:
+    def _batches(self) -> Iterator[Batch]:
         parameters, progress = self.parameters, self.progress
         batches = self.train.shuffled(
             parameters.batch_size,
@@ -171,20 +186,31 @@ class Trainer:
             )
         )
 
-    def _step(self, cells: Cells) -> float:
-        expression, label = dense_batch(cells, self.device)
-        if self.augmentation is not None:
-            expression = augment(expression, self.augmentation, self.generators["augmentation"])
-        logits, mask_loss = forward(self.model, expression)
-        loss = self.loss(logits, label)
-        objective = loss
-        if mask_loss is not None:
-            objective = loss - self.parameters.mask_loss_weight * mask_loss
-        self.optimizer.zero_grad(set_to_none=True)
+    def _step(self, cells: Batch) -> float:
+        expression, label = sparse_batch(cells)
+        batch = model_input(
+            expression,
+            self.model,
+            self.first_layer,
+            self.augmentation,
+            self.generators["augmentation"],
+        )
+        objective, loss = self.objective(batch, label)
+        self.optimizer.zero_grad()
         objective.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.parameters.gradient_norm)
+        weights = self.optimizer.param_groups[0]["params"]
+        nn.utils.clip_grad_norm_(weights, self.parameters.gradient_norm)
         self.optimizer.step()
         return float(loss.detach())
+
+    def _objective(self, batch: Tensor | SparseExpression, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is minimized and the loss, without TabNet's mask loss, that is reported."""
+        with reduced_precision(self.parameters.precision, self.device):
+            logits, mask_loss = forward(self.model, batch)
+        loss = self.loss(logits.float(), label)
+        if mask_loss is None:
+            return loss, loss
+        return loss - self.parameters.mask_loss_weight * mask_loss, loss
 
     @torch.inference_mode()
     def validate(self) -> tuple[float, float]:
@@ -194,8 +220,9 @@ class Trainer:
         confusion = np.zeros(n_classes * n_classes, dtype=np.int64)
         losses = []
         for cells in self.validation.in_order(self.parameters.batch_size):
-            expression, label = dense_batch(cells, self.device)
-            logits, _ = forward(self.model, expression)
+            expression, label = sparse_batch(cells)
+            batch = model_input(expression, self.model, self.parameters.first_layer)
+            logits, _ = forward(self.model, batch)
             losses.append(float(self.loss(logits, label)))
             pairs = (label * n_classes + logits.argmax(dim=1)).cpu().numpy()
             confusion += np.bincount(pairs, minlength=n_classes * n_classes)

@@ -1,19 +1,38 @@
 """Bytes, write and read rates of Parquet encodings for the counts of a shard (`hce.shards`).
 
-Simulated counts of 19,331 genes, all in memory, one thread; rates are cells a CPU second, the best
-of three. Run: python tests/benchmarks/bench_shard_formats.py
+Arrow writes all but the last, which is the shards' own writer (`hce.parquet_file`); Arrow reads
+them all. What training needs is a block (`hce.cell_blocks`): the own writer's file is decoded into
+one by Arrow and by `hce.shard_decoding`. Simulated counts of 19,331 genes, all in memory, one
+thread; rates are cells a CPU second, the best of five.
+
+Run: PYTHONPATH=scripts python tests/benchmarks/bench_shard_formats.py
 """
 
 from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-N_GENES, N_CELLS, ROUNDS = 19_331, 8_192, 3
+from hce.cell_blocks import CellBlock
+from hce.parquet_file import (
+    BYTE_STREAM_SPLIT,
+    DELTA_BINARY_PACKED,
+    UNCOMPRESSED,
+    Column,
+    write_parquet,
+)
+from hce.shard_decoding import decode_shard
+from hce.shards import PAGE, ROW_GROUP
+from hce.sparse_rows import Counts
+
+N_GENES, N_CELLS, ROUNDS = 19_331, 8_192, 5
 GENES, COUNTS = "genes.list.element", "counts.list.element"
 # name -> type of the counts, their encoding (None: dictionary)
 ENCODINGS: dict[str, tuple[pa.DataType, str | None]] = {
@@ -36,9 +55,24 @@ def main() -> None:
         counts.append(cell[genes[-1]])
         offsets.append(offsets[-1] + len(genes[-1]))
     print(f"{offsets[-1] / N_CELLS:,.0f} nonzero counts a cell")
+    genes, counts = np.concatenate(genes), np.concatenate(counts)
     for name, (value_type, encoding) in ENCODINGS.items():
-        table = as_table(np.concatenate(genes), np.concatenate(counts), offsets, value_type)
-        print(f"{name:28}", measure(table, encoding), flush=True)
+        table = as_table(genes, counts, offsets, value_type)
+        print(f"{name:32}", measure(partial(write_by_arrow, table, encoding)), flush=True)
+    columns = [
+        Column("soma_joinid", np.arange(N_CELLS)),
+        Column("label", rng.integers(164, size=N_CELLS).astype(np.int16)),
+        Column("genes", genes, np.array(offsets), DELTA_BINARY_PACKED, UNCOMPRESSED),
+        Column("counts", Counts.of(counts.astype(np.uint32)), np.array(offsets), BYTE_STREAM_SPLIT),
+    ]
+    own = partial(write_parquet, columns=columns, rows_per_group=ROW_GROUP, rows_per_page=PAGE)
+    own = partial(own, metadata={})
+    print(f"{'hce.parquet_file':32}", measure(own), flush=True)
+    file = io.BytesIO()
+    own(file)
+    for name, read in (("Arrow", fill_by_arrow), ("hce.shard_decoding", fill_by_hce)):
+        rate = block_rate(pa.BufferReader(file.getvalue()), offsets[-1], read)
+        print(f"{'  into a block by ' + name:75} {rate:9,.0f} read", flush=True)
 
 
 def as_table(
@@ -54,30 +88,57 @@ def as_table(
     return pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields))
 
 
-def measure(table: pa.Table, encoding: str | None) -> str:
-    """Write to memory and read back; the best rates and the size."""
-    encodings = {GENES: "DELTA_BINARY_PACKED"} | ({COUNTS: encoding} if encoding else {})
-    write = read = float("inf")
+def write_by_arrow(table: pa.Table, encoding: str | None, file: BinaryIO) -> None:
+    """Write with Arrow; without an encoding the counts get a dictionary."""
+    pq.write_table(
+        table,
+        file,
+        row_group_size=ROW_GROUP,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=False if encoding else [COUNTS],
+        column_encoding={GENES: "DELTA_BINARY_PACKED"} | ({COUNTS: encoding} if encoding else {}),
+        write_statistics=False,
+    )
+
+
+def measure(write: Callable[[BinaryIO], None]) -> str:
+    """Write to memory and read back by Arrow; the best rates and the size."""
+    writing = reading = float("inf")
     for _ in range(ROUNDS):
         file = io.BytesIO()
         start = time.process_time()
-        pq.write_table(
-            table,
-            file,
-            row_group_size=1_024,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=False if encoding else [COUNTS],
-            column_encoding=encodings,
-            write_statistics=False,
-        )
-        write = min(write, time.process_time() - start)
+        write(file)
+        writing = min(writing, time.process_time() - start)
         start = time.process_time()
         pq.read_table(pa.BufferReader(file.getvalue()), use_threads=False).combine_chunks()
-        read = min(read, time.process_time() - start)
+        reading = min(reading, time.process_time() - start)
     size = len(file.getvalue()) / N_CELLS
-    rates = f"{N_CELLS / write:9,.0f} cells/s written {N_CELLS / read:9,.0f} read"
+    rates = f"{N_CELLS / writing:9,.0f} cells/s written {N_CELLS / reading:9,.0f} read"
     return f"{size:7,.0f} bytes/cell {rates}"
+
+
+def block_rate(
+    source: pa.NativeFile, nonzero: int, fill: Callable[[CellBlock, pa.NativeFile], object]
+) -> float:
+    """Cells a second into a block that was there before; the first round compiles."""
+    block = CellBlock.empty(N_CELLS, nonzero, np.uint16)
+    seconds = []
+    for _ in range(ROUNDS + 1):
+        start = time.process_time()
+        fill(block, source)
+        seconds.append(time.process_time() - start)
+    return N_CELLS / min(seconds)
+
+
+def fill_by_arrow(block: CellBlock, source: pa.NativeFile) -> None:
+    """Decode as lists, and narrow them into the block."""
+    block.fill(pq.ParquetFile(source), 0, 0)
+
+
+def fill_by_hce(block: CellBlock, source: pa.NativeFile) -> None:
+    """Decode into the block at once."""
+    decode_shard(source, pq.read_metadata(source), block, 0, 0)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from pathlib import Path
 from ingest_process import SCRIPTS, Measured, run_python
 
 SPLITS = ("train", "val", "test")
-# contiguous joinids of one fetch_counts job; the shards are as many as the ranges
-CELLS_PER_RANGE = 51_200
+# contiguous joinids of one fetch_counts job, about as many as in config/paper.yaml; a split has as
+# many shards as there are ranges
+CELLS_PER_RANGE = 102_400
 STAGES = ("fetch_counts", "shuffle_shards", "list_shards")
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hce.census import ORGANISM, open_release, read_genes
-from hce.counts import TILE_ROWS, gene_positions, read_counts
+from hce.census import ORGANISM, gene_positions, open_release, read_genes
+from hce.counts import TILE_ROWS, read_counts
 
 # of 2,048, 4,096, 8,192 and 16,384 the fastest for get_anndata, which favors the published way
 PUBLISHED_CHUNK = 4096

@@ -9,7 +9,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from hce.comparison_tables import group_runs, group_table, overall_runs, overall_table
+from hce.comparison_tables import (
+    group_runs,
+    group_table,
+    overall_runs,
+    overall_table,
+    strata_runs,
+    strata_table,
+)
 
 # macro F1 of seeds 0, 1, 2
 OOD = {
@@ -84,11 +91,11 @@ def test_architectures_of_one_split_are_one_family(overall: pd.DataFrame) -> Non
 def test_groups_are_tested_each_and_constant_ones_left_out(scores: pd.DataFrame) -> None:
     runs = group_runs(scores, "study", "study")
     assert len(runs) == 2 * 2 * 3 * 3
-    table = group_table(runs, "study").set_index(["architecture", "study"])
+    table = group_table(runs, "study", "studies").set_index(["architecture", "study"])
     assert table.index.tolist() == [(a, s) for a in ("linear", "mlp") for s in ("s1", "s2", "s3")]
     constant, varying = table.loc[("linear", "s1")], table.loc[("linear", "s2")]
     assert constant[["t", "p", "p_holm"]].isna().all()
-    assert constant["delta"] == 0
+    assert constant["delta"] == 0 and "do not vary" in constant["note"]
     assert varying["delta"] == pytest.approx(0.10)
     assert varying["ce_mean"] == pytest.approx(0.51)
     third = table.loc[("linear", "s3")]
@@ -110,11 +117,61 @@ def test_seeds_without_a_partner_are_left_out(scores: pd.DataFrame) -> None:
 
 def test_one_seed_gives_numbers_without_a_test(scores: pd.DataFrame) -> None:
     table = overall_table(overall_runs(scores[scores["seed"] == 0]))
+    assert set(table["note"]) == {"no test: n = 1"} and set(table["n_tests"]) == {0}
     assert table[["ce_sd", "hce_sd", "gain_sd", "t", "p", "p_holm"]].isna().all(axis=None)
     assert table[["ce_mean", "gain_mean"]].notna().all(axis=None)
 
 
-def test_losses_without_a_common_seed_are_refused(scores: pd.DataFrame) -> None:
-    apart = scores[(scores["loss"] == "ce") == (scores["seed"] == 0)]
-    with pytest.raises(ValueError, match="no seed was run with both ce and hce"):
-        overall_table(overall_runs(apart))
+def test_a_pair_of_losses_without_a_common_seed_is_a_row_that_says_so(
+    scores: pd.DataFrame,
+) -> None:
+    apart = scores[(scores["architecture"] == "mlp") | (scores["loss"] == "ce")]
+    table = overall_table(overall_runs(apart)).set_index(["architecture", "split", "labels"])
+    row, other = table.loc[("linear", "ood", "all")], table.loc[("mlp", "ood", "all")]
+    assert row["n_seeds"] == 0 and "no seed has both" in row["note"]
+    assert row[["ce_mean", "gain_mean", "t", "p", "p_holm"]].isna().all()
+    # the family is then the one architecture that has a test
+    assert other["p_holm"] == other["p"] and other["n_tests"] == 1
+    groups = group_table(group_runs(apart, "study", "study"), "study", "studies")
+    linear = groups[groups["architecture"] == "linear"]
+    assert linear["study"].tolist() == ["s1", "s2", "s3"] and linear["delta"].isna().all()
+
+
+def test_a_group_that_one_seed_lacks_is_listed_without_a_test(scores: pd.DataFrame) -> None:
+    lost = (scores["group"] == "s2") & (scores["seed"] == 1) & (scores["loss"] == "hce")
+    table = group_table(group_runs(scores[~lost], "study", "study"), "study", "studies")
+    table = table.set_index(["architecture", "study"])
+    row = table.loc[("linear", "s2")]
+    assert row["n_seeds"] == 2 and "a seed lacks a value" in row["note"]
+    assert np.isnan(row["delta"]) and np.isnan(row["p"])
+    # s1 never varies, s2 is incomplete: one test is left
+    assert table.loc[("linear", "s3"), "p_holm"] == table.loc[("linear", "s3"), "p"]
+
+
+def test_intervals_and_effect_size_are_those_of_the_differences(overall: pd.DataFrame) -> None:
+    row = overall.loc[("linear", "ood", "all")]
+    low, high = stats.t.interval(0.95, 2, loc=0.10, scale=0.01 / np.sqrt(3))
+    assert (row["gain_ci_low"], row["gain_ci_high"]) == pytest.approx((low, high))
+    assert row["effect_size"] == pytest.approx(10)
+    low, high = stats.t.interval(0.95, 2, loc=0.51, scale=0.01 / np.sqrt(3))
+    assert (row["ce_ci_low"], row["ce_ci_high"]) == pytest.approx((low, high))
+    assert row["family"] == "architectures, ood, labels all" and row["n_tests"] == 2
+
+
+def test_strata_name_their_grouping_and_are_families_of_their_own() -> None:
+    rows = []
+    for loss, seed in product(("ce", "hce"), (0, 1, 2)):
+        run, gain = ("mlp", loss, seed), (loss == "hce") * (0.1 + 0.01 * seed)
+        rows.append(score_row(run, "ood", "tissue", "lung", 0.4 + gain))
+        rows.append(score_row(run, "ood", "tissue_in_training", "seen", 0.5 + gain))
+        rows.append(score_row(run, "ood", "tissue_in_training", "unseen", 0.5 - gain))
+        rows.append(score_row(run, "ood", "study", "s1", 0.5))
+    table = strata_table(strata_runs(pd.DataFrame(rows))).set_index(["grouping", "group"])
+    assert table["delta"].to_dict() == pytest.approx(
+        {
+            ("tissue", "lung"): 0.11,
+            ("tissue_in_training", "seen"): 0.11,
+            ("tissue_in_training", "unseen"): -0.11,
+        }
+    )
+    assert table["n_tests"].tolist() == [1, 2, 2]

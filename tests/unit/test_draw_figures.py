@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import figure_example as example
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.container import ErrorbarContainer
+from figure_checks import assert_legible, shown, texts, whiskers
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 import draw_controls
 import draw_fig1a
@@ -33,50 +29,6 @@ from hce.figure2_tables import cell_type_gains, gains, ontology_edges, ontology_
 from hce.figure_concept import concept_table
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-
-
-def texts(fig: Figure) -> list[str]:
-    """Return all text of a figure that is shown."""
-    return [artist.get_text() for artist in shown(fig)]
-
-
-def shown(fig: Figure) -> Iterator[Text]:
-    """Yield the text artists that are drawn; axes that are switched off have no tick labels."""
-    switched_off = [ax for ax in fig.axes if not ax.axison]
-    hidden = {
-        id(text)
-        for ax in switched_off
-        for axis in ax._axis_map.values()
-        for text in axis.findobj(Text)
-    }
-    for artist in fig.findobj(Text):
-        if artist.get_text() and artist.get_visible() and id(artist) not in hidden:
-            yield artist
-
-
-def assert_legible(name: str, fig: Figure) -> None:
-    """Check that no text is below 6 pt, off the page, or on another text."""
-    canvas = FigureCanvasAgg(fig)
-    canvas.draw()
-    boxes = []
-    for artist in shown(fig):
-        text, box = artist.get_text(), artist.get_window_extent(canvas.get_renderer())
-        assert artist.get_fontsize() >= 6, (name, text)
-        assert fig.bbox.x0 <= box.x0 < box.x1 <= fig.bbox.x1, (name, text)
-        assert fig.bbox.y0 <= box.y0 < box.y1 <= fig.bbox.y1, (name, text)
-        boxes.append((text, box))
-    for (one, box), (other, second) in itertools.combinations(boxes, 2):
-        width = min(box.x1, second.x1) - max(box.x0, second.x0)
-        height = min(box.y1, second.y1) - max(box.y0, second.y0)
-        # a box has room above and below its letters: a third of it may be shared
-        smallest = [min(b.width, b.height) for b in (box, second)]
-        assert min(width, height) <= 0.34 * min(smallest), (name, one, other)
-
-
-def whiskers(fig: Figure) -> int:
-    """Return the number of error bars."""
-    containers = (container for ax in fig.axes for container in ax.containers)
-    return sum(isinstance(container, ErrorbarContainer) for container in containers)
 
 
 def id_and_ood(architectures: list[str], n_seeds: int) -> tuple[Figure, Figure]:

@@ -15,7 +15,7 @@ from loss_by_hand import CHAIN, EPS, loss_in_a_loop, make_batch
 from torch import Tensor
 from torch.nn import functional
 
-from hce.loss import hierarchical_cross_entropy
+from hce.loss import HierarchicalCrossEntropyLoss, hierarchical_cross_entropy
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -251,3 +251,37 @@ def test_inputs_are_not_modified() -> None:
     hierarchical_cross_entropy(*tensors)
     for tensor, copy in zip(tensors, copies, strict=True):
         assert torch.equal(tensor, copy)
+
+
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_autocast_does_not_round_the_loss(
+    make_hierarchy: HierarchyMaker, half: torch.dtype
+) -> None:
+    """Under autocast the loss of float32 logits is that without; half ones are raised first."""
+    reach = torch.from_numpy(make_hierarchy(21, 30))
+    logits, target, weight = make_batch(21, 30, n_cells=64)
+    logits, weight = logits.float(), weight.float()
+    with torch.autocast("cpu", dtype=half):
+        inside = hierarchical_cross_entropy(logits, target, reach, weight)
+        rounded = hierarchical_cross_entropy(logits.to(half), target, reach, weight)
+    assert inside.dtype == rounded.dtype == torch.float32
+    torch.testing.assert_close(
+        inside, hierarchical_cross_entropy(logits, target, reach, weight), rtol=0, atol=0
+    )
+    raised = hierarchical_cross_entropy(logits.to(half).float(), target, reach, weight)
+    torch.testing.assert_close(rounded, raised, rtol=0, atol=0)
+
+
+def test_compiles_into_one_graph(make_hierarchy: HierarchyMaker) -> None:
+    """Dynamo finds nothing that breaks the graph, and the gradient is the same."""
+    reach = torch.from_numpy(make_hierarchy(22, 12))
+    logits, target, weight = make_batch(22, 12)
+    loss = HierarchicalCrossEntropyLoss(reach, weight)
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    values = []
+    for function in (loss, compiled):
+        leaf = logits.clone().requires_grad_(True)
+        value = function(leaf, target)
+        value.backward()
+        values.append((value.detach(), leaf.grad))
+    torch.testing.assert_close(values[1], values[0], rtol=1e-12, atol=1e-15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import plan_run
 from hce import plan
 from hce.plan import Settings, disk_needed, estimate, free_disk
+from hce.plan_training import FLOP_PER_CELL, Trainings, gpu_hours
 from hce.shuffle_order import shuffle_keys
 
 # whole tiles of 2,048 cells, so that ranges can be counted by hand
@@ -54,7 +56,7 @@ def test_ranges_are_those_that_the_jobs_will_read(stages: pd.DataFrame) -> None:
     # nine tiles in two ranges that end on a tile
     assert stages.loc["fetch_counts train", "largest_file_cells"] == 5 * TILE
     assert stages.loc["fetch_counts ood", "largest_file_cells"] == TILE
-    held = 600e6 + 5 * TILE * 6 * 2_000
+    held = 600e6 + 5 * TILE * 3 * 2_000
     assert stages.loc["fetch_counts train", "memory_mb"] == pytest.approx(held / 1e6)
 
 
@@ -132,6 +134,7 @@ def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float
         arguments = ["plan_run.py", "--cells", str(tmp_path / "cells.parquet")]
         arguments += ["--ranges", "train=2", "ood=3", "--shards", "train=4", "test=1", "ood=1"]
         arguments += ["--n-models", "6", "--results", "results-x"]
+        arguments += ["--trainings", "linear=2", "mlp=4", "--max-epochs", "5"]
         arguments += ["--plan", str(tmp_path / "plan.txt")]
         monkeypatch.setattr(sys, "argv", arguments)
         plan_run.main()
@@ -148,8 +151,10 @@ def test_the_plan_says_what_there_is_and_what_is_needed(
     assert f"Cells: train {8 * TILE:,}, val 0, test {TILE:,}, ood {3 * TILE:,}" in text
     assert "1,234.0 GB free" in text
     (line,) = [line for line in text.splitlines() if "fetch_counts train" in line]
-    assert line.split()[2:5] == ["2", f"{5 * TILE:,}", "723"]  # ranges, cells and MB of a job
+    assert line.split()[2:5] == ["2", f"{5 * TILE:,}", "661"]  # ranges, cells and MB of a job
     assert "nan" not in text.lower()
+    assert "Trainings: 6 of up to 5 epochs take 0.0 GPU hours" in text
+    assert "a floor, not measured" in text
 
 
 def test_a_disk_that_is_too_small_stops_the_plan_with_the_numbers(
@@ -167,3 +172,31 @@ def test_a_split_without_cells_has_a_plan() -> None:
     (stage,) = estimate(make_cells(), settings).iloc[[1]].to_dict("records")
     assert stage["files"] == 3
     assert stage["largest_file_cells"] == stage["disk_gb"] == stage["core_hours"] == 0
+
+
+def test_gpu_hours_are_measured_steps_times_batches(tmp_path: Path) -> None:
+    bench = tmp_path / "bench.json"
+    trainings = Trainings({"linear": 8, "tabnet": 4}, max_epochs=10)
+    steps = {"linear": 0.002, "mlp": 0.004, "tabnet, ours": 0.05}
+    bench.write_text(json.dumps({"device": "H200", "step_seconds": steps}))
+    hours, basis = gpu_hours(trainings, 2048 * 900, 2048 * 300, bench)
+    # 900 training batches and 300 of validation, forward alone, in each of ten epochs
+    expected = {"linear": 8 * 10 * 1000 * 0.002 / 3600, "tabnet": 4 * 10 * 1000 * 0.05 / 3600}
+    assert hours == pytest.approx(expected)
+    assert "H200" in basis
+    assert "not measured" not in basis
+
+
+def test_without_a_gpu_measurement_the_hours_are_a_floor_and_say_so(tmp_path: Path) -> None:
+    bench = tmp_path / "bench.json"
+    trainings = Trainings({"linear": 1}, max_epochs=1)
+    floors = [gpu_hours(trainings, 10**7, 0, None)]
+    bench.write_text(json.dumps({"device": "cpu", "step_seconds": {"linear": 1e9}}))
+    floors.append(gpu_hours(trainings, 10**7, 0, bench))
+    assert floors[0] == floors[1]
+    hours, basis = floors[0]
+    assert "not measured" in basis
+    # by hand: forward and weight gradient of 19,331 x 164, and three passes over dense rows
+    assert FLOP_PER_CELL["linear"] == 4 * 19_331 * 164
+    seconds = max(4 * 19_331 * 164 / 494e12, 3 * 4 * 19_331 / 4.8e12)
+    assert hours["linear"] == pytest.approx(10**7 * seconds / 3600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shard_example import csr_of, random_cells, rows_of
 
-from hce.shards import Cells, write_shard
-from hce.shuffle import gather_part, write_piece
+from hce.cell_blocks import Cells
+from hce.shards import write_shard
+from hce.shuffle import gather_part, order_blocks, write_piece
 from hce.shuffle_order import shuffle_keys
 
 N_CELLS = 60
@@ -44,13 +46,15 @@ def write_pieces(folder: Path, piece_of_cell: list[int]) -> list[Path]:
     paths = []
     for piece in range(max(piece_of_cell) + 1):
         rows = np.flatnonzero(np.array(piece_of_cell) == piece)
-        chosen = cells.take(rows)
-        half = len(rows) // 2
-        blocks = [chosen.take(slice(None, half)), chosen.take(slice(half, None))]
+        block = np.arange(len(rows)) // 7
+        chosen = order_blocks(table.iloc[rows], block)
+        ordered = cells.take(chosen.index.to_numpy())
+        starts = np.cumsum([0, *np.bincount(block)])
+        blocks = [ordered.take(slice(start, end)) for start, end in pairwise(starts)]
         paths.append(folder / f"{piece}.arrow")
         write_piece(
             paths[-1],
-            table.iloc[rows],
+            chosen,
             iter([(b.soma_joinid, rows_of(b.expression)) for b in blocks if len(b)]),
         )
     return paths

@@ -51,7 +51,7 @@ def make_trainer(manifest: Path, tmp_path: Path) -> TrainerMaker:
         loss: str = "ce",
         loss_reachability: np.ndarray = REACHABILITY,
         augmentation: Tensor | None = None,
-        **parameters: float,
+        **parameters: float | str,
     ) -> Trainer:
         torch.manual_seed(5)
         model = build_model(
@@ -89,7 +89,7 @@ def plain_training(architecture: str, manifest: Path, epochs: int) -> dict[str, 
     reader = ShardReader(manifest, "train")
     for epoch in range(epochs):
         for cells in reader.shuffled(BATCH, seed=5, epoch=epoch):
-            output = model(torch.from_numpy(cells.expression.toarray()))
+            output = model(torch.from_numpy(cells.expression.dense().numpy()))
             logits, mask_loss = output if isinstance(output, tuple) else (output, 0.0)
             target = torch.from_numpy(cells.label.astype(np.int64))
             loss = criterion(logits, target) - 0.5 * mask_loss
@@ -181,7 +181,7 @@ def test_validation_is_macro_f1_with_the_true_hierarchy(
     model = trainer.model.eval()
     (cells,) = ShardReader(manifest, "val").in_order(1000)
     with torch.no_grad():
-        predicted = model(torch.from_numpy(cells.expression.toarray())).argmax(dim=1).numpy()
+        predicted = model(torch.from_numpy(cells.expression.dense().numpy())).argmax(dim=1).numpy()
     right = REACHABILITY[cells.label, predicted]
     corrected = np.where(right, cells.label, predicted)
     expected = f1_score(
@@ -248,3 +248,96 @@ def test_losses_start_from_the_same_weights_and_see_the_same_cells(
     assert torch.equal(ce.loss.weight, hce.loss.weight)
     assert isinstance(ce.loss, nn.CrossEntropyLoss)
     assert not isinstance(hce.loss, nn.CrossEntropyLoss)
+
+
+@pytest.mark.parametrize("architecture", ["linear", "mlp", "tabnet"])
+@pytest.mark.parametrize("augmented", [False, True])
+def test_sparse_and_dense_first_layers_train_to_the_same_weights(
+    make_trainer: TrainerMaker, architecture: str, augmented: bool
+) -> None:
+    vectors = torch.randn(6, N_GENES, generator=torch.Generator().manual_seed(0))
+    weights, losses = [], []
+    for first_layer in ("sparse", "dense"):
+        trainer = make_trainer(
+            architecture,
+            "hce",
+            augmentation=vectors if augmented else None,
+            first_layer=first_layer,
+            learning_rate=0.01,
+        )
+        start = copy_weights(trainer.model)
+        trainer.run(report=lambda line: None)
+        trainer.checkpoint.unlink()
+        weights.append(copy_weights(trainer.model))
+        losses.append([entry["train_loss"] for entry in trainer.progress.history])
+        assert not same(weights[-1], start)
+    assert losses[0] == pytest.approx(losses[1], rel=0.01)
+    if architecture != "linear":  # AdamW makes steps of the rounding of gradients that are 0
+        return
+    for name, value in weights[0].items():
+        torch.testing.assert_close(value, weights[1][name], rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_a_sparse_training_is_reproducible(make_trainer: TrainerMaker) -> None:
+    weights = []
+    for _ in range(2):
+        trainer = make_trainer("mlp", "hce", first_layer="sparse")
+        weights.append(trainer.run(report=lambda line: None))
+        trainer.checkpoint.unlink()
+    assert same(*weights)
+
+
+@pytest.mark.parametrize("architecture", ["linear", "mlp", "tabnet"])
+def test_bfloat16_trains_and_rounds(make_trainer: TrainerMaker, architecture: str) -> None:
+    """It learns about as well, with other weights, which stay float32; a CPU warns."""
+    losses, weights = [], []
+    for precision in ("float32", "bfloat16"):
+        if precision == "bfloat16":
+            with pytest.warns(UserWarning, match="bfloat16 is meant for GPUs"):
+                trainer = make_trainer(architecture, "hce", precision=precision)
+        else:
+            trainer = make_trainer(architecture, "hce")
+        weights.append(trainer.run(report=lambda line: None))
+        trainer.checkpoint.unlink()
+        losses.append([entry["train_loss"] for entry in trainer.progress.history])
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    assert not same(*weights)
+    assert {value.dtype for value in weights[1].values()} <= {torch.float32, torch.int64}
+
+
+@pytest.mark.parametrize("architecture", ["linear", "mlp", "tabnet"])
+def test_a_compiled_training_gives_the_same_weights(
+    make_trainer: TrainerMaker, architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Traced as torch.compile would, without waiting for a C++ compiler."""
+    compiler, traced = torch.compile, []
+
+    def trace(function: Callable[..., object]) -> Callable[..., object]:
+        traced.append(function)
+        return compiler(function, backend="aot_eager")
+
+    monkeypatch.setattr(torch, "compile", trace)
+    weights = []
+    for compile_ in (False, True):
+        trainer = make_trainer(
+            architecture, "hce", compile=compile_, max_epochs=1, first_layer="dense"
+        )
+        weights.append(trainer.run(report=lambda line: None))
+        trainer.checkpoint.unlink()
+    assert len(traced) == 1
+    if architecture == "mlp":  # its dropout draws in another order
+        assert weights[0].keys() == weights[1].keys()
+        return
+    for name, value in weights[0].items():
+        torch.testing.assert_close(value, weights[1][name], rtol=1e-4, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("parameter", ["precision", "first_layer"])
+def test_unknown_options_are_refused(make_trainer: TrainerMaker, parameter: str) -> None:
+    with pytest.raises(ValueError, match=f"unknown {parameter} 'fast'"):
+        make_trainer(**{parameter: "fast"})
+
+
+def test_compiling_a_sparse_first_layer_is_refused(make_trainer: TrainerMaker) -> None:
+    with pytest.raises(ValueError, match=r"training\.first_layer"):
+        make_trainer("linear", "ce", compile=True, first_layer="sparse")

@@ -80,12 +80,12 @@ def read(run_script: ScriptRunner, tmp_path: Path) -> Callable[[Path], pd.DataFr
 
 @pytest.fixture
 def select(run_script: ScriptRunner, tmp_path: Path) -> Callable[..., list[str]]:
-    """Function (store, gene list) that selects the genes as the workflow does."""
+    """Function (store, gene list, other release) that selects the genes as the workflow does."""
 
-    def run(store: Path, listed: pd.DataFrame) -> list[str]:
+    def run(store: Path, listed: pd.DataFrame, **ood: Path) -> list[str]:
         gene_list, genes = tmp_path / "gene_list.parquet", tmp_path / "genes.parquet"
         listed.to_parquet(gene_list)
-        run_script(select_genes, uri=store, gene_list=gene_list, genes=genes)
+        run_script(select_genes, uri=store, gene_list=gene_list, genes=genes, **ood)
         return pd.read_parquet(genes)["feature_name"].tolist()
 
     return run
@@ -196,6 +196,18 @@ def test_a_gene_list_without_a_gene_of_the_census_is_refused(
     with pytest.raises(ValueError, match=r"no symbol of the gene list.*such as A, B, C"):
         select(store, ids)
     assert not (tmp_path / "genes.parquet").exists()
+
+
+def test_an_ood_release_without_a_gene_is_refused_before_any_count_is_read(
+    select: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    store = write_census(tmp_path / "store")
+    other = write_census(tmp_path / "other", var=VAR[VAR["feature_name"] != "B"])
+    listed = pd.DataFrame({"gene_names": GENES})
+    with pytest.raises(ValueError, match=r"other: the release lacks 1 of the model's 4 genes"):
+        select(store, listed, ood_uri=other)
+    assert not (tmp_path / "genes.parquet").exists()
+    assert select(store, listed, ood_uri=store) == GENES
 
 
 def test_a_gene_list_without_its_column_is_refused(

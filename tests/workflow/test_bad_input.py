@@ -19,6 +19,7 @@ import predict
 import select_cells
 from hce.census import open_release, read_obs
 from hce.files import sha256
+from hce.hierarchy_files import write_reachability
 from hce.model_files import copy_weights, save_model
 from hce.models import build_model
 from hce.shards import ShardReader
@@ -251,6 +252,7 @@ def test_a_model_of_other_genes_or_classes_predicts_nothing(
     save_model(model, copy_weights(network), "linear", {}, n_genes, terms)
     table = pd.DataFrame({"index": range(3), "ontology_term_id": ["CL:1", "CL:2", "CL:3"]})
     table.to_csv(cell_types, sep="\t", index=False)
+    write_reachability(tmp_path / "reachability.npz", np.eye(3, dtype=bool), terms)
     threads = torch.get_num_threads()
     with pytest.raises(ValueError, match=rf"{model}: {message}"):
         run_script(
@@ -258,6 +260,7 @@ def test_a_model_of_other_genes_or_classes_predicts_nothing(
             model=model,
             manifest=manifest,
             cell_types=cell_types,
+            reachability=tmp_path / "reachability.npz",
             splits=["test"],
             device="cpu",
             threads=threads,

@@ -13,6 +13,7 @@ from repository_copy import NOTHING, TINY, FinishedRun, snakemake
 pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
 
 FIGURES = [f"fig1{panel}" for panel in "abcde"] + [f"fig2{panel}" for panel in "abcd"]
+FIGURES += [f"figS{number}" for number in range(1, 11)]
 TABLES = [
     "atlas_summary",
     "atlas_composition",
@@ -21,7 +22,13 @@ TABLES = [
     "per_cell_type",
     "per_cell_type_runs",
     "per_study",
+    "per_study_runs",
+    "strata",
+    "strata_runs",
     "reproduction",
+    "tableS1",
+    "tableS2",
+    "tableS3",
 ]
 JOBS = {
     "record_run": 1,
@@ -43,6 +50,11 @@ JOBS = {
     "compare_with_paper": 1,
     "tabulate_figure1": 1,
     "tabulate_figure2": 1,
+    "tabulate_figureS1": 1,
+    "tabulate_figureS2to4": 1,
+    "tabulate_figureS5to8": 1,
+    "tabulate_figureS9to10": 1,
+    "tabulate_hyperparameters": 1,
     "summarize_run": 1,
     **{f"draw_{figure}": 1 for figure in FIGURES},
 }
@@ -111,7 +123,7 @@ def test_a_second_run_has_nothing_to_do(finished_run: FinishedRun) -> None:
 
 def test_forcing_a_rule_runs_it_and_what_follows(finished_run: FinishedRun) -> None:
     forced = snakemake(finished_run.folder, *TINY, "-n", "--forcerun", "compare_losses")
-    follows = {rule for rule in JOBS if re.match("draw|tabulate|compare|summarize_run", rule)}
+    follows = {rule for rule in JOBS if re.match("draw|tabulate_f|compare|summarize_run", rule)}
     assert forced.jobs == dict.fromkeys(follows, 1)
 
 

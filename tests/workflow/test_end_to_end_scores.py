@@ -82,6 +82,8 @@ def test_predictions_are_the_linear_map_of_the_normalized_counts(
 ) -> None:
     weights = load_file(finished_run.results / "models/linear/hce/seed1/model.safetensors")
     matrix, bias = weights["classifier.weight"], weights["classifier.bias"]
+    with np.load(finished_run.results / "ontology" / "reachability.npz") as content:
+        reachability = content["reachability"]
     for split in ("test", "ood"):
         said = predictions(finished_run, "linear/hce/seed1", split)
         paths = sorted((finished_run.results / "shards" / split).glob("*.parquet"))
@@ -96,6 +98,8 @@ def test_predictions_are_the_linear_map_of_the_normalized_counts(
         probability /= probability.sum(axis=1, keepdims=True)
         assert (logits.argmax(axis=1) == said["predicted_class"]).all()
         np.testing.assert_allclose(said["probability"], probability.max(axis=1), rtol=1e-4)
+        above = reachability[said["predicted_class"]]
+        np.testing.assert_allclose(said["score"], (probability * above).sum(axis=1), rtol=1e-4)
 
 
 def test_augmentation_vectors_are_clipped_differences(finished_run: FinishedRun) -> None:

@@ -76,6 +76,7 @@ def command(
         "learning_rate": 0.01,
         "checkpoint_seconds": checkpoint_seconds,
         "shuffle_window": 2,
+        "first_layer": "sparse" if architecture == "mlp" else "auto",
     }
     arguments = [sys.executable, str(REPOSITORY / "scripts" / "train_model.py")]
     arguments += ["--architecture", architecture, "--loss", "hce", "--seed", "1"]

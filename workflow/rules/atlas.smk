@@ -218,10 +218,13 @@ rule plan_run:
         ranges=[f"{name}={n}" for name, n in config["shards"]["ranges"].items()],
         shards=shards_of(["train", "val", "test", "ood"]),
         n_models=len(model_paths("{architecture}{loss}{seed}", config["losses"])),
+        trainings=get_trainings(),
+        max_epochs=config["training"]["max_epochs"],
         results=subpath(output[0], parent=True),
     message:
         "Planning the run"
     shell:
         "(python {input.script} --cells {input.cells} --ranges {params.ranges} "
-        "--shards {params.shards} --n-models {params.n_models} --results {params.results} "
-        "--plan {output}) 2>&1 | tee {log}"
+        "--shards {params.shards} --n-models {params.n_models} --trainings {params.trainings} "
+        "--max-epochs {params.max_epochs} --bench {params.results}/benchmarks/bench.json "
+        "--results {params.results} --plan {output}) 2>&1 | tee {log}"

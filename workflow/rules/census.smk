@@ -141,9 +141,10 @@ rule select_genes:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
-        uri=get_release_uri,
+        train_uri=release_uri("train"),
+        ood_uri=release_uri("ood"),
     message:
         "Selecting the genes of the model"
     shell:
-        "python {input.script} --uri {params.uri} --gene-list {input.gene_list} "
-        "--genes {output} > {log} 2>&1"
+        "python {input.script} --uri {params.train_uri} --ood-uri {params.ood_uri} "
+        "--gene-list {input.gene_list} --genes {output} > {log} 2>&1"

@@ -183,12 +183,17 @@ check_results_folder()
 # --- inputs ---------------------------------------------------------------------------------------
 
 
-def get_release_uri(wildcards):
-    """Where a release is opened."""
-    release = config["census"][getattr(wildcards, "release", "train")]
+def release_uri(name):
+    """Where the train or the ood release is opened."""
+    release = config["census"][name]
     if config["census"]["source"] == "simulated":
         return f"{config['results']}/simulated_census/{release['release']}"
     return release["uri"]
+
+
+def get_release_uri(wildcards):
+    """Where the release of a job is opened."""
+    return release_uri(wildcards.release)
 
 
 def get_release_manifest(wildcards):
@@ -293,6 +298,12 @@ def model_paths(pattern, losses):
     )
 
 
+def get_trainings():
+    """Trainings of each architecture: linear=8 mlp=8."""
+    n_trainings = len(config["losses"]) * len(config["seeds"])
+    return [f"{architecture}={n_trainings}" for architecture in config["architectures"]]
+
+
 def get_scores(losses):
     """Scores of all models with some losses."""
     return model_paths(
@@ -300,6 +311,18 @@ def get_scores(losses):
     ) + model_paths(
         "<results>/scores/{architecture}/{loss}/seed{seed}/ood.parquet", losses
     )
+
+
+def get_predictions(splits):
+    """What all models of CE and HCE said of the cells of some splits."""
+    return [
+        path
+        for split in splits
+        for path in model_paths(
+            f"<results>/predictions/{{architecture}}/{{loss}}/seed{{seed}}/{split}.parquet",
+            ["ce", "hce"],
+        )
+    ]
 
 
 def grown(base, attempt):
@@ -340,13 +363,20 @@ def get_ontology_arguments():
 
 
 FIGURES = [f"fig1{panel}" for panel in "abcde"] + [f"fig2{panel}" for panel in "abcd"]
+SUPPLEMENTARY_FIGURES = [f"figS{number}" for number in range(1, 11)]
 
 
-def get_figures():
-    """Every figure, as PDF and PNG."""
+def get_figures(names):
+    """Some figures, as PDF and PNG."""
     return expand(
-        "<results>/figures/{figure}.{format}", figure=FIGURES, format=["pdf", "png"]
+        "<results>/figures/{figure}.{format}", figure=names, format=["pdf", "png"]
     )
+
+
+def get_recorded_configuration():
+    """What the provenance says of the configuration, as JSON: which data, models and seeds."""
+    sections = ("census", "ontology", "architectures", "seeds", "selection", "split")
+    return json.dumps({name: config[name] for name in sections})
 
 
 def get_finest_config():

@@ -8,7 +8,13 @@ TABLES = [
     "per_cell_type",
     "per_cell_type_runs",
     "per_study",
+    "per_study_runs",
+    "strata",
+    "strata_runs",
     "reproduction",
+    "tableS1",
+    "tableS2",
+    "tableS3",
 ]
 
 
@@ -25,6 +31,9 @@ rule compare_losses:
         per_cell_type="<results>/tables/per_cell_type.tsv",
         per_cell_type_runs="<results>/tables/per_cell_type_runs.tsv",
         per_study="<results>/tables/per_study.tsv",
+        per_study_runs="<results>/tables/per_study_runs.tsv",
+        strata="<results>/tables/strata.tsv",
+        strata_runs="<results>/tables/strata_runs.tsv",
     log:
         "<logs>/compare_losses.log",
     benchmark:
@@ -44,7 +53,8 @@ rule compare_losses:
         "--data-source {params.data_source:q} --macro-f1 {output.macro_f1} "
         "--macro-f1-runs {output.macro_f1_runs} --per-cell-type {output.per_cell_type} "
         "--per-cell-type-runs {output.per_cell_type_runs} --per-study {output.per_study} "
-        "> {log} 2>&1"
+        "--per-study-runs {output.per_study_runs} --strata {output.strata} "
+        "--strata-runs {output.strata_runs} > {log} 2>&1"
 
 
 rule compare_with_paper:
@@ -59,7 +69,8 @@ rule compare_with_paper:
         report(
             "<results>/tables/reproduction.tsv",
             caption="../report/reproduction.rst",
-            category="Scorecard",
+            category="At a glance",
+            labels={"page": "scorecard (table)"},
         ),
     log:
         "<logs>/compare_with_paper.log",
@@ -86,7 +97,7 @@ rule summarize_run:
         script=script("summarize_run"),
         code=modules("summarize_run"),
         macro_f1="<results>/tables/macro_f1.tsv",
-        figures=get_figures(),
+        figures=get_figures(FIGURES),
         headline_figure="<results>/figures/fig2b.pdf",
     output:
         "<results>/summary.txt",

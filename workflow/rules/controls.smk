@@ -18,8 +18,7 @@ if (
     use rule * from finest exclude download as finest_*
 
 
-rule compare_permuted:
-    """Scores of the models trained with a permuted hierarchy, beside the others."""
+use rule compare_losses as compare_permuted with:
     input:
         script=script("compare_losses"),
         code=modules("compare_losses"),
@@ -31,26 +30,15 @@ rule compare_permuted:
         per_cell_type="<results>/controls/permuted/tables/per_cell_type.tsv",
         per_cell_type_runs="<results>/controls/permuted/tables/per_cell_type_runs.tsv",
         per_study="<results>/controls/permuted/tables/per_study.tsv",
+        per_study_runs="<results>/controls/permuted/tables/per_study_runs.tsv",
+        strata="<results>/controls/permuted/tables/strata.tsv",
+        strata_runs="<results>/controls/permuted/tables/strata_runs.tsv",
     log:
         "<logs>/compare_permuted.log",
     benchmark:
         "<benchmarks>/compare_permuted.jsonl"
-    conda:
-        "../../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=minutes(15),
-    params:
-        data_source=data_source(),
     message:
         "Comparing HCE with a permuted hierarchy"
-    shell:
-        "python {input.script} --scores {input.scores} --cell-types {input.cell_types} "
-        "--data-source {params.data_source:q} --macro-f1 {output.macro_f1} "
-        "--macro-f1-runs {output.macro_f1_runs} --per-cell-type {output.per_cell_type} "
-        "--per-cell-type-runs {output.per_cell_type_runs} --per-study {output.per_study} "
-        "> {log} 2>&1"
 
 
 rule tabulate_controls:

@@ -54,6 +54,7 @@ rule predict:
         model="<results>/models/{architecture}/{loss}/seed{seed}/model.safetensors",
         manifest="<results>/shards/manifest.json",
         cell_types="<results>/ontology/cell_types.tsv",
+        reachability="<results>/ontology/reachability.npz",
     output:
         test="<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet",
         ood="<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet",
@@ -75,5 +76,6 @@ rule predict:
         "Predicting with {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
     shell:
         "python {input.script} --model {input.model} --manifest {input.manifest} "
-        "--cell-types {input.cell_types} --splits test ood --device {params.device} "
+        "--cell-types {input.cell_types} --reachability {input.reachability} "
+        "--splits test ood --device {params.device} "
         "--threads {threads} --predictions {output.test} {output.ood} > {log} 2>&1"

@@ -1,0 +1,18 @@
+"""Draw Supplementary Fig. 4: the change of F1 by HCE on the Cell Ontology, TabNet."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hce.figure_cli import draw_two_tables_from_command_line
+from hce.figure_ontology_panels import draw_ontology_panels
+
+
+def draw(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
+    """Return Supplementary Fig. 4 from its source data."""
+    return draw_ontology_panels(nodes, edges)
+
+
+if __name__ == "__main__":
+    draw_two_tables_from_command_line(draw, "edges", __doc__)

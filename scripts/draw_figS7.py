@@ -1,0 +1,18 @@
+"""Draw Supplementary Fig. 7: the change of F1 by HCE for each cell type, linear and TabNet."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hce.figure_cell_types import draw_cell_types
+from hce.figure_cli import draw_from_command_line
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Return Supplementary Fig. 7 from its source data."""
+    return draw_cell_types(table)
+
+
+if __name__ == "__main__":
+    draw_from_command_line(draw, __doc__)

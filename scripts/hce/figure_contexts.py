@@ -1,0 +1,197 @@
+"""Gains in contexts that training had or lacked (Supplementary Figs. 9 and 10)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from hce.figure_bars import FILL_ALPHA, draw_bar, spread
+from hce.figure_style import (
+    ARCHITECTURE_COLORS,
+    DOUBLE_COLUMN_MM,
+    ID_LEVEL_COLOR,
+    INK,
+    LOSS_COLORS,
+    MM_PER_INCH,
+    QUIET,
+    SMALL_PT,
+    TEXT_PT,
+    TITLE_PT,
+    add_axes_mm,
+    new_figure,
+    text_mm,
+)
+from hce.figure_text import format_compact, format_p, format_seeds, format_signed, shorten
+from hce.names import ARCHITECTURE_NAMES
+
+HEADER_MM, FOOTER_MM = 19.0, 14.0
+LEFT_MM, LEFT_WIDTH_MM = 13.0, 62.0
+RIGHT_MM, RIGHT_WIDTH_MM = 132.0, 44.0
+ROW_MM = 6.0
+SMALLEST_PANEL_MM = 46.0
+NAME_CHARACTERS = 30
+# color and place of the bar of each pooled set of cells
+POOLED = {"seen": (LOSS_COLORS["hce"], -0.2), "unseen": (ID_LEVEL_COLOR, 0.2)}
+BAR_WIDTH = 0.34
+OFFSETS = {"linear": -0.24, "mlp": 0.0, "tabnet": 0.24}
+
+
+def draw_contexts(table: pd.DataFrame) -> Figure:
+    """Draw the gain pooled over seen and unseen contexts and, beside it, in each context.
+
+    Parameters
+    ----------
+    table
+        Source data as made by `hce.context_tables.context_gains`.
+    """
+    context = str(table["context"].iloc[0])
+    single = table[table["part"] == "single"]
+    panel = max(ROW_MM * single["group"].nunique(), SMALLEST_PANEL_MM)
+    height = HEADER_MM + panel + FOOTER_MM
+    fig = new_figure(DOUBLE_COLUMN_MM, height)
+    title = f"Gain of HCE in {context}s that training had, and in those it lacked (OOD)"
+    text_mm(fig, 3, height - 4.5, title, TITLE_PT, weight="bold")
+    left = add_axes_mm(fig, LEFT_MM, FOOTER_MM, LEFT_WIDTH_MM, panel)
+    _draw_pooled(left, table[table["part"] == "pooled"], context)
+    right = add_axes_mm(fig, RIGHT_MM, FOOTER_MM, RIGHT_WIDTH_MM, panel)
+    _draw_single(right, single)
+    text_mm(fig, RIGHT_MM - 46, height - HEADER_MM + 2, _counts(single, context), TEXT_PT)
+    _draw_legends(fig, table, height)
+    return fig
+
+
+def _draw_pooled(ax: Axes, pooled: pd.DataFrame, context: str) -> None:
+    architectures = list(dict.fromkeys(pooled["architecture"]))
+    ends, names = [0.0], []
+    for place, architecture in enumerate(architectures):
+        rows = pooled[pooled["architecture"] == architecture]
+        for group, (color, offset) in POOLED.items():
+            part = rows[rows["group"] == group]
+            if part.empty:
+                _note(ax, place + offset, f"no {group} {context}", QUIET)
+                continue
+            end = draw_bar(ax, place + offset, part, BAR_WIDTH, color, "gain")
+            ends.append(end)
+            if part["gain"].notna().any():
+                _write_gain(ax, place + offset, end, part.iloc[0])
+        name = ARCHITECTURE_NAMES.get(architecture, architecture)
+        names.append(f"{name}\n{format_seeds([rows['n_seeds'].max()])}")
+    margin = max(0.12 * (max(ends) - min(ends)), 1.0)
+    ax.set_ylim(min(ends) - (margin if min(ends) < 0 else 0), max(ends) + margin)
+    ax.set_xlim(-0.5, len(architectures) - 0.5)
+    ax.set_xticks(range(len(names)), names, fontsize=SMALL_PT, linespacing=1.25)
+    ax.tick_params(axis="x", length=0, pad=3)
+    ax.set_ylabel("Gain in macro F1 (points)", labelpad=2)
+    ax.axhline(0, color=INK, linewidth=0.6)
+
+
+def _note(ax: Axes, x: float, text: str, color: str) -> None:
+    upright = {"rotation": 90, "fontsize": SMALL_PT, "ha": "center", "zorder": 5}
+    ax.annotate(text, (x, 0), (0, 4), textcoords="offset points", color=color, **upright)
+
+
+def _write_gain(ax: Axes, x: float, end: float, row: pd.Series) -> None:
+    """Write the mean beyond the bar, with a star if significant, and the adjusted p at its foot."""
+    up = row["mean"] >= 0
+    ax.annotate(
+        format_signed(100 * row["mean"], 1) + ("*" if row["significant"] else ""),
+        (x, end),
+        (0, 2.5 if up else -2.5),
+        textcoords="offset points",
+        ha="center",
+        va="bottom" if up else "top",
+        fontsize=SMALL_PT,
+        fontweight="bold" if row["significant"] else "normal",
+    )
+    _note(ax, x, format_p(row["p_holm"]), INK)
+
+
+def _draw_single(ax: Axes, single: pd.DataFrame) -> None:
+    order = single.groupby("group")["mean"].mean().sort_values(kind="stable", na_position="first")
+    rows = {group: place for place, group in enumerate(order.index)}
+    facts = single.drop_duplicates("group").set_index("group").loc[order.index]
+    for place in range(0, len(rows), 2):
+        ax.axhspan(place - 0.5, place + 0.5, color="#F6F6F6", linewidth=0, zorder=-2)
+    for architecture, offset in OFFSETS.items():
+        part = single[single["architecture"] == architecture].dropna(subset=["gain"])
+        color = ARCHITECTURE_COLORS[architecture]
+        for group, runs in part.groupby("group"):
+            y = rows[group] + offset
+            aside = 0.2 * spread(len(runs))
+            dots = {"markerfacecolor": color, "markeredgecolor": "none", "alpha": 0.6}
+            ax.plot(100 * runs["gain"], y + aside, "o", markersize=1.8, **dots)
+            row = runs.iloc[0]
+            ax.plot([100 * row["mean"]] * 2, [y - 0.1, y + 0.1], color=color, linewidth=1.6)
+            if row["significant"]:
+                end = 100 * runs["gain"].max()
+                star = {"textcoords": "offset points", "va": "center", "fontsize": TITLE_PT}
+                ax.annotate("*", (end, y), (2, -1.5), **star)
+    names = [
+        f"{shorten(str(group), NAME_CHARACTERS)} ({format_compact(row.n_cells)})"
+        for group, row in facts.iterrows()
+    ]
+    ax.set_yticks(range(len(names)), names, fontsize=SMALL_PT)
+    for text, seen in zip(ax.get_yticklabels(), facts["seen"], strict=True):
+        if not seen:
+            text.set(color=ID_LEVEL_COLOR, fontweight="bold")
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(-0.6, len(names) - 0.4)
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, -0.04 * high), high + 0.04 * (high - low))
+    ax.axvline(0, color=INK, linewidth=0.6, zorder=1)
+    ax.set_xlabel("Gain in macro F1 (points)", labelpad=2)
+
+
+def _counts(single: pd.DataFrame, context: str) -> str:
+    """How many of the contexts gain significantly, architecture by architecture."""
+    words = []
+    for architecture, part in single.groupby("architecture", sort=False):
+        groups = part.drop_duplicates("group")
+        name = ARCHITECTURE_NAMES.get(architecture, architecture)
+        if not groups["p_holm"].notna().any():
+            words.append(f"{name} no test")
+            continue
+        up = int((groups["significant"] & (groups["mean"] > 0)).sum())
+        words.append(f"{name} {up} of {len(groups)}")
+    if all(text.endswith("no test") for text in words):
+        return f"Each {context}: no test"
+    return f"Significant gain: {', '.join(words)} {context}s"
+
+
+def _draw_legends(fig: Figure, table: pd.DataFrame, height: float) -> None:
+    pooled = table[table["part"] == "pooled"].drop_duplicates("group").set_index("group")
+    handles: list[Patch | Line2D] = []
+    for group, (color, _) in POOLED.items():
+        if group in pooled.index:
+            n_cells = format_compact(pooled.at[group, "n_cells"])
+            text = f"{group}: {n_cells} cells, {pooled.at[group, 'n_labels']} types"
+            handles.append(Patch(facecolor=color, alpha=FILL_ALPHA, label=text))
+    _legend(fig, handles, 3, height - 10)
+    marks: list[Patch | Line2D] = [
+        Line2D([], [], marker="o", markersize=2.6, color=ARCHITECTURE_COLORS[name], label=text)
+        for name, text in ARCHITECTURE_NAMES.items()
+    ]
+    unseen = Patch(facecolor=ID_LEVEL_COLOR, label="name: not in training")
+    _legend(fig, [*marks, unseen], RIGHT_MM - 46, height - 10)
+    test = "P, paired t-test over seeds, Holm (left: seen and unseen; right: all, * P < 0.05)"
+    several = np.nanmax(table["n_seeds"]) > 1
+    note = test if several else "one run: no s.d., no test"
+    text_mm(fig, 3, 1.5, f"Dot, a run; bar or line, mean; {note}", SMALL_PT, QUIET)
+
+
+def _legend(fig: Figure, handles: list[Patch | Line2D], left: float, level: float) -> None:
+    height = fig.get_size_inches()[1] * MM_PER_INCH
+    fig.legend(
+        handles=handles,
+        ncols=len(handles),
+        loc="lower left",
+        bbox_to_anchor=(left / DOUBLE_COLUMN_MM, level / height),
+        borderpad=0,
+        borderaxespad=0,
+        handlelength=1.2,
+        columnspacing=1.4,
+    )

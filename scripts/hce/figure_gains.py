@@ -1,0 +1,267 @@
+"""HCE's gain of each cell type against a property of it (Supplementary Figs. 5, 6 and 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullFormatter
+
+from hce.figure_cell_types import KIND_COLORS
+from hce.figure_style import (
+    DOUBLE_COLUMN_MM,
+    INK,
+    MM_PER_INCH,
+    QUIET,
+    SMALL_PT,
+    TEXT_PT,
+    TITLE_PT,
+    add_axes_mm,
+    new_figure,
+    text_mm,
+)
+from hce.figure_text import format_compact, format_p, format_signed, is_significant
+from hce.names import ARCHITECTURE_NAMES
+
+LEFT_MM, RIGHT_MM = 14.0, 3.0
+GAP_MM = 8.0
+PANEL_MM = 38.0
+ROW_MM = 58.0
+HEADER_MM = 20.0
+FOOTER_MM = 8.0
+GROUP_COLORS = KIND_COLORS | {
+    "connected": KIND_COLORS["internal"],
+    "isolated": KIND_COLORS["leaf"],
+}
+# how an axis of counts that include zero and are mostly small is scaled
+COUNT_SCALE = {"value": "symlog", "linthresh": 1, "linscale": 0.6}
+
+
+@dataclass(frozen=True)
+class Property:
+    """How a property of cell types is named and scaled on an axis."""
+
+    name: str
+    scale: dict[str, object]
+
+
+PROPERTIES = {
+    "descendants": Property("Descendants among the trained types", COUNT_SCALE),
+    "relatives": Property("Relatives among the trained types", COUNT_SCALE),
+    "n_cells": Property("Training cells", {"value": "log"}),
+    "n_studies": Property("Training studies", {"value": "linear"}),
+    "n_tissues": Property("Training tissues", {"value": "linear"}),
+    "n_assays": Property("Training assays", {"value": "linear"}),
+}
+
+
+def draw_kinds(points: pd.DataFrame, tests: pd.DataFrame, title: str) -> Figure:
+    """Draw the gain of two groups of types and, below, against a count of relatives.
+
+    Parameters
+    ----------
+    points, tests
+        Source data as made by `hce.gain_tables.gain_points` and `one_family`.
+    title
+        Of the figure.
+    """
+    architectures = list(dict.fromkeys(points["architecture"]))
+    fig, places = _grid(title, 2, len(architectures))
+    low, high = _gain_range(points)
+    for column, architecture in enumerate(architectures):
+        part = points[points["architecture"] == architecture].dropna(subset=["delta"])
+        found = tests[tests["architecture"] == architecture]
+        upper, lower = (add_axes_mm(fig, *places[row, column]) for row in (0, 1))
+        for ax, kind in ((upper, "groups"), (lower, "correlation")):
+            test = found[found["kind"] == kind].iloc[0]
+            name = ARCHITECTURE_NAMES.get(architecture, architecture) if ax is upper else ""
+            ax.set_ylim(low, high)
+            _frame(ax, column, name, part)
+            if len(part) and kind == "groups":
+                _draw_groups(ax, part, test)
+            elif len(part):
+                _draw_points(ax, part, test)
+    _draw_legend(fig, tests)
+    return fig
+
+
+def draw_properties(points: pd.DataFrame, tests: pd.DataFrame, title: str) -> Figure:
+    """Draw the gain against each property, a row an architecture, a column a property."""
+    architectures = list(dict.fromkeys(points["architecture"]))
+    names = list(dict.fromkeys(points["property"]))
+    fig, places = _grid(title, len(architectures), len(names))
+    low, high = _gain_range(points)
+    for row, architecture in enumerate(architectures):
+        for column, name in enumerate(names):
+            chosen = (points["architecture"] == architecture) & (points["property"] == name)
+            part = points[chosen].dropna(subset=["delta"])
+            found = tests[(tests["architecture"] == architecture) & (tests["property"] == name)]
+            ax = add_axes_mm(fig, *places[row, column])
+            ax.set_ylim(low, high)
+            heading = ARCHITECTURE_NAMES.get(architecture, architecture) if not column else ""
+            _frame(ax, column, heading, part)
+            if len(part):
+                _draw_points(ax, part, found.iloc[0])
+    _draw_legend(fig, tests, points["group"].dropna().unique().tolist())
+    return fig
+
+
+def _grid(
+    title: str, n_rows: int, n_columns: int
+) -> tuple[Figure, dict[tuple[int, int], tuple[float, float, float, float]]]:
+    """Return a figure with its title and the place (mm) of each panel."""
+    height = HEADER_MM + n_rows * ROW_MM - (ROW_MM - PANEL_MM) + 9 + FOOTER_MM
+    fig = new_figure(DOUBLE_COLUMN_MM, height)
+    text_mm(fig, 3, height - 4.5, title, TITLE_PT, weight="bold")
+    room = DOUBLE_COLUMN_MM - LEFT_MM - RIGHT_MM
+    width = (room - (n_columns - 1) * GAP_MM) / n_columns
+    places = {
+        (row, column): (
+            LEFT_MM + column * (width + GAP_MM),
+            height - HEADER_MM - row * ROW_MM - PANEL_MM,
+            width,
+            PANEL_MM,
+        )
+        for row in range(n_rows)
+        for column in range(n_columns)
+    }
+    return fig, places
+
+
+def _gain_range(points: pd.DataFrame) -> tuple[float, float]:
+    gains = points["delta"].dropna()
+    if gains.empty:
+        return -0.1, 0.1
+    low, high = min(gains.min(), 0), max(gains.max(), 0)
+    margin = max(0.06 * (high - low), 0.01)
+    return low - margin, high + margin
+
+
+def _frame(ax: Axes, column: int, heading: str, part: pd.DataFrame) -> None:
+    """What all panels share: the line of no gain, the architecture's name, or that it lacks."""
+    ax.axhline(0, color=INK, linewidth=0.6, zorder=1)
+    ax.grid(axis="y", color="#EAEAEA", linewidth=0.5)
+    ax.set_axisbelow(True)
+    if column == 0:
+        ax.set_ylabel("Δ F1 (HCE − CE)", labelpad=2)
+    _over(ax, heading, 17.5, TEXT_PT, "bold")
+    if part.empty:
+        ax.set(xticks=[])
+        missing = {"ha": "center", "va": "bottom", "fontsize": SMALL_PT, "color": QUIET}
+        ax.text(0.5, 0.1, "no pair of CE and HCE runs", transform=ax.transAxes, **missing)
+
+
+def _draw_groups(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
+    """Each group's types as dots, its median and quartiles as a box, its mean as a number."""
+    names = []
+    for place, order in enumerate(("first", "second")):
+        group = str(test[order])
+        gains = part.loc[part["group"] == group, "delta"].sort_values().to_numpy()
+        n_types = f"n = {len(gains)} types"
+        mean = f"mean {format_signed(gains.mean(), 2)}" if len(gains) else "none"
+        names.append(f"{group}\n{n_types}\n{mean}")
+        if not len(gains):
+            continue
+        # multiples of the golden ratio: evenly spread, the same each time
+        aside = 0.5 * ((np.arange(len(gains)) * 0.618034) % 1 - 0.5)
+        _draw_dots(ax, place + aside, gains, GROUP_COLORS.get(group, QUIET))
+        ax.boxplot(
+            gains,
+            positions=[place],
+            widths=0.66,
+            showfliers=False,
+            whis=0,
+            showcaps=False,
+            medianprops={"color": INK, "linewidth": 1.2},
+            boxprops={"color": INK, "linewidth": 0.6},
+        )
+    ax.set_xlim(-0.55, 1.55)
+    ax.set_xticks([0, 1], names, fontsize=SMALL_PT, linespacing=1.25)
+    ax.tick_params(axis="x", length=0, pad=3)
+    if _untested(ax, test):
+        return
+    difference = format_signed(test["mean_first"] - test["mean_second"], 2)
+    _over_test(ax, f"difference {difference}", test)
+
+
+def _draw_points(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
+    """Each type at its property, colored by its group, and the correlation over the panel."""
+    described = PROPERTIES[str(test["property"])]
+    for group, rows in part.groupby("group"):
+        _draw_dots(ax, rows["value"], rows["delta"], GROUP_COLORS.get(str(group), QUIET))
+    ax.set_xscale(**described.scale)
+    if described.scale is COUNT_SCALE:
+        largest = part["value"].max()
+        ticks = [tick for tick in (0, 1, 3, 10, 30, 100) if tick <= max(largest, 1)]
+        ax.set_xticks(ticks, [str(tick) for tick in ticks])
+        ax.set_xlim(-0.25, max(largest, 1) * 1.3)
+        ax.minorticks_off()
+    elif described.scale["value"] == "log":
+        ax.xaxis.set_major_formatter(lambda value, _: format_compact(value))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ax.set_xlabel(described.name, labelpad=2)
+    if _untested(ax, test):
+        return
+    _over_test(ax, f"ρ = {format_signed(test['rho'], 2)}, n = {test['n']:.0f}", test)
+
+
+def _draw_dots(ax: Axes, x: object, y: object, color: str) -> None:
+    ax.plot(
+        x,
+        y,
+        linestyle="none",
+        marker="o",
+        markersize=2.8,
+        markerfacecolor=color,
+        markeredgecolor=INK,
+        markeredgewidth=0.3,
+        zorder=3,
+    )
+
+
+def _untested(ax: Axes, test: pd.Series) -> bool:
+    """Write why there is no test, if there is none."""
+    reason = test["note"] if isinstance(test["note"], str) else ""
+    _over(ax, reason, 2.5, SMALL_PT, "normal")
+    return bool(reason)
+
+
+def _over_test(ax: Axes, text: str, test: pd.Series) -> None:
+    """Write a statistic and its p (as it is, and adjusted), bold if the latter is below 0.05."""
+    weight = "bold" if is_significant(test["p_holm"]) else "normal"
+    adjusted = format_p(test["p_holm"]).replace("P", "Holm")
+    _over(ax, text, 9, SMALL_PT, weight)
+    _over(ax, f"{format_p(test['p'])}, {adjusted}", 2.5, SMALL_PT, weight)
+
+
+def _over(ax: Axes, text: str, points: float, size: float, weight: str) -> None:
+    where = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    if text:
+        ax.annotate(text, (0, 1), (0, points), fontsize=size, fontweight=weight, **where)
+
+
+def _draw_legend(fig: Figure, tests: pd.DataFrame, groups: list[str] | None = None) -> None:
+    """Say what a dot is, which colors there are, and which tests were made."""
+    names = {"correlation": "ρ, Spearman", "groups": "box, quartiles; Mann-Whitney U"}
+    kinds = list(dict.fromkeys(tests["kind"]))
+    n_tests = int(tests["n_tests"].iloc[0])
+    words = "; ".join(names[kind] for kind in kinds)
+    text = f"Dot, a cell type of the OOD set (mean over seeds); {words}; Holm over {n_tests} tests"
+    if not n_tests:
+        text = "Dot, a cell type of the OOD set; no test"
+    height = fig.get_size_inches()[1] * MM_PER_INCH
+    text_mm(fig, 3, height - 9, text, SMALL_PT, QUIET)
+    handles = [
+        Line2D([], [], linestyle="none", marker="o", markersize=3, color=GROUP_COLORS[g], label=g)
+        for g in sorted(groups or [])
+        if g in GROUP_COLORS
+    ]
+    if handles:
+        place = ((DOUBLE_COLUMN_MM - 3) / DOUBLE_COLUMN_MM, (height - 6.5) / height)
+        fig.legend(handles=handles, ncols=2, loc="lower right", bbox_to_anchor=place, borderpad=0)

@@ -1,0 +1,153 @@
+"""CE and HCE in each OOD study, one panel an architecture (Supplementary Fig. 1)."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from hce.figure_style import (
+    DOUBLE_COLUMN_MM,
+    INK,
+    LOSS_COLORS,
+    QUIET,
+    SMALL_PT,
+    TEXT_PT,
+    TITLE_PT,
+    add_axes_mm,
+    new_figure,
+    text_mm,
+)
+from hce.figure_text import format_compact, shorten
+from hce.names import ARCHITECTURE_NAMES, LOSS_NAMES
+
+PANEL_MM = 34.0
+GAP_MM = 10.0
+HEADER_MM = 16.0
+LEFT_MM, WIDTH_MM = 13.0, 165.0
+NAME_CHARACTERS = 40
+CHARACTER_MM = 1.2
+OFFSETS = {"ce": -0.17, "hce": 0.17}
+
+
+def draw_studies(table: pd.DataFrame) -> Figure:
+    """Draw the runs as dots, their mean as a line, and a star where HCE - CE is significant.
+
+    Parameters
+    ----------
+    table
+        Source data as made by `hce.study_tables.study_scores`.
+    """
+    studies = table.drop_duplicates("rank").sort_values("rank")
+    names = [
+        f"{shorten(name, NAME_CHARACTERS)} ({format_compact(cells)})"
+        for name, cells in zip(studies["name"], studies["n_cells"], strict=True)
+    ]
+    footer = 6 + CHARACTER_MM * max(map(len, names))
+    architectures = list(dict.fromkeys(table["architecture"]))
+    height = HEADER_MM + len(architectures) * (PANEL_MM + GAP_MM) - GAP_MM + footer
+    fig = new_figure(DOUBLE_COLUMN_MM, height)
+    title = f"Macro F1 in each of {len(studies)} new studies (their cells in parentheses)"
+    text_mm(fig, 3, height - 4.5, title, TITLE_PT, weight="bold")
+    _draw_legend(fig, table, height)
+    top = height - HEADER_MM
+    for architecture in architectures:
+        ax = add_axes_mm(fig, LEFT_MM, top - PANEL_MM, WIDTH_MM, PANEL_MM)
+        part = table[table["architecture"] == architecture]
+        _draw_panel(ax, part)
+        text_mm(fig, LEFT_MM, top + 1.8, _headline(architecture, part), TEXT_PT)
+        last = architecture == architectures[-1]
+        even = {"rotation_mode": "anchor", "ha": "right", "va": "center_baseline"}
+        ax.set_xticks(studies["rank"], names if last else [""] * len(names), rotation=90, **even)
+        ax.tick_params(axis="x", length=0, pad=3)
+        top -= PANEL_MM + GAP_MM
+    return fig
+
+
+def _draw_panel(ax: Axes, part: pd.DataFrame) -> None:
+    n_studies = part["rank"].nunique()
+    ax.set(xlim=(-0.6, n_studies - 0.4), ylim=(0, 100), yticks=range(0, 101, 20))
+    ax.set_ylabel("Macro F1 (%)", labelpad=2)
+    ax.grid(axis="y", color="#EAEAEA", linewidth=0.5)
+    ax.set_axisbelow(True)
+    for place in range(0, n_studies, 2):
+        ax.axvspan(place - 0.5, place + 0.5, color="#F6F6F6", linewidth=0, zorder=-2)
+    for loss, offset in OFFSETS.items():
+        runs = part[part["loss"] == loss]
+        dots = {"markerfacecolor": LOSS_COLORS[loss], "markeredgecolor": INK}
+        ax.plot(
+            runs["rank"] + offset,
+            100 * runs["f1"],
+            linestyle="none",
+            marker="o",
+            markersize=2.4,
+            markeredgewidth=0.3,
+            zorder=3,
+            **dots,
+        )
+        means = runs.drop_duplicates("rank")
+        ends = means["rank"] + offset
+        ax.hlines(100 * means["mean"], ends - 0.15, ends + 0.15, color=LOSS_COLORS[loss])
+    if part["f1"].notna().any():
+        _mark(ax, part)
+
+
+def _mark(ax: Axes, part: pd.DataFrame) -> None:
+    """A star over each significant difference; a note where an architecture lacks a study."""
+    for rank, rows in part.groupby("rank"):
+        row = rows.iloc[0]
+        if pd.isna(row["delta"]):
+            ax.text(rank, 4, "no pair", rotation=90, fontsize=SMALL_PT, color=QUIET, ha="center")
+        elif row["significant"]:
+            mark = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+            star = "*" if row["delta"] > 0 else "* CE"
+            top = 100 * rows["f1"].max()
+            ax.annotate(star, (rank, top), (0, -1), fontsize=TITLE_PT, **mark)
+
+
+def _headline(architecture: str, part: pd.DataFrame) -> str:
+    """How many studies gain, in words; or why nothing is tested."""
+    name = ARCHITECTURE_NAMES.get(architecture, architecture)
+    studies = part.drop_duplicates("rank")
+    paired = studies["delta"].notna()
+    if not part["f1"].notna().any():
+        return f"{name}: not run"
+    if not paired.any():
+        return f"{name}: no pair of CE and HCE runs"
+    n_seeds = int(studies.loc[paired, "n_seeds"].max())
+    better = int((studies["delta"] > 0).sum())
+    of = f"of {paired.sum()} studies"
+    if not studies["p_holm"].notna().any():
+        return f"{name}: HCE better in {better} {of}; n = {n_seeds}: no test"
+    up = int((studies["significant"] & (studies["delta"] > 0)).sum())
+    down = int((studies["significant"] & (studies["delta"] < 0)).sum())
+    untested = int(paired.sum() - studies["p_holm"].notna().sum())
+    rest = f", {untested} without variation not tested" if untested else ""
+    return (
+        f"{name}: significant gain in {up} {of}, significant loss in {down}{rest} "
+        f"(higher mean in {better}); n = {n_seeds}"
+    )
+
+
+def _draw_legend(fig: Figure, table: pd.DataFrame, height: float) -> None:
+    handles = []
+    for loss in OFFSETS:
+        dot = {"markerfacecolor": LOSS_COLORS[loss], "markeredgecolor": INK}
+        label = f"{LOSS_NAMES[loss]} run, line at the mean"
+        handles.append(Line2D([], [], color=LOSS_COLORS[loss], marker="o", label=label, **dot))
+        handles[-1].set(markersize=2.6, markeredgewidth=0.3)
+    if table["p_holm"].notna().any():
+        star = Line2D([], [], linestyle="none", marker="$*$", markersize=4, color=INK)
+        star.set_label("P < 0.05, paired t-test over seeds, Holm over the studies")
+        handles.append(star)
+    fig.legend(
+        handles=handles,
+        ncols=len(handles),
+        loc="lower left",
+        bbox_to_anchor=(LEFT_MM / DOUBLE_COLUMN_MM, (height - 9.5) / height),
+        borderpad=0,
+        borderaxespad=0,
+        handlelength=1.6,
+        columnspacing=1.6,
+    )

@@ -1,0 +1,168 @@
+"""The hierarchy as an interactive drawing for a browser, by Bokeh, with all it needs inside."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+from bokeh.embed import json_item
+from bokeh.layouts import column
+from bokeh.models import (
+    CustomJS,
+    GraphRenderer,
+    HoverTool,
+    MultiLine,
+    NodesAndLinkedEdges,
+    Scatter,
+    Select,
+    StaticLayoutProvider,
+)
+from bokeh.plotting import figure
+from bokeh.resources import Resources
+from matplotlib.colors import Normalize, to_hex
+
+from hce.figure_ontology import DIVERGING
+from hce.figure_style import ABSENT, INK
+from hce.figure_text import format_signed, short_cell_type
+from hce.names import ARCHITECTURE_NAMES
+
+HEIGHT = 560
+SMALLEST_PX, LARGEST_PX = 7.0, 26.0
+TOOLTIPS = [
+    ("", "@name (@ontology_term_id)"),
+    ("Δ F1 (HCE − CE)", "@difference"),
+    ("OOD F1, CE → HCE", "@scores"),
+    ("training", "@n_cells cells, @n_studies studies, @n_tissues tissues"),
+    ("OOD cells", "@n_ood"),
+    ("parents", "@parents"),
+    ("children", "@children"),
+]
+SWITCH = """
+const data = source.data;
+for (const name of ['difference', 'scores', 'color']) {
+    data[name] = data[name + '_' + select.value].slice();
+}
+source.change.emit();
+"""
+
+
+def node_data(
+    nodes: pd.DataFrame, edges: pd.DataFrame, cell_types: pd.DataFrame, tests: pd.DataFrame
+) -> pd.DataFrame:
+    """What is shown when a node is pointed at, and how it is drawn, for every architecture.
+
+    Parameters
+    ----------
+    nodes, edges
+        The overview of Supplementary Figs. 2-4: places and lines (any architecture's).
+    cell_types, tests
+        Rows of cell_types.tsv and of per_cell_type.tsv.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index = class index: x, y, size (pixels), the columns that TOOLTIPS names, and difference,
+        scores and color of each architecture (`difference_mlp`).
+    """
+    facts = cell_types.set_index("index")
+    table = nodes.set_index("index")[["ontology_term_id", "label", "x_mm", "y_mm"]]
+    table = table.join(facts[["n_cells", "n_studies", "n_tissues"]])
+    table["name"] = [short_cell_type(label) for label in table["label"]]
+    root = np.sqrt(table["n_cells"] / table["n_cells"].max())
+    table["size"] = SMALLEST_PX + (LARGEST_PX - SMALLEST_PX) * root
+    for column_name, here, there in (
+        ("parents", "child", "parent"),
+        ("children", "parent", "child"),
+    ):
+        names = edges.assign(name=edges[there].map(table["name"])).groupby(here)["name"]
+        table[column_name] = names.agg(", ".join).reindex(table.index).fillna("–")
+    ood = tests[tests["split"] == "ood"].set_index(["architecture", "ontology_term_id"])
+    support = ood.reset_index().drop_duplicates("ontology_term_id").set_index("ontology_term_id")
+    n_ood = table["ontology_term_id"].map(support["support"]).fillna(0).astype(int)
+    table["n_ood"] = n_ood
+    largest = ood["delta"].abs().max()
+    norm = Normalize(-largest, largest) if np.isfinite(largest) and largest else Normalize(-1, 1)
+    for architecture in ARCHITECTURE_NAMES:
+        rows = ood.reindex(
+            pd.MultiIndex.from_product([[architecture], table["ontology_term_id"]])
+        ).droplevel(0)
+        texts = [_texts(row) for row in rows.itertuples()]
+        table[f"difference_{architecture}"] = [difference for difference, _ in texts]
+        table[f"scores_{architecture}"] = [scores for _, scores in texts]
+        colors = [ABSENT if np.isnan(d) else to_hex(DIVERGING(norm(d))) for d in rows["delta"]]
+        table[f"color_{architecture}"] = colors
+    return table
+
+
+def drawing_library() -> str:
+    """Bokeh's code for the browser, compressed and as text.
+
+    Compressed, because Chromium shows no page over 2 MB inside Snakemake's report.
+    """
+    code = "\n".join(Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).js_raw)
+    return base64.b64encode(gzip.compress(code.encode(), mtime=0)).decode()
+
+
+def draw_page(table: pd.DataFrame, edges: pd.DataFrame, shown: str) -> str:
+    """The drawing as Bokeh's JSON, for `Bokeh.embed.embed_item`.
+
+    Parameters
+    ----------
+    table, edges
+        What `node_data` gives, and the lines between its nodes.
+    shown
+        The architecture that is shown first.
+    """
+    table = table.assign(
+        **{name: table[f"{name}_{shown}"] for name in ("difference", "scores", "color")}
+    )
+    graph = GraphRenderer(layout_provider=StaticLayoutProvider(graph_layout=_places(table)))
+    graph.node_renderer.data_source.data = dict(
+        index=table.index.tolist(),
+        **{name: table[name].tolist() for name in table.columns if name not in ("x_mm", "y_mm")},
+    )
+    ends = edges[["parent", "child"]].astype(int)
+    graph.edge_renderer.data_source.data = {
+        "start": ends["parent"].tolist(),
+        "end": ends["child"].tolist(),
+    }
+    node = {"size": "size", "fill_color": "color"}
+    graph.node_renderer.glyph = Scatter(line_color=INK, line_width=0.7, **node)
+    graph.node_renderer.hover_glyph = Scatter(line_color="#D55E00", line_width=3, **node)
+    graph.edge_renderer.glyph = MultiLine(line_color="#B5B5B5", line_width=1)
+    graph.edge_renderer.hover_glyph = MultiLine(line_color="#D55E00", line_width=2.5)
+    graph.inspection_policy = NodesAndLinkedEdges()
+    plot = figure(
+        height=HEIGHT,
+        sizing_mode="stretch_width",
+        tools="pan,wheel_zoom,box_zoom,reset,tap",
+        active_scroll=None,
+        toolbar_location="above",
+    )
+    plot.axis.visible = False
+    plot.grid.visible = False
+    plot.renderers.append(graph)
+    plot.add_tools(HoverTool(tooltips=TOOLTIPS, renderers=[graph]))
+    options = list(ARCHITECTURE_NAMES.items())
+    select = Select(title="Architecture", value=shown, options=options, width=160)
+    source = graph.node_renderer.data_source
+    select.js_on_change("value", CustomJS(args={"source": source, "select": select}, code=SWITCH))
+    layout = column(select, plot, sizing_mode="stretch_width")
+    # a page ends a script at this sign, wherever it stands
+    return json.dumps(json_item(layout)).replace("</", "<\\/")
+
+
+def _places(table: pd.DataFrame) -> dict[int, tuple[float, float]]:
+    return {index: (row.x_mm, -row.y_mm) for index, row in table.iterrows()}
+
+
+def _texts(row: tuple) -> tuple[str, str]:
+    """The difference with its p, and the two scores; what is not there as words."""
+    if np.isnan(row.delta):
+        return "not in the OOD set, or not run", "–"
+    p_text = f"P = {row.p_holm:.2g} (Holm)" if np.isfinite(row.p_holm) else "no test"
+    scores = f"{row.ce_mean:.3f} → {row.hce_mean:.3f}"
+    return f"{format_signed(row.delta, 3)}, {p_text}", scores

@@ -1,0 +1,130 @@
+"""What a run was made with: versions, data, hardware, and the time and memory of its jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hce.files import sha256
+
+PACKAGES = ("snakemake", "torch", "numpy", "scipy", "pandas", "statsmodels", "pyarrow")
+PACKAGES += ("matplotlib", "bokeh", "tiledbsoma", "cellxgene-ontology-guide")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on most."""
+    found = {"Python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not in this environment"
+    return found
+
+
+def commit(repository: Path) -> str:
+    """The commit of the code, with a note if tracked files differ from it."""
+    git = ["git", "-C", str(repository)]
+    try:
+        text = {"capture_output": True, "text": True, "check": True, "timeout": 30}
+        head = subprocess.run([*git, "rev-parse", "HEAD"], **text).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "-uno"], **text).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown: no git repository"
+    return f"{head} (with changes that are not committed)" if changed else head
+
+
+def hardware() -> dict[str, str]:
+    """Processor, cores and memory of this machine; never its name."""
+    gibibytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": _processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{gibibytes:.0f} GiB",
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def configuration_rows(configuration: Mapping[str, Any]) -> dict[str, str]:
+    """Nested settings as text under their dotted names, for example `census.train.release`."""
+    rows = {}
+    for key, value in configuration.items():
+        if isinstance(value, Mapping):
+            rows |= {f"{key}.{name}": text for name, text in configuration_rows(value).items()}
+        else:
+            rows[key] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return rows
+
+
+def provenance_table(
+    repository: Path, configuration: Mapping[str, Any], files: Iterable[Path]
+) -> pd.DataFrame:
+    """Everything above and the SHA-256 of some files, as section, name and value."""
+    sections = {
+        "code": {"commit": commit(repository)},
+        "version": versions(),
+        "hardware of this job": hardware(),
+        "configuration": configuration_rows(configuration),
+        "sha256": {path.name: sha256(path) for path in files},
+    }
+    rows = [
+        {"section": section, "name": name, "value": value}
+        for section, entries in sections.items()
+        for name, value in entries.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def resource_table(benchmarks: Path) -> pd.DataFrame:
+    """Time and memory of the jobs of each rule, from Snakemake's benchmark files.
+
+    Parameters
+    ----------
+    benchmarks
+        The folder of the files: RULE.jsonl, or RULE/.../JOB.jsonl; a line an execution.
+
+    Returns
+    -------
+    pandas.DataFrame
+        rule, jobs, seconds_total, seconds_longest, cpu_seconds_total, memory_mib_largest (resident
+        set), in the order of the total time. Empty without benchmarks.
+    """
+    rows = []
+    for path in sorted(benchmarks.rglob("*.jsonl")):
+        rule = path.relative_to(benchmarks).with_suffix("").parts[0]
+        # the last line is the last execution of this job
+        job = json.loads(path.read_text().strip().splitlines()[-1])
+        rows.append((rule, _number(job, "s"), _number(job, "cpu_time"), _number(job, "max_rss")))
+    jobs = pd.DataFrame(rows, columns=["rule", "seconds", "cpu", "memory"])
+    table = jobs.groupby("rule").agg(
+        jobs=("seconds", "size"),
+        seconds_total=("seconds", "sum"),
+        seconds_longest=("seconds", "max"),
+        cpu_seconds_total=("cpu", "sum"),
+        memory_mib_largest=("memory", "max"),
+    )
+    table = table.sort_values("seconds_total", ascending=False, kind="stable")
+    return table.round(1).reset_index()
+
+
+def _number(job: Mapping[str, Any], key: str) -> float:
+    # a job that ends within a second may have no reading
+    value = job.get(key)
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

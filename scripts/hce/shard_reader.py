@@ -1,0 +1,214 @@
+"""Reading shards into training: sparse from the disk to the device, dense only a batch.
+
+    shards (Parquet) -> block of raw counts -> rows of a batch -> normalized -> dense
+    hce.cell_blocks     4 bytes a nonzero      hce.batch_rows     on the device   hce.densify
+
+The block is a window of shards (residency stream) or the whole split, in the memory of the host or
+of the device (`hce.residency`). Threads decode the next window and take the next batches while a
+model works on this one (`hce.prefetch`).
+
+What was tried on one Zen core, batches of 2,048 cells of 19,331 genes, 10 % of them seen (4 million
+nonzeros, 158 MB dense; medians on a machine that others used too):
+
+    what                                          predicted              measured a batch
+    decoding our shards into the block            10 to 12 ms of CPU     10 ms; by Arrow 33 ms
+    dense batch into memory that was used before  12 GB/s or more        12 ms; fresh: numpy 21 ms
+                                                                         (huge pages), torch 93 ms
+    zeros written between the entries instead     one pass over a row    28 ms against 15 ms: no
+    of a cleared row and then its entries         less
+    taking and normalizing rows: one loop         3 ns a nonzero         16 ms
+      the same as four simple loops               vectorized: half       7 ms
+    log1p once a cell and count, in a table       4 M calls at 11 ns     1.5 ms at most, in the 7
+                                                  would be 44 ms
+    a thread that takes batches ahead, one core   nothing to gain        104,000 against 100,000
+                                                                         cells/s: off by default
+
+The floor is memory: a cell is 7.7 KB read raw, 15.5 KB of normalized rows written and read again,
+and 77 KB of dense row written. Clearing alone takes 6 ms a batch (26 GB/s), so one core can deliver
+340,000 cells/s at most; a loop that only gathers and densifies normalized rows, 160,000.
+tests/benchmarks/bench_loader.py measures all of this against the other loaders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hce.batch_rows import Batch, BatchMaker, Block, Rows, cut
+from hce.device_block import DeviceBlock
+from hce.prefetch import prefetched
+from hce.residency import choose_residency
+from hce.shard_files import ShardFiles
+
+
+@dataclass(frozen=True)
+class Window:
+    """Shards whose cells are in memory together, and the order in which the cells come.
+
+    Attributes
+    ----------
+    shards
+        Positions in the manifest.
+    order
+        int64, positions in the joined cells of these shards.
+    """
+
+    shards: Sequence[int]
+    order: NDArray[np.int64]
+
+
+class ShardReader(ShardFiles):
+    """Reads the shards of one split into normalized batches.
+
+    Parameters
+    ----------
+    manifest
+        Path of the manifest.
+    split
+        train, val, test or ood.
+    residency
+        Where the cells are kept: one of `hce.residency.RESIDENCIES`. It is chosen when the first
+        batch is asked for, and the batches do not depend on it.
+    device
+        Where the expression of the batches shall be.
+    prefetch
+        Batches that a thread makes ahead, while another one decodes the next window; 0 makes all
+        in the caller. By default 2, but 0 on a CPU with one thread, where there is nothing to
+        overlap with.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the manifest or a shard is missing.
+    ValueError
+        If the split is unknown or empty, or a shard was changed or cut short on disk.
+    """
+
+    def __init__(
+        self,
+        manifest: str | Path,
+        split: str,
+        residency: str = "auto",
+        device: torch.device | str = "cpu",
+        prefetch: int | None = None,
+    ) -> None:
+        super().__init__(manifest, split)
+        self.device = torch.device(device)
+        self._resident: str | None = None
+        if residency != "auto":  # an impossible one is refused at once
+            self._resident = choose_residency(residency, self.n_cells, self.nonzero, self.device)
+        self._prefetch = prefetch
+        self._whole: Block | None = None
+
+    @property
+    def residency(self) -> str:
+        """Where the cells are kept: stream, host or device."""
+        if self._resident is None:
+            self._resident = choose_residency("auto", self.n_cells, self.nonzero, self.device)
+        return self._resident
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """Yield all cells in the order of the shards, the last batch of each possibly smaller."""
+        windows = (
+            Window([position], np.arange(shard["rows"]))
+            for position, shard in enumerate(self.shards)
+        )
+        return self._batches(windows, batch_size, across_windows=False)
+
+    def shuffled(
+        self, batch_size: int, seed: int, epoch: int, window: int = 8, start: int = 0
+    ) -> Iterator[Batch]:
+        """Yield full batches in an order that depends on (seed, epoch) only.
+
+        The shards come in random order, `window` at a time, and the cells of a window are shuffled
+        together. Cells are already shuffled across shards, so a window is a fair sample.
+
+        Parameters
+        ----------
+        batch_size
+            Cells a batch; the last incomplete batch is dropped.
+        seed, epoch
+            Of the order.
+        window
+            Shards shuffled together; in residency stream, this many are in memory, and as many
+            again while the next ones are decoded ahead.
+        start
+            Batches to skip, to go on in the middle of an epoch. Windows that lie before are not
+            read.
+        """
+        windows = self._shuffled_windows(seed, epoch, window, start * batch_size)
+        return self._batches(windows, batch_size, across_windows=True)
+
+    def n_batches(self, batch_size: int) -> int:
+        """How many full batches an epoch has."""
+        return self.n_cells // batch_size
+
+    def _shuffled_windows(self, seed: int, epoch: int, window: int, skip: int) -> Iterator[Window]:
+        rng = np.random.default_rng([seed, epoch])
+        order = rng.permutation(len(self.shards))
+        for first in range(0, len(order), window):
+            chosen = order[first : first + window].tolist()
+            n_cells = sum(self.shards[position]["rows"] for position in chosen)
+            shuffle = rng.permutation(n_cells)
+            if skip < n_cells:
+                yield Window(chosen, shuffle[skip:])
+            skip = max(skip - n_cells, 0)
+
+    def _batches(
+        self, windows: Iterator[Window], batch_size: int, across_windows: bool
+    ) -> Iterator[Batch]:
+        ahead = self._prefetch
+        if ahead is None:
+            ahead = 2 if self.device.type == "cuda" or torch.get_num_threads() > 1 else 0
+        maker = BatchMaker(self.n_genes, self.device, in_flight=ahead + 2)
+
+        def batches() -> Generator[Batch, None, None]:
+            parts = prefetched(self._parts(windows), min(ahead, 1))
+            if across_windows:
+                groups = cut(parts, batch_size, drop_last=True)
+            else:
+                groups = (
+                    group for part in parts for group in cut([part], batch_size, drop_last=False)
+                )
+            for group in groups:
+                batch = maker.make(group)
+                del group  # the window it was taken from can go
+                yield batch
+                del batch
+
+        return prefetched(batches(), ahead)
+
+    def _parts(self, windows: Iterator[Window]) -> Generator[Rows, None, None]:
+        """The cells of each window, from the disk or from where all cells are kept."""
+        if self.residency == "stream":
+            for window in windows:
+                yield Rows(self._loaded(window.shards), window.order)
+            return
+        everything = self._loaded(range(len(self.shards))) if self._whole is None else self._whole
+        self._whole = everything
+        starts = np.cumsum([0] + [shard["rows"] for shard in self.shards])
+        for window in windows:
+            where = [np.arange(starts[shard], starts[shard + 1]) for shard in window.shards]
+            yield Rows(everything, np.concatenate(where)[window.order])
+
+    def _loaded(self, positions: Sequence[int]) -> Block:
+        """Decode shards into one block of the kind that this device and this split want."""
+        if self.residency == "device":
+            return self.with_count_type(lambda: self._device_block(positions))
+        block = self.block(positions, torch.get_num_threads())
+        # normalized once and kept so: 32 MB at most
+        small = self.small and self.device.type == "cpu"
+        return block.normalized(self.n_genes) if small else block
+
+    def _device_block(self, positions: Sequence[int]) -> DeviceBlock:
+        """Shard by shard, so that the host never holds more than one."""
+        rows, entries = self.starts(positions)
+        block = DeviceBlock(rows[-1], entries[-1], self.count_type, self.device)
+        for i, position in enumerate(positions):
+            block.fill(self._decoded([position], 1), rows[i], entries[i])
+        return block

@@ -1,0 +1,105 @@
+"""An affine map of sparse cells: x W^T + b and its gradients from the nonzero entries alone.
+
+The weights are those of an `nn.Linear` and keep its shape, C x G, in the state dict;
+`store_by_gene` only lays them out in memory gene by gene. There are as many threads as PyTorch has.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hce.sparse_expression import SparseExpression
+from hce.threads import in_threads
+
+
+def store_by_gene(layer: nn.Linear) -> nn.Linear:
+    """Lay out the weights of a first layer gene by gene in memory; shape and values stay.
+
+    The optimizer's slots and the gradients take the layout of the parameter.
+    """
+    by_gene = layer.weight.detach().t().contiguous()  # G x C
+    layer.weight = nn.Parameter(by_gene.t())
+    return layer
+
+
+def affine(layer: nn.Linear, expression: Tensor | SparseExpression) -> Tensor:
+    """Apply an `nn.Linear` to dense (float B x G) or sparse cells; returns float B x C."""
+    if isinstance(expression, SparseExpression):
+        return sparse_linear(expression, layer.weight, layer.bias)
+    return layer(expression)
+
+
+def sparse_linear(expression: SparseExpression, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Multiply sparse cells by weights.
+
+    Parameters
+    ----------
+    expression
+        B cells on the CPU, values of the dtype of the weights. No gradient flows to it.
+    weight
+        float C x G, on the CPU; fastest if stored by gene (`store_by_gene`).
+    bias
+        float C, or None.
+
+    Returns
+    -------
+    Tensor
+        float B x C; the same bytes for every number of threads.
+
+    Raises
+    ------
+    ValueError
+        If a tensor is not on the CPU, the genes do not fit, or the dtypes differ.
+    """
+    if expression.device.type != "cpu" or weight.device.type != "cpu":
+        raise ValueError(
+            f"sparse first layers run on the CPU, got {expression.device} and {weight.device}; "
+            "set training.first_layer to dense"
+        )
+    if weight.shape[1] != expression.n_genes or weight.dtype != expression.values.dtype:
+        raise ValueError(
+            f"weights {weight.dtype} {tuple(weight.shape)} do not fit cells of "
+            f"{expression.n_genes} genes, {expression.values.dtype}"
+        )
+    return _SparseLinear.apply(expression.indptr, expression.genes, expression.values, weight, bias)
+
+
+class _SparseLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        indptr: Tensor,
+        genes: Tensor,
+        values: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+    ) -> Tensor:
+        from hce.sparse_kernels import multiply
+
+        ctx.save_for_backward(indptr, genes, values)
+        ctx.n_genes = weight.shape[1]
+        n_cells, width = len(indptr) - 1, weight.shape[0]
+        by_gene = weight.detach().t().contiguous().numpy()
+        start = weight.new_zeros(width) if bias is None else bias.detach()
+        out = values.new_empty(n_cells, width)
+        arrays = [tensor.numpy() for tensor in (indptr, genes, values)]
+        in_threads(multiply, n_cells, *arrays, by_gene, start.numpy(), out.numpy())
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        from hce.sparse_kernels import multiply_transposed
+
+        weight_gradient = bias_gradient = None
+        if ctx.needs_input_grad[3]:
+            by_gene = gradient.new_empty(ctx.n_genes, gradient.shape[1])
+            arrays = [tensor.numpy() for tensor in (*ctx.saved_tensors, gradient.contiguous())]
+            in_threads(multiply_transposed, ctx.n_genes, *arrays, by_gene.numpy())
+            weight_gradient = by_gene.t()
+        if ctx.needs_input_grad[4]:
+            bias_gradient = gradient.sum(dim=0)
+        return None, None, None, weight_gradient, bias_gradient

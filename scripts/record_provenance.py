@@ -1,0 +1,39 @@
+"""Record what a run was made with, and the time and memory of its rules."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from hce.files import write_atomically
+from hce.provenance import provenance_table, resource_table
+
+
+def main() -> None:
+    """Write one table of versions, data and hardware, and one of the resources of the rules."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repository", type=Path, required=True, help="where the code is")
+    parser.add_argument("--configuration", required=True, help="settings to record, JSON")
+    parser.add_argument("--files", type=Path, nargs="+", required=True, help="checksums of these")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="folder of benchmarks")
+    parser.add_argument("--data-source", required=True, help="named in the tables")
+    parser.add_argument("--provenance", type=Path, required=True, help="TSV to write")
+    parser.add_argument("--resources", type=Path, required=True, help="TSV to write")
+    arguments = parser.parse_args()
+    configuration = json.loads(arguments.configuration)
+    tables = {
+        arguments.provenance: provenance_table(
+            arguments.repository, configuration, arguments.files
+        ),
+        arguments.resources: resource_table(arguments.benchmarks),
+    }
+    for path, table in tables.items():
+        with write_atomically(path) as temporary:
+            table.assign(data_source=arguments.data_source).to_csv(
+                temporary, sep="\t", index=False, lineterminator="\n"
+            )
+
+
+if __name__ == "__main__":
+    main()

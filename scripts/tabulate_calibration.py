@@ -1,0 +1,39 @@
+"""Write how often the models are right for what they say: bins of p and of s, ID and OOD."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from hce.calibration import calibration_of
+from hce.files import write_atomically
+from hce.hierarchy_files import read_reachability
+from hce.prediction_files import predicted_files, read_prediction
+
+COLUMNS = ["class", "predicted_class", "probability", "score"]
+
+
+def main() -> None:
+    """Read the predictions of all models, write one row a bin."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--predictions", type=Path, nargs="+", required=True, help="Parquet file of each model"
+    )
+    parser.add_argument("--reachability", type=Path, required=True, help="reachability.npz")
+    parser.add_argument("--data-source", required=True, help="named in the table")
+    parser.add_argument("--output", type=Path, required=True, help="CSV to write")
+    arguments = parser.parse_args()
+    reachability, _ = read_reachability(arguments.reachability)
+    parts = []
+    for file, path in predicted_files(arguments.predictions).items():
+        part = calibration_of(read_prediction(path, COLUMNS), reachability)
+        parts.append(part.assign(**file._asdict()))
+    table = pd.concat(parts, ignore_index=True).assign(data_source=arguments.data_source)
+    with write_atomically(arguments.output) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()

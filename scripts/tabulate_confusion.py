@@ -1,0 +1,66 @@
+"""Write what cells of the OOD set are mistaken for with CE and with HCE."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hce.confusion_tables import corrected_counts, relation_counts, relation_matrix
+from hce.files import write_atomically
+from hce.hierarchy_files import read_reachability
+from hce.prediction_files import (
+    Predicted,
+    paired_runs,
+    predicted_files,
+    read_prediction,
+)
+
+LOSSES = ("ce", "hce")
+COLUMNS = ["soma_joinid", "class", "predicted_class"]
+
+
+def main() -> None:
+    """Read the predictions pair by pair, write the relations and the corrected mistakes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--predictions", type=Path, nargs="+", required=True, help="Parquet file of each model"
+    )
+    parser.add_argument("--reachability", type=Path, required=True, help="reachability.npz")
+    parser.add_argument("--data-source", required=True, help="named in the tables")
+    parser.add_argument("--relations", type=Path, required=True, help="CSV to write")
+    parser.add_argument("--corrected", type=Path, required=True, help="CSV to write")
+    arguments = parser.parse_args()
+    relations = relation_matrix(read_reachability(arguments.reachability)[0])
+    counts, corrected = [], []
+    files = predicted_files(arguments.predictions)
+    for file, path in files.items():
+        table = read_prediction(path, COLUMNS)
+        found = relation_counts(*_classes(table), relations).rename_axis("relation")
+        counts.append(found.reset_index().assign(**file._asdict()))
+    for architecture, seed in paired_runs(files, LOSSES):
+        ce, hce = (
+            read_prediction(files[Predicted(architecture, loss, seed, "ood")], COLUMNS)
+            for loss in LOSSES
+        )
+        if not np.array_equal(ce["soma_joinid"], hce["soma_joinid"]):
+            raise ValueError(f"{architecture}, seed {seed}: CE and HCE predict other cells")
+        found = corrected_counts(*_classes(ce), _classes(hce)[1], relations)
+        corrected.append(found.assign(architecture=architecture, seed=seed))
+    tables = {arguments.relations: counts, arguments.corrected: corrected}
+    for path, parts in tables.items():
+        table = pd.concat(parts, ignore_index=True).assign(data_source=arguments.data_source)
+        with write_atomically(path) as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _classes(table: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Labels and predictions as class indices."""
+    return table["class"].to_numpy(np.int64), table["predicted_class"].to_numpy(np.int64)
+
+
+if __name__ == "__main__":
+    main()

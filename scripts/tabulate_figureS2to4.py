@@ -1,0 +1,41 @@
+"""Write the source data of Supplementary Figs. 2-4: the hierarchy, an architecture a figure."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hce.figure2_tables import ontology_nodes
+from hce.files import write_atomically
+from hce.ontology_panels import panel_tables
+
+ARCHITECTURES = {"figS2": "linear", "figS3": "mlp", "figS4": "tabnet"}
+
+
+def main() -> None:
+    """Read the tests and the hierarchy, write nodes and edges of each figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--per-cell-type", type=Path, required=True, help="per_cell_type.tsv")
+    parser.add_argument("--cell-types", type=Path, required=True, help="cell_types.tsv")
+    for figure in ARCHITECTURES:
+        parser.add_argument(f"--{figure}", type=Path, required=True, help="nodes: CSV to write")
+        parser.add_argument(f"--{figure}-edges", type=Path, required=True, help="CSV to write")
+    arguments = parser.parse_args()
+    tests = pd.read_csv(arguments.per_cell_type, sep="\t")
+    cell_types = pd.read_csv(arguments.cell_types, sep="\t")
+    largest = tests.loc[tests["split"] == "ood", "delta"].abs().max()
+    # one scale for the three figures, so that their colors can be compared
+    bound = max(np.ceil(10 * largest) / 10, 0.1) if np.isfinite(largest) else 0.1
+    for figure, architecture in ARCHITECTURES.items():
+        nodes = ontology_nodes(cell_types, tests, architecture)
+        placed, edges = panel_tables(cell_types, nodes)
+        for name, table in ((figure, placed.assign(color_bound=bound)), (f"{figure}_edges", edges)):
+            with write_atomically(getattr(arguments, name)) as temporary:
+                table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()

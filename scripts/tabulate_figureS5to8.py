@@ -1,0 +1,59 @@
+"""Write the source data of Supplementary Figs. 5-8: where the gain of HCE sits."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from hce.figure2_tables import cell_type_gains
+from hce.files import write_atomically
+from hce.gain_tables import (
+    correlation_tests,
+    gain_points,
+    group_tests,
+    one_family,
+    type_properties,
+)
+
+# figure: the property on its axis, the column of its groups, the groups
+KINDS = {
+    "figS5": ("descendants", "node_kind", ("internal", "leaf")),
+    "figS6": ("relatives", "connectivity", ("connected", "isolated")),
+}
+TRAINING_PROPERTIES = ["n_cells", "n_studies", "n_tissues", "n_assays"]
+ARCHITECTURES = ("linear", "tabnet")
+OUTPUTS = ("figS5", "figS5-tests", "figS6", "figS6-tests", "figS7", "figS8", "figS8-tests")
+
+
+def main() -> None:
+    """Read the tables, write one CSV a figure and one for its tests."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for table in ("per-cell-type", "per-cell-type-runs", "cell-types"):
+        parser.add_argument(f"--{table}", type=Path, required=True, help="TSV to read")
+    for output in OUTPUTS:
+        parser.add_argument(f"--{output}", type=Path, required=True, help="CSV to write")
+    arguments = parser.parse_args()
+    tests = pd.read_csv(arguments.per_cell_type, sep="\t")
+    runs = pd.read_csv(arguments.per_cell_type_runs, sep="\t")
+    properties = type_properties(pd.read_csv(arguments.cell_types, sep="\t"))
+    source = tests["data_source"].iloc[0]
+    tables = {}
+    for figure, (name, grouping, groups) in KINDS.items():
+        points = gain_points(tests, properties, [name], grouping)
+        of_figure = [group_tests(points, groups), correlation_tests(points)]
+        tables[figure] = points
+        tables[f"{figure}_tests"] = one_family(of_figure, figure, source)
+    points = gain_points(tests, properties, TRAINING_PROPERTIES, "node_kind")
+    tables["figS8"] = points
+    tables["figS8_tests"] = one_family([correlation_tests(points)], "figS8", source)
+    gains = [cell_type_gains(tests, runs, name, "ood") for name in ARCHITECTURES]
+    tables["figS7"] = pd.concat(gains, ignore_index=True)
+    for name, table in tables.items():
+        with write_atomically(getattr(arguments, name)) as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Write Supplementary Tables 1-3: the hyperparameters that each architecture was trained with."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from hce.files import write_atomically
+from hce.hyperparameter_tables import hyperparameter_table
+
+TABLES = {"tableS1": "linear", "tableS2": "mlp", "tableS3": "tabnet"}
+
+
+def main() -> None:
+    """Read what the trainings recorded, write one table an architecture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--hyperparameters", type=Path, nargs="+", required=True, help="JSON of each model"
+    )
+    parser.add_argument("--data-source", required=True, help="named in the tables")
+    for table in TABLES:
+        parser.add_argument(f"--{table}", type=Path, required=True, help="TSV to write")
+    arguments = parser.parse_args()
+    models = [json.loads(path.read_text()) for path in arguments.hyperparameters]
+    for name, architecture in TABLES.items():
+        table: pd.DataFrame = hyperparameter_table(models, architecture)
+        with write_atomically(getattr(arguments, name)) as temporary:
+            table.assign(data_source=arguments.data_source).to_csv(
+                temporary, sep="\t", index=False, lineterminator="\n"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Write the course of every training: loss and validation macro F1, epoch by epoch."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from hce.files import write_atomically
+
+COLUMNS = ["epoch", "train_loss", "validation_loss", "validation_macro_f1"]
+
+
+def main() -> None:
+    """Read the histories of the models, write them as one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--histories", type=Path, nargs="+", required=True, help="history.csv files"
+    )
+    parser.add_argument("--data-source", required=True, help="named in the table")
+    parser.add_argument("--output", type=Path, required=True, help="CSV to write")
+    arguments = parser.parse_args()
+    parts = []
+    for path in arguments.histories:
+        # models/ARCHITECTURE/LOSS/seedSEED/history.csv
+        architecture, loss, seed = path.parts[-4:-1]
+        history = pd.read_csv(path)[COLUMNS]
+        best = history["validation_macro_f1"].idxmax()
+        part = history.assign(architecture=architecture, loss=loss)
+        parts.append(part.assign(seed=int(seed.removeprefix("seed")), best=part.index == best))
+    table = pd.concat(parts, ignore_index=True).assign(data_source=arguments.data_source)
+    with write_atomically(arguments.output) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Write the overview of a run as one HTML file: headline, hierarchy, scorecard, tables, provenance.
+
+The file needs nothing else: the code that draws the hierarchy (Bokeh) is inside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from hce.files import write_atomically
+from hce.names import ARCHITECTURE_NAMES
+from hce.ontology_page import draw_page, drawing_library, node_data
+from hce.ontology_panels import OVERVIEW
+from hce.table_page import ShownTable, headline, shown_table
+
+TITLE = "Hierarchical cross-entropy for cell type annotation: the results of this run"
+SIMULATED = (
+    "The numbers show the pipeline and the mechanism; they are no evidence for the size of the "
+    "gain, since the parameters of the simulation were searched until the picture was "
+    "qualitatively the paper's."
+)
+DRAWING = (
+    "All trained cell types; parents stand above their children. Color, mean difference of OOD F1, "
+    "HCE minus CE (green, gain; red, loss; gray, not in the OOD set); size, training cells. Point "
+    "at a node for its numbers and its neighbors; drag to move; zoom with the tools."
+)
+TESTS = "two-sided paired t-test over the seeds; p_holm, adjusted over the rows of one architecture"
+# option: anchor, title, caption
+TABLES = {
+    "reproduction": ("scorecard", "Scorecard", "The paper's numbers beside those of this run."),
+    "macro_f1": (
+        "macro-f1",
+        "Macro F1",
+        "CE and HCE with mean, sd, 95 % interval (Student's t), effect size (mean / sd of the "
+        "differences) and two-sided paired t-test over the seeds, adjusted within the family.",
+    ),
+    "per_study": ("studies", "New studies", f"Macro F1 in each OOD study; {TESTS}."),
+    "per_cell_type": ("cell-types", "Cell types", f"OOD F1 of each cell type; {TESTS}."),
+    "strata": (
+        "strata",
+        "Tissues, diseases and assays",
+        f"OOD macro F1 in each, and in those seen and unseen in training; {TESTS} and grouping.",
+    ),
+    "tableS1": ("table-s1", "Table S1: linear", "Hyperparameters that the trainings recorded."),
+    "tableS2": ("table-s2", "Table S2: MLP", "Hyperparameters that the trainings recorded."),
+    "tableS3": ("table-s3", "Table S3: TabNet", "Hyperparameters that the trainings recorded."),
+    "provenance": ("provenance", "Provenance", "Code, versions, data, settings and checksums."),
+    "resources": (
+        "resources",
+        "Time and memory",
+        "Of the last execution of each job, by rule: seconds, and the largest resident set in MiB.",
+    ),
+}
+COMPARISONS = ("per_cell_type", "per_study", "strata")
+LEFT_OUT = ("split", "family", "n_tests", "ontology_term_id", "study")
+
+
+def main() -> None:
+    """Read the tables and the drawing's source data, fill the template."""
+    arguments = _parse()
+    tables = {name: _read(getattr(arguments, name)) for name in TABLES}
+    macro_f1 = tables["macro_f1"]
+    source = str(macro_f1["data_source"].iloc[0])
+    first = headline(macro_f1, ARCHITECTURE_NAMES)
+    n_types = int(macro_f1.loc[macro_f1["split"] == "ood", "n_labels"].max())
+    caption = f"Macro F1 over the {n_types} cell types of the OOD set: mean ± sd over the seeds."
+    shown = [shown_table(first, "headline", "Headline", caption)]
+    studies = _read(arguments.studies, ",").drop_duplicates("study").set_index("study")["name"]
+    shown += [_shown(tables[name], name, studies) for name in TABLES]
+    nodes, edges = _read(arguments.nodes, ","), _read(arguments.edges, ",")
+    whole, lines = nodes[nodes["view"] == OVERVIEW], edges[edges["view"] == OVERVIEW]
+    data = node_data(whole, lines, _read(arguments.cell_types), tables["per_cell_type"])
+    ran = [name for name in ARCHITECTURE_NAMES if name in set(macro_f1["architecture"])]
+    item = draw_page(data, lines, "mlp" if "mlp" in ran else ran[0])
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(arguments.template.read_text())
+    page = template.render(
+        title=TITLE,
+        data_source=source,
+        warning=SIMULATED if source == "simulated Census" else "",
+        tables=shown,
+        drawing_after=2,
+        drawing_caption=DRAWING,
+        drawing_library=drawing_library(),
+        drawing=Markup(item),
+    )
+    with write_atomically(arguments.output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in TABLES:
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=Path, required=True, help="TSV to show")
+    parser.add_argument("--cell-types", type=Path, required=True, help="cell_types.tsv")
+    parser.add_argument("--nodes", type=Path, required=True, help="figS3.csv: places of the nodes")
+    parser.add_argument("--edges", type=Path, required=True, help="figS3_edges.csv: their lines")
+    parser.add_argument("--studies", type=Path, required=True, help="figS1.csv: their names")
+    parser.add_argument("--template", type=Path, required=True, help="page.html.jinja")
+    parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
+    return parser.parse_args()
+
+
+def _read(path: Path, separator: str = "\t") -> pd.DataFrame:
+    # "NA" may be a name in a table; only an empty field is a missing value
+    return pd.read_csv(path, sep=separator, keep_default_na=False, na_values=[""])
+
+
+def _shown(table: pd.DataFrame, name: str, studies: pd.Series) -> ShownTable:
+    """One table; of comparisons the rows and columns that a reader of the page asks for."""
+    if name in COMPARISONS:
+        table = table[table["split"] == "ood"]
+        if name == "per_cell_type":
+            table = table.assign(**{"cell type": table.pop("label")})
+        if name == "per_study":
+            table = table.assign(**{"study name": table["study"].map(studies)})
+        first = [column for column in ("cell type", "study name") if column in table]
+        table = table[[*first, *table.columns.drop([*first, *LEFT_OUT], errors="ignore")]]
+    return shown_table(table, *TABLES[name])
+
+
+if __name__ == "__main__":
+    main()

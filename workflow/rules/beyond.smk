@@ -1,0 +1,240 @@
+# Beyond the paper: training curves, mistakes, ontology drift, calibration.
+
+BEYOND = ["training_curves", "confusion", "ontology_drift", "calibration"]
+
+
+rule tabulate_training_curves:
+    """Write the source data of the training curves."""
+    input:
+        script=script("tabulate_training_curves"),
+        code=modules("tabulate_training_curves"),
+        histories=model_paths(
+            "<results>/models/{architecture}/{loss}/seed{seed}/history.csv",
+            ["ce", "hce"],
+        ),
+    output:
+        "<results>/figures/source_data/training_curves.csv",
+    log:
+        "<logs>/tabulate_training_curves.log",
+    benchmark:
+        "<benchmarks>/tabulate_training_curves.jsonl"
+    localrule: True
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        data_source=data_source(),
+    message:
+        "Writing the source data of the training curves"
+    shell:
+        "python {input.script} --histories {input.histories} "
+        "--data-source {params.data_source:q} --output {output} > {log} 2>&1"
+
+
+rule tabulate_confusion:
+    """Write what cells are mistaken for, and the mistakes of CE that HCE does not make."""
+    input:
+        script=script("tabulate_confusion"),
+        code=modules("tabulate_confusion"),
+        predictions=get_predictions(["ood"]),
+        reachability="<results>/ontology/reachability.npz",
+    output:
+        relations="<results>/figures/source_data/confusion.csv",
+        corrected="<results>/figures/source_data/confusion_corrected.csv",
+    log:
+        "<logs>/tabulate_confusion.log",
+    benchmark:
+        "<benchmarks>/tabulate_confusion.jsonl"
+    conda:
+        "../../envs/ontology.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=30,
+    params:
+        data_source=data_source(),
+    message:
+        "Telling the kinds of mistakes apart"
+    shell:
+        "python {input.script} --predictions {input.predictions} "
+        "--reachability {input.reachability} --data-source {params.data_source:q} "
+        "--relations {output.relations} --corrected {output.corrected} > {log} 2>&1"
+
+
+rule tabulate_ontology_drift:
+    """Write the hierarchy in other ontology releases, and the scores that each gives."""
+    input:
+        script=script("tabulate_ontology_drift"),
+        code=modules("tabulate_ontology_drift"),
+        predictions=get_predictions(["ood"]),
+        ontology="<results>/ontology/cl.obo",
+        reachability="<results>/ontology/reachability.npz",
+        cell_types="<results>/ontology/cell_types.tsv",
+    output:
+        sizes="<results>/figures/source_data/ontology_drift.csv",
+        changes="<results>/figures/source_data/ontology_drift_changes.csv",
+        scores="<results>/figures/source_data/ontology_drift_scores.csv",
+    log:
+        "<logs>/tabulate_ontology_drift.log",
+    benchmark:
+        "<benchmarks>/tabulate_ontology_drift.jsonl"
+    conda:
+        "../../envs/ontology.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=30,
+    params:
+        data_source=data_source(),
+    message:
+        "Scoring the predictions with other ontology releases"
+    shell:
+        "python {input.script} --predictions {input.predictions} "
+        "--ontology {input.ontology} --reachability {input.reachability} "
+        "--cell-types {input.cell_types} --data-source {params.data_source:q} "
+        "--sizes {output.sizes} --changes {output.changes} --scores {output.scores} "
+        "> {log} 2>&1"
+
+
+use rule draw_figS1 as draw_training_curves with:
+    # loss and validation macro F1 of every run
+    input:
+        script=script("draw_training_curves"),
+        code=modules("draw_training_curves"),
+        source_data="<results>/figures/source_data/training_curves.csv",
+    output:
+        pdf="<results>/figures/training_curves.pdf",
+        png=report(
+            "<results>/figures/training_curves.png",
+            caption="../report/training_curves.rst",
+            category="Beyond the paper",
+            labels={"figure": "training curves"},
+        ),
+    log:
+        "<logs>/draw_training_curves.log",
+    benchmark:
+        "<benchmarks>/draw_training_curves.jsonl"
+
+
+rule draw_confusion:
+    """Draw what cells are mistaken for, and the mistakes of CE that HCE does not make."""
+    input:
+        script=script("draw_confusion"),
+        code=modules("draw_confusion"),
+        source_data="<results>/figures/source_data/confusion.csv",
+        corrected="<results>/figures/source_data/confusion_corrected.csv",
+    output:
+        pdf="<results>/figures/confusion.pdf",
+        png=report(
+            "<results>/figures/confusion.png",
+            caption="../report/confusion.rst",
+            category="Beyond the paper",
+            labels={"figure": "mistakes: siblings, lineages"},
+        ),
+    log:
+        "<logs>/draw_confusion.log",
+    benchmark:
+        "<benchmarks>/draw_confusion.jsonl"
+    localrule: True
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    message:
+        "Drawing {output.pdf}"
+    shell:
+        "python {input.script} --source-data {input.source_data} "
+        "--corrected {input.corrected} --pdf {output.pdf} --png {output.png} > {log} 2>&1"
+
+
+rule draw_ontology_drift:
+    """Draw the hierarchy and the scores under other ontology releases."""
+    input:
+        script=script("draw_ontology_drift"),
+        code=modules("draw_ontology_drift"),
+        source_data="<results>/figures/source_data/ontology_drift.csv",
+        scores="<results>/figures/source_data/ontology_drift_scores.csv",
+    output:
+        pdf="<results>/figures/ontology_drift.pdf",
+        png=report(
+            "<results>/figures/ontology_drift.png",
+            caption="../report/ontology_drift.rst",
+            category="Beyond the paper",
+            labels={"figure": "ontology drift"},
+        ),
+    log:
+        "<logs>/draw_ontology_drift.log",
+    benchmark:
+        "<benchmarks>/draw_ontology_drift.jsonl"
+    localrule: True
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    message:
+        "Drawing {output.pdf}"
+    shell:
+        "python {input.script} --source-data {input.source_data} --scores {input.scores} "
+        "--pdf {output.pdf} --png {output.png} > {log} 2>&1"
+
+
+rule tabulate_calibration:
+    """Write how often the models are right for what they say."""
+    input:
+        script=script("tabulate_calibration"),
+        code=modules("tabulate_calibration"),
+        predictions=get_predictions(["test", "ood"]),
+        reachability="<results>/ontology/reachability.npz",
+    output:
+        "<results>/figures/source_data/calibration.csv",
+    log:
+        "<logs>/tabulate_calibration.log",
+    benchmark:
+        "<benchmarks>/tabulate_calibration.jsonl"
+    conda:
+        "../../envs/ontology.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=30,
+    params:
+        data_source=data_source(),
+    message:
+        "Comparing what the models say with how often they are right"
+    shell:
+        "python {input.script} --predictions {input.predictions} "
+        "--reachability {input.reachability} --data-source {params.data_source:q} "
+        "--output {output} > {log} 2>&1"
+
+
+use rule draw_figS1 as draw_calibration with:
+    # how often the models are right for what they say
+    input:
+        script=script("draw_calibration"),
+        code=modules("draw_calibration"),
+        source_data="<results>/figures/source_data/calibration.csv",
+    output:
+        pdf="<results>/figures/calibration.pdf",
+        png=report(
+            "<results>/figures/calibration.png",
+            caption="../report/calibration.rst",
+            category="Beyond the paper",
+            labels={"figure": "calibration of p and s"},
+        ),
+    log:
+        "<logs>/draw_calibration.log",
+    benchmark:
+        "<benchmarks>/draw_calibration.jsonl"
+
+
+rule beyond:
+    """The figures that the paper does not have."""
+    input:
+        get_figures(BEYOND),

@@ -1,0 +1,94 @@
+# The pages of the report: what the run was made with, and an overview of its results.
+
+
+rule record_provenance:
+    """Record code, versions, data, settings, checksums, and the time and memory of the rules."""
+    input:
+        script=script("record_provenance"),
+        code=modules("record_provenance"),
+        # the last of the other jobs, so that the benchmarks of all are there
+        summary="<results>/summary.txt",
+        figures=get_figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
+        files=[
+            "<results>/ontology/cl.obo",
+            "<results>/ontology/reachability.npz",
+            "<results>/atlas/genes.parquet",
+            "<results>/shards/manifest.json",
+        ],
+    output:
+        provenance="<results>/provenance.tsv",
+        resources="<results>/resources.tsv",
+    log:
+        "<logs>/record_provenance.log",
+    benchmark:
+        "<benchmarks>/record_provenance.jsonl"
+    localrule: True
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        repository=REPOSITORY.as_posix(),
+        configuration=get_recorded_configuration(),
+        benchmarks=f"{config['results']}/benchmarks",
+        data_source=data_source(),
+    message:
+        "Recording what the run was made with"
+    shell:
+        "python {input.script} --repository {params.repository} "
+        "--configuration {params.configuration:q} --files {input.files} "
+        "--benchmarks {params.benchmarks} --data-source {params.data_source:q} "
+        "--provenance {output.provenance} --resources {output.resources} > {log} 2>&1"
+
+
+rule write_overview:
+    """Write the overview: headline, interactive hierarchy, scorecard, tables, provenance."""
+    input:
+        script=script("write_overview"),
+        code=modules("write_overview"),
+        template=repository_file("workflow/report/page.html.jinja"),
+        reproduction="<results>/tables/reproduction.tsv",
+        macro_f1="<results>/tables/macro_f1.tsv",
+        per_study="<results>/tables/per_study.tsv",
+        per_cell_type="<results>/tables/per_cell_type.tsv",
+        strata="<results>/tables/strata.tsv",
+        tableS1="<results>/tables/tableS1.tsv",
+        tableS2="<results>/tables/tableS2.tsv",
+        tableS3="<results>/tables/tableS3.tsv",
+        provenance="<results>/provenance.tsv",
+        resources="<results>/resources.tsv",
+        cell_types="<results>/ontology/cell_types.tsv",
+        nodes="<results>/figures/source_data/figS3.csv",
+        edges="<results>/figures/source_data/figS3_edges.csv",
+        studies="<results>/figures/source_data/figS1.csv",
+    output:
+        report(
+            "<results>/overview.html",
+            caption="../report/overview.rst",
+            category="At a glance",
+            labels={"page": "overview"},
+        ),
+    log:
+        "<logs>/write_overview.log",
+    benchmark:
+        "<benchmarks>/write_overview.jsonl"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    message:
+        "Writing the overview"
+    shell:
+        "python {input.script} --reproduction {input.reproduction} --macro-f1 {input.macro_f1} "
+        "--per-study {input.per_study} --per-cell-type {input.per_cell_type} "
+        "--strata {input.strata} --tableS1 {input.tableS1} --tableS2 {input.tableS2} "
+        "--tableS3 {input.tableS3} --provenance {input.provenance} "
+        "--resources {input.resources} --cell-types {input.cell_types} "
+        "--nodes {input.nodes} --edges {input.edges} --studies {input.studies} "
+        "--template {input.template} "
+        "--output {output} > {log} 2>&1"
