@@ -26,7 +26,7 @@ SlurmUser=root
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
-ReturnToService=2
+ReturnToService=1
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/run/slurmctld.pid
@@ -42,8 +42,7 @@ JobAcctGatherFrequency=2
 JobAcctGatherParams=UsePss,OverMemoryKill
 AccountingStorageType={accounting}
 AccountingStorageHost=localhost
-AccountingStorageTRES=gres/gpu
-{enforce}
+{with_accounting}
 AccountingStoreFlags=job_comment
 PreemptType={preempt}
 PreemptMode={preempt_mode}
@@ -57,6 +56,8 @@ PartitionName=cpu Default=YES MaxTime=1-0
 PartitionName=gpu MaxTime=1-0
 PartitionName=short MaxTime=30
 """
+WITH_ACCOUNTING = """AccountingStorageTRES=gres/gpu
+AccountingStorageEnforce=associations,qos"""
 SLURMDBD_CONF = """
 AuthType=auth/munge
 DbdHost=localhost
@@ -184,13 +185,13 @@ class Cluster:
             if not device.exists():
                 subprocess.run(["mknod", device, "c", "195", str(number)], check=True)
         kind = "slurmdbd" if self.accounting else "none"
-        enforce = "AccountingStorageEnforce=associations,qos" if self.accounting else ""
+        with_accounting = WITH_ACCOUNTING if self.accounting else ""
         text = SLURM_CONF.format(
             host=self.host,
             folder=self.folder,
             cpus=self.cpus,
             accounting=f"accounting_storage/{kind}",
-            enforce=enforce,
+            with_accounting=with_accounting,
             preempt="preempt/qos" if self.accounting else "preempt/none",
             preempt_mode="REQUEUE" if self.accounting else "OFF",
         )

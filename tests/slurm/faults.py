@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 from cluster import Cluster, call, wait_until
@@ -129,9 +130,8 @@ def controller_then_preemption_then_node(folder: Path, cluster: Cluster) -> User
     take_all_gpus(folder)
     start_again(job)
     wait_for_new_checkpoint(folder)
-    signal_training(folder, signal.SIGSTOP)
     call("scontrol", "update", f"NodeName={cluster.host}", "State=DOWN", "Reason=test")
-    wait_until(lambda: state(job) == "PENDING", 60, "requeue of the job")
+    wait_until(lambda: not on_node(job), 60, "end of the job on its node")
     call("scontrol", "update", f"NodeName={cluster.host}", "State=RESUME")
     start_again(job)
     run.succeed(LIMIT)
@@ -142,6 +142,12 @@ def controller_then_preemption_then_node(folder: Path, cluster: Cluster) -> User
 def state(job: str) -> str:
     """State of a job."""
     return call("squeue", "-h", "--states=all", f"--jobs={job}", "-o", "%T").strip()
+
+
+def on_node(job: str) -> bool:
+    """Whether the node still has processes of a job; SLURM drains it if the job comes back then."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return f"slurmstepd: [{job}." in listed.stdout
 
 
 def start_again(job: str) -> None:

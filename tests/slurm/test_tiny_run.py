@@ -37,6 +37,7 @@ HEAVY = {
     "train_model": (12, "3000M", 60),
     "predict": (12, "3000M", 60),
     "compare_losses": (1, "2000M", 15),
+    "tabulate_figureS9to10": (1, "3000M", 15),
 }
 SPEED_COLUMNS = ["cells_per_second", "data_wait_share"]
 # time and memory differ; TileDB names its files after the time

@@ -183,9 +183,10 @@ def refusal(request: dict[str, Any], given: list[str], reason: str) -> str:
 
 
 def has_nodes(partition: str | None) -> bool:
-    """Whether a partition has a node that is not down."""
+    """Whether a partition has a node that is neither down nor drained."""
     of = [f"--partition={partition}"] if partition else []
-    return bool(run("sinfo", "--noheader", "--states=idle,alloc,mix", *of, "--format=%N").strip())
+    states = run("sinfo", "--noheader", *of, "--format=%t").split()
+    return not {"idle", "mix", "alloc", "comp"}.isdisjoint(states)
 
 
 def time_limit(partition: str | None) -> int | None:
