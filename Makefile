@@ -1,12 +1,12 @@
 # The two commands of the README are `make demo` and `make test`; each makes .venv if it is missing.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python$$(cat .python-version) || command -v python3)
 VENV := .venv
 # for one peer of the loader benchmark
 PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.12 $(HOME)/.pyenv/versions/3.12*/bin/python))
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo report test test-slurm lint env lock controls bench bench-ingest bench-loader bench-peers clean-env
+.PHONY: demo report test test-slurm test-envs lint env envs lock docs container controls bench bench-ingest bench-loader bench-peers clean-env
 
 demo: env
 	snakemake
@@ -74,6 +74,22 @@ lock: env
 	pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
 		--no-emit-trusted-host --no-annotate --output-file requirements.txt requirements.in
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.txt
+
+# the conda environments of the stages from the lock
+envs: env
+	python workflow/tools/derive_environments.py
+
+# an image of these environments; the Dockerfile is snakemake's
+container: env
+	python workflow/tools/write_dockerfile.py
+
+# each stage's rules in an environment with its packages alone: some GB of downloads
+test-envs: env
+	python workflow/tools/check_environments.py --work .test-envs
+
+# config/README.md from the schemas
+docs: env
+	python workflow/tools/document_config.py
 
 clean-env:
 	rm -rf $(VENV)

@@ -17,6 +17,10 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 
 
+# an image with every environment of envs/, or none
+containerized: config["container"]
+
+
 pathvars:
     results=config["results"],
     logs="<results>/logs",

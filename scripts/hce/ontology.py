@@ -75,11 +75,15 @@ def resolve(graph: nx.DiGraph, term_ids: Sequence[str]) -> list[str]:
         else:
             unknown.append(term_id if term_id == current else f"{term_id} (now {current})")
     if unknown:
+        named = ", ".join(map(str, unknown[:5])) + (" ..." if len(unknown) > 5 else "")
+        if "path" not in graph.graph:
+            raise ValueError(
+                f"the graph has no node {named}; add it (a class without relatives is a node "
+                "without edges), or correct the name"
+            )
         raise ValueError(
-            f"{graph.graph.get('path', 'the ontology')} (release "
-            f"{graph.graph.get('release', 'unknown')}): no term {', '.join(unknown[:5])}"
-            f"{' ...' if len(unknown) > 5 else ''}; use a release that has "
-            "these terms, or correct the ids"
+            f"{graph.graph['path']} (release {graph.graph.get('release', 'unknown')}): no term "
+            f"{named}; use a release that has these terms, or correct the ids"
         )
     return resolved
 
@@ -90,9 +94,9 @@ def reachability(graph: nx.DiGraph, term_ids: Sequence[str]) -> NDArray[np.bool_
     Parameters
     ----------
     graph
-        Edges lead from parent to child.
+        Any directed acyclic graph whose edges lead from parent to child: `read_obo`'s, or your own.
     term_ids
-        C different terms, in class order. Replaced ids are followed.
+        C different terms (nodes), in class order. Replaced ids are followed.
 
     Returns
     -------
@@ -103,8 +107,11 @@ def reachability(graph: nx.DiGraph, term_ids: Sequence[str]) -> NDArray[np.bool_
     Raises
     ------
     ValueError
-        If a term is unknown, or two entries of the list are one term.
+        If a term is unknown, two entries of the list are one term, or the graph has a cycle, no
+        directions, or several relations (obonet's own graph, whose edges lead from child to
+        parent).
     """
+    _check_hierarchy(graph)
     resolved = resolve(graph, term_ids)
     index: dict[str, int] = {}
     for position, term_id in enumerate(resolved):
@@ -170,10 +177,21 @@ def _add_is_a(graph: nx.DiGraph, relations: nx.MultiDiGraph) -> None:
         graph.add_edge(parent, child)
 
 
+def _check_hierarchy(graph: nx.DiGraph) -> None:
+    if not graph.is_directed() or graph.is_multigraph():
+        raise ValueError(
+            f"a hierarchy is a networkx.DiGraph with edges from parent to child, got "
+            f"{type(graph).__name__}; read OBO files with hce.ontology.read_obo"
+        )
+    _check_acyclic(graph)
+
+
 def _check_acyclic(graph: nx.DiGraph) -> None:
     try:
         cycle = nx.find_cycle(graph)
     except nx.NetworkXNoCycle:
         return
-    terms = " -> ".join([edge[0] for edge in cycle] + [cycle[0][0]])
-    raise ValueError(f"{graph.graph['path']}: is_a relations form a cycle: {terms}")
+    terms = " -> ".join(str(term) for term in [edge[0] for edge in cycle] + [cycle[0][0]])
+    raise ValueError(
+        f"{graph.graph.get('path', 'the graph')}: is_a relations form a cycle: {terms}"
+    )

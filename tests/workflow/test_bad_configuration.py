@@ -104,7 +104,7 @@ def edit_default_configuration(repository: Path, *path: str) -> None:
 @pytest.mark.parametrize(
     ("missing", "fragment"),
     [
-        (["census"], "'census' is a required property"),
+        (["census"], "the configuration has no section census"),
         (["simulation"], "section simulation is missing: census.source is simulated"),
     ],
 )

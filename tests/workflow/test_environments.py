@@ -1,80 +1,91 @@
-"""Each conda environment has exactly the versions that the tests run with, and what it needs."""
+"""The conda environments are what `make envs` derives from the lock and the code of each stage.
+
+That each is complete is shown by running its rules in it alone: `make test-envs`.
+"""
 
 from __future__ import annotations
 
-import ast
 import re
-import sys
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from repository_copy import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
-STAGES = sorted(path.stem for path in (REPOSITORY / "envs").glob("*.yaml"))
-# package names on conda-forge and import names, where they differ from the package index
-CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
-IMPORT_NAMES = {"pyyaml": "yaml", "scikit-learn": "sklearn"}
+import derive_environments
+import stage_rules
+
+STAGES = stage_rules.stages()
+SMALL = "import numpy\nimport yaml\nfrom hce.loss import build_loss\n\n\ndef f(table):\n"
 
 
 def pinned(stage: str) -> dict[str, str]:
     """Packages of an environment with their versions, by their name on the package index."""
     content = yaml.safe_load((REPOSITORY / "envs" / f"{stage}.yaml").read_text())
+    names = {conda: name for name, conda in derive_environments.CONDA_NAMES.items()}
     versions = {}
     for entry in content["dependencies"]:
         lines = entry["pip"] if isinstance(entry, dict) else [entry]
         for line in lines:
             name, _, version = line.replace("==", "=").partition("=")
-            versions[CONDA_NAMES.get(name, name)] = version
+            versions[names.get(name, name)] = version
     return versions
 
 
-def imported_packages(paths: set[Path]) -> set[str]:
-    """Top-level packages outside the standard library that files import."""
-    names = set()
-    for path in paths:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                names.add((node.module or "").split(".")[0])
-    return names - set(sys.stdlib_module_names) - {"hce"}
+@pytest.mark.parametrize("stage", STAGES)
+def test_environment_is_what_the_code_and_the_lock_say(stage: str) -> None:
+    written = (REPOSITORY / "envs" / f"{stage}.yaml").read_text(encoding="utf-8")
+    assert written == derive_environments.environment(stage), "run `make envs`"
 
 
-def code_of_stage(stage: str) -> set[Path]:
-    """Scripts of the rules that use an environment, and the modules they reach."""
-    reached: set[Path] = set()
-    for rules in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
-        for block in re.split(r"\n(?=rule )", rules.read_text()):
-            script = re.search(r'script\("(\w+)"\)', block)
-            if script and f"envs/{stage}.yaml" in block:
-                waiting = [REPOSITORY / "scripts" / f"{script.group(1)}.py"]
-                while waiting:
-                    path = waiting.pop()
-                    reached.add(path)
-                    for module in re.findall(r"^from hce\.(\w+) import", path.read_text(), re.M):
-                        library = REPOSITORY / "scripts" / "hce" / f"{module}.py"
-                        if library not in reached:
-                            waiting.append(library)
-    return reached
+def test_there_is_no_environment_without_a_stage() -> None:
+    assert sorted(path.stem for path in (REPOSITORY / "envs").glob("*.yaml")) == STAGES
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_versions_are_those_of_the_lock(stage: str) -> None:
+def test_every_package_is_pinned_at_the_version_of_the_tests(stage: str) -> None:
     lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
     lock = dict(line.split("==") for line in lines if "==" in line)
     versions = pinned(stage)
-    assert versions.pop("python").startswith("3.11")
+    assert versions.pop("python") == (REPOSITORY / ".python-version").read_text().strip()
     versions.pop("pip", None)
     assert versions == {name: lock[name] for name in versions}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_environment_holds_what_its_scripts_import(stage: str) -> None:
-    packages = {IMPORT_NAMES.get(name, name).replace("-", "_") for name in pinned(stage)}
-    code = code_of_stage(stage)
-    assert code
-    assert imported_packages(code) - packages == set()
+def test_every_rule_with_a_script_has_an_environment() -> None:
+    listed = subprocess.run(
+        ["grep", "-rhoE", r"script\(\"\w+\"\)", REPOSITORY / "workflow" / "rules"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    named = set(re.findall(r'"(\w+)"', listed.stdout))
+    assert {rule.script for rule in stage_rules.rules()} == named
+    stage = {rule.name: rule.stage for rule in stage_rules.rules()}
+    # a rule that takes over another's environment
+    assert stage["draw_figS7"] == stage["draw_figS1"] == "figures"
+
+
+def test_packages_are_found_wherever_the_code_hides_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SMALL + "    import sklearn.cluster\n    table.to_parquet('file')\n")
+    assert stage_rules.imported_packages({script}) == {"numpy", "yaml", "sklearn"}
+    monkeypatch.setattr(derive_environments, "code", lambda stage: {script})
+    expected = {"numpy", "pyyaml", "scikit-learn", "pyarrow"}
+    assert derive_environments.direct_packages("any") == expected
+
+
+def test_a_package_outside_the_lock_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import tensorflow\n")
+    monkeypatch.setattr(derive_environments, "code", lambda stage: {script})
+    with pytest.raises(ValueError, match=r"imports tensorflow, not in requirements\.txt"):
+        derive_environments.environment("any")
 
 
 def test_every_direct_requirement_is_in_the_lock() -> None:

@@ -151,12 +151,7 @@ def defaults() -> dict[str, Any]:
     """The defaults of the schema, with a placeholder where it has none."""
     release = {"release": "2020-02-02"}
     census = {"source": "released", "train": dict(release), "ood": dict(release)}
-    # a default is filled in where its section is there
-    shards = {"ranges": {}, "buckets": {}}
-    models = {architecture: {} for architecture in VALUES["architectures"]}
-    return with_defaults(
-        {"census": census, "ontology": {"source": "file"}, "shards": shards, "models": models}
-    )
+    return with_defaults({"census": census, "ontology": {"source": "file"}})
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +187,14 @@ def test_every_value_of_the_paper_is_the_default_of_the_schema(
     assert ours == {key: value for key, value in defaults.items() if not key.startswith(PLACES)}
     assert len(ours) > 50
     assert paper["census.assays"] == defaults["census.assays"]
+
+
+def test_census_and_ontology_alone_are_enough_for_every_value_of_the_paper(
+    defaults: dict[str, Any],
+) -> None:
+    ours = {key: value for key, value in VALUES.items() if not key.startswith(PLACES)}
+    assert {key: defaults.get(key) for key in ours} == ours
+    assert defaults["census.assays"] == VALUES["census.assays"]
 
 
 def test_the_paper_sets_every_key_that_the_embedded_run_changes(defaults: dict[str, Any]) -> None:

@@ -11,8 +11,14 @@ from pathlib import Path
 
 import slurm_guard
 from snakemake.exceptions import WorkflowError
+from snakemake.sourcecache import LocalSourceFile
 from snakemake.utils import validate
 
+if not isinstance(workflow.current_basedir, LocalSourceFile):
+    raise WorkflowError(
+        "this workflow runs its scripts from files: clone the repository and give the path of its "
+        "Snakefile instead of github(...) or an address."
+    )
 REPOSITORY = Path(os.path.relpath(Path(workflow.current_basedir) / "../.."))
 
 
@@ -30,9 +36,28 @@ def parse_numbers(value):
     return value
 
 
-for key in workflow.config_settings.config:
+def repository_file(name):
+    """Path of a file of the repository, wherever snakemake runs."""
+    return (REPOSITORY / name).as_posix()
+
+
+def check_sections():
+    """Say where a configuration comes from, when there is none to speak of."""
+    missing = [name for name in ("census", "ontology") if name not in config]
+    if missing:
+        raise WorkflowError(
+            f"the configuration has no section {' and no section '.join(missing)}. It is read from "
+            "config/config.yaml of the folder that snakemake works in, from --configfile, or from "
+            "`config:` where this workflow is a module. Start from a copy of "
+            f"{repository_file('config/config.yaml')} (simulated) or config/paper.yaml beside it."
+        )
+
+
+# a module has its own configuration, in which keys of --config need not be
+for key in workflow.config_settings.config.keys() & config.keys():
     config[key] = parse_numbers(config[key])
 
+check_sections()
 validate(config, "../schemas/config.schema.yaml")
 
 
@@ -74,11 +99,6 @@ def modules(name):
                 reached.add(path)
                 waiting.append(path)
     return sorted(path.as_posix() for path in reached)
-
-
-def repository_file(name):
-    """Path of a file of the repository, wherever snakemake runs."""
-    return (REPOSITORY / name).as_posix()
 
 
 def dataset_names():

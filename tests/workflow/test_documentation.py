@@ -1,0 +1,33 @@
+"""What is written for readers agrees with what the workflow does."""
+
+from __future__ import annotations
+
+import json
+
+from repository_copy import REPOSITORY
+from test_paper_configuration import VALUES
+
+import document_config
+import write_dockerfile
+
+
+def test_the_description_of_the_configuration_is_that_of_the_schemas() -> None:
+    written = (REPOSITORY / "config" / "README.md").read_text(encoding="utf-8")
+    assert written == document_config.document(), "run `make docs`"
+
+
+def test_every_value_of_the_paper_is_described_as_a_default() -> None:
+    lines = document_config.document().splitlines()
+    rows = dict(line.strip("| ").split(" | ", 1) for line in lines if line.startswith("| `"))
+    places = ("census.source", "census.train.release", "census.ood.release")
+    for key, value in VALUES.items():
+        _, default, meaning = rows[f"`{key}`"].split(" | ")
+        assert meaning
+        assert default == ("**required**" if key in places else f"`{json.dumps(value)}`")
+
+
+def test_the_dockerfile_is_that_of_the_environments() -> None:
+    written = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+    assert written == write_dockerfile.dockerfile(), "run `make container`"
+    for path in (REPOSITORY / "envs").glob("*.yaml"):
+        assert f"COPY envs/{path.name} " in written
