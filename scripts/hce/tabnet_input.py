@@ -14,10 +14,11 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
 from hce.sparse_expression import SparseExpression
-from hce.sparse_linear import sparse_linear
+from hce.sparse_linear import cells_by_weights, genes_by_gradient
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class DenseGenes:
 
     def multiply(self, weight: Tensor) -> Tensor:
         """Return normalized expression times the weights, K x G, of a layer: float B x K."""
-        return functional.linear(self.scaled, weight * self.norm.weight, weight @ self.norm.bias)
+        return _ScaledProduct.apply(self.scaled, weight, self.norm.weight, self.norm.bias)
 
     def scaled_at(self, rows: Tensor, genes: Tensor) -> Tensor:
         """Return the cells' entries at some positions, without gamma and beta."""
@@ -53,7 +54,7 @@ class SparseGenes:
         """Return normalized expression times the weights, K x G, of a layer: float B x K."""
         slope = self.norm.weight * self.scale
         shift = self.norm.bias - slope * self.mean
-        return sparse_linear(self.expression, weight * slope, weight @ shift)
+        return _ScaledProduct.apply(self.expression, weight, slope, shift)
 
     def scaled_at(self, rows: Tensor, genes: Tensor) -> Tensor:
         """Return the cells' entries at some positions, without gamma and beta."""
@@ -69,6 +70,45 @@ class SparseGenes:
         starts = torch.arange(len(expression)) * expression.n_genes
         sizes = torch.diff(expression.indptr)
         return starts.repeat_interleave(sizes) + expression.genes
+
+
+class _ScaledProduct(torch.autograd.Function):
+    """(slope x + shift) W of cells x, dense or sparse; W is stored by gene, and so its gradient.
+
+    By hand since PyTorch's own gradients of the same formula make more arrays of G x K: forward and
+    backward took 318 ms instead of 254 ms at the paper's size, sparse, and 3.6 ms instead of 3.3 ms
+    at the demo's, dense.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx,
+        cells: Tensor | SparseExpression,
+        weight: Tensor,
+        slope: Tensor,
+        shift: Tensor,
+    ) -> Tensor:
+        ctx.cells = cells
+        ctx.save_for_backward(weight, slope, shift)
+        by_gene = weight.t() * slope[:, None]  # G x K
+        constant = weight @ shift
+        if isinstance(cells, SparseExpression):
+            return cells_by_weights(cells, by_gene.contiguous(), constant)
+        return torch.addmm(constant, cells, by_gene)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        weight, slope, shift = ctx.saved_tensors
+        gradient = gradient.to(weight.dtype)  # bfloat16 under autocast
+        total = gradient.sum(dim=0)
+        if isinstance(ctx.cells, SparseExpression):
+            by_gene = genes_by_gradient(ctx.cells, gradient)
+        else:
+            by_gene = ctx.cells.t() @ gradient
+        of_slope = (by_gene * weight.t()).sum(dim=1)
+        of_weight = by_gene.mul_(slope[:, None]).addr_(shift, total).t()
+        return None, of_weight, of_slope, total @ weight
 
 
 def scale_genes(
