@@ -6,7 +6,7 @@ PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.1
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo report test lint env envs lock docs container test-envs controls bench bench-ingest bench-loader bench-peers clean-env
+.PHONY: demo report test test-slurm test-envs lint env envs lock docs container controls bench bench-ingest bench-loader bench-peers clean-env
 
 demo: env
 	snakemake
@@ -24,6 +24,10 @@ report: env
 
 test: env
 	pytest -n 2 --dist loadgroup
+
+# on a SLURM cluster that it brings up on this machine; skipped with the reason where it cannot
+test-slurm: env
+	pytest -m slurm tests/slurm
 
 # loader, training steps and scores against their peers, on the CPU or the GPU that is there
 bench: env bench-peers

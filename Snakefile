@@ -41,6 +41,16 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/controls.smk"
 
 
+onstart:
+    if workflow.executor_plugin.name == "slurm":
+        slurm_guard.prepare(workflow)
+
+
+onerror:
+    if workflow.executor_plugin.name == "slurm":
+        slurm_guard.clean_up()
+
+
 rule all:
     """Everything: figures, tables, scorecard and the summary of the run."""
     default_target: True

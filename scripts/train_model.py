@@ -14,6 +14,7 @@ import torch
 from hce.checkpoint import checkpoint_key
 from hce.files import write_atomically
 from hce.hierarchy_files import read_cell_types, read_reachability
+from hce.lock import sole_writer
 from hce.loss import build_loss
 from hce.model_files import save_model
 from hce.models import ARCHITECTURES, build_model
@@ -23,6 +24,20 @@ from hce.training import Trainer, TrainingParameters
 
 def main() -> None:
     arguments = parse_arguments()
+    with sole_writer(arguments.model.parent, checkpoint_path(arguments).stem, say) as finished:
+        if finished and arguments.model.is_file():
+            say("another process has just finished this training")
+        else:
+            train(arguments)
+
+
+def say(line: str) -> None:
+    """Print a line at once: the log is read while the training runs."""
+    print(line, flush=True)
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train the model of the command line and write it."""
     torch.set_num_threads(arguments.threads)
     torch.set_float32_matmul_precision("high")  # as scTab; matters on GPUs with TF32 only
     device = torch.device(arguments.device)

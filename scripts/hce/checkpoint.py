@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from hce.adamw import AdamW
 from hce.files import sha256, write_atomically
 from hce.model_files import copy_weights
 
@@ -62,7 +63,7 @@ def save_checkpoint(
     progress: Progress,
     model: nn.Module,
     best_weights: dict[str, Tensor] | None,
-    optimizer: torch.optim.Optimizer,
+    optimizer: AdamW | torch.optim.Optimizer,
     generators: dict[str, torch.Generator],
 ) -> None:
     """Write the state of a training, atomically."""
@@ -83,7 +84,7 @@ def save_checkpoint(
 def restore_checkpoint(
     path: Path,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: AdamW | torch.optim.Optimizer,
     generators: dict[str, torch.Generator],
 ) -> tuple[Progress, dict[str, Tensor] | None]:
     """Put a training back to where its checkpoint was written.

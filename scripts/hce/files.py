@@ -5,16 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+HOST = re.sub(r"[^\w-]", "-", socket.gethostname().split(".")[0]) or "host"
+# after this, a temporary file of another host is nobody's: a writer touches its file all the time,
+# and no two clocks of a cluster differ by a day
+ABANDONED_SECONDS = 24 * 3600.0
 
 
 @contextmanager
 def write_atomically(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path` and move it there when the block succeeds.
 
-    What an earlier process left of the same file when it was killed is removed.
+    What an earlier process left of the same file when it was killed is removed. Processes that
+    write the same file at the same time, on one host or on several that share a folder, do not
+    disturb each other: the temporary file is named after host and process, and the last one that
+    finishes gives the file.
 
     Parameters
     ----------
@@ -36,16 +46,44 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         raise ValueError(f"{path}: is there and no regular file, so it is not replaced")
     path.parent.mkdir(parents=True, exist_ok=True)
-    abandoned = re.compile(rf"\.{re.escape(path.stem)}\.\d+\.part{re.escape(path.suffix)}")
-    for other in path.parent.iterdir():
-        if abandoned.fullmatch(other.name):
-            other.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{HOST}.{os.getpid()}.part{path.suffix}")
+    remove_abandoned(path)
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove the temporary files of `path` whose writers are gone, and no others.
+
+    A process of this host is looked up. That of another host cannot be, also not by a lock on the
+    file, because a network file system may keep locks to one host; there the age decides.
+    """
+    pattern = re.compile(
+        rf"\.{re.escape(path.stem)}\.([\w-]+)\.(\d+)\.part{re.escape(path.suffix)}"
+    )
+    for other in path.parent.iterdir():
+        match = pattern.fullmatch(other.name)
+        if match and is_abandoned(other, match[1], int(match[2])):
+            other.unlink(missing_ok=True)
+
+
+def is_abandoned(path: Path, host: str, process: int) -> bool:
+    """Whether the process that wrote a temporary file is gone."""
+    if host == HOST:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            pass  # it runs, as another user
+        return False
+    try:
+        return time.time() - path.stat().st_mtime > ABANDONED_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def sha256(path: str | Path) -> str:

@@ -14,9 +14,8 @@ The floor: 26 GFLOP dense at 100 GFLOP/s are 260 ms; 2.6 GFLOP sparse need a row
 the second-level cache for each of 4 million entries, at 32 bytes a cycle 26 ms each way.
 
 Whole steps on two busy cores (tests/benchmarks/bench_steps.py, which prints them again): linear
-8,900 cells/s against 4,300 dense behind a DataLoader, MLP 14,600 against 5,500; TabNet 4.5 s a
-step against pytorch-tabnet's 46 s (9.8 s without its identity of genes), 3.0 GB against 5.3 GB at
-the peak. bfloat16 and compilation have been tested for what they compute, not for speed: off.
+8,900 cells/s against 4,300 dense behind a DataLoader, MLP 14,600 against 5,500; for TabNet see
+`hce.tabnet`. bfloat16 and compilation have been tested for what they compute, not for speed: off.
 """
 
 from __future__ import annotations

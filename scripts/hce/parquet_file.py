@@ -25,6 +25,8 @@ INT32, INT64 = 1, 2
 PLAIN, RLE, DELTA_BINARY_PACKED, BYTE_STREAM_SPLIT = 0, 3, 5, 9
 UNCOMPRESSED, ZSTD = 0, 6
 REQUIRED, REPEATED = 0, 2
+# what `hce.shard_decoding` knows the files by: another layout needs another version
+CREATED_BY = "hierarchical-cross-entropy shards version 1.0.0"
 LIST = 3
 # ConvertedType of each integer: readers give the narrow type back
 CONVERTED_TYPES = {"uint16": 12, "uint32": 13, "int16": 16, "int64": 18}
@@ -193,7 +195,7 @@ def _footer(
         schema += _schema(column)
     pairs = [Struct().text(1, key).text(2, value) for key, value in metadata.items()]
     footer = Struct().i32(1, 2).structs(2, schema).i64(3, n_rows).structs(4, groups)
-    return footer.structs(5, pairs).text(6, "hierarchical-cross-entropy shards version 1.0.0")
+    return footer.structs(5, pairs).text(6, CREATED_BY)
 
 
 def _schema(column: Column) -> list[Struct]:

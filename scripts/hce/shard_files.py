@@ -1,4 +1,8 @@
-"""The shards of one split: opened, checked against the manifest and decoded. Needs no torch."""
+"""The shards of one split: opened, checked against the manifest and decoded. Needs no torch.
+
+A large split is decoded by `hce.shard_decoding` as far as our own writer wrote it; a small one, and
+any other Parquet file of the same columns, by Arrow.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ import pyarrow.parquet as pq
 from hce.cell_blocks import CellBlock, Cells, CountTooLargeError
 
 Loaded = TypeVar("Loaded")
+# up to this many nonzeros a split does without numba, whose import takes longer than an epoch of it
+SMALL = 2**22
 
 
 class ShardFiles:
@@ -50,6 +56,7 @@ class ShardFiles:
         self.nonzero = sum(shard["nonzero"] for shard in self.shards)
         if self.n_cells == 0:
             raise ValueError(f"{manifest}: split {split!r} has no cells")
+        self.small = self.nonzero <= SMALL
         for shard in self.shards:
             self._check_size(shard)
         self.count_type: type[np.unsignedinteger] = np.uint16
@@ -82,7 +89,12 @@ class ShardFiles:
         block = CellBlock.empty(rows[-1], entries[-1], self.count_type)
 
         def fill(i: int) -> None:
-            block.fill(self._open(positions[i]), rows[i], entries[i])
+            end = self._fill(block, positions[i], rows[i], entries[i])
+            if end != (rows[i + 1], entries[i + 1]):
+                raise ValueError(
+                    f"{self._path(positions[i])}: has other numbers of cells and nonzero counts "
+                    f"than {self.manifest} says. Delete it and run snakemake again"
+                )
 
         if min(n_threads, len(positions)) > 1:
             with ThreadPoolExecutor(n_threads) as executor:
@@ -92,19 +104,39 @@ class ShardFiles:
                 fill(i)
         return block
 
-    def _open(self, position: int) -> pq.ParquetFile:
-        shard = self.shards[position]
-        path = self.manifest.parent / shard["path"]
+    def _fill(self, block: CellBlock, position: int, row: int, entry: int) -> tuple[int, int]:
+        with self._open(position) as source:
+            try:
+                file = pq.ParquetFile(source)
+                if not self.small:
+                    from hce.shard_decoding import decode_shard, is_ours
+
+                    if is_ours(file.metadata):
+                        return decode_shard(source, file.metadata, block, row, entry)
+                return block.fill(file, row, entry)
+            except (ValueError, OSError, pa.ArrowException) as error:
+                if getattr(error, "errno", None):
+                    raise  # the disk failed, and the shard may be whole
+                raise ValueError(
+                    f"{self._path(position)}: cannot be decoded ({error}). "
+                    "Delete it and run snakemake again"
+                ) from error
+
+    def _path(self, position: int) -> Path:
+        return self.manifest.parent / self.shards[position]["path"]
+
+    def _open(self, position: int) -> pa.NativeFile:
+        path = self._path(position)
         if position in self._verified:
-            return pq.ParquetFile(path)
+            return pa.OSFile(str(path))
         content = path.read_bytes()  # once for the checksum and for decoding
-        if hashlib.sha256(content).hexdigest() != shard["sha256"]:
+        if hashlib.sha256(content).hexdigest() != self.shards[position]["sha256"]:
             raise ValueError(
                 f"{path}: its SHA-256 differs from {self.manifest}; the shard was changed on "
                 "disk. Delete it and run snakemake again"
             )
         self._verified.add(position)
-        return pq.ParquetFile(pa.BufferReader(content))
+        return pa.BufferReader(content)
 
     def _check_size(self, shard: dict) -> None:
         path = self.manifest.parent / shard["path"]

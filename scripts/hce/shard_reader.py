@@ -11,6 +11,7 @@ What was tried on one Zen core, batches of 2,048 cells of 19,331 genes, 10 % of 
 nonzeros, 158 MB dense; medians on a machine that others used too):
 
     what                                          predicted              measured a batch
+    decoding our shards into the block            10 to 12 ms of CPU     10 ms; by Arrow 33 ms
     dense batch into memory that was used before  12 GB/s or more        12 ms; fresh: numpy 21 ms
                                                                          (huge pages), torch 93 ms
     zeros written between the entries instead     one pass over a row    28 ms against 15 ms: no
@@ -43,10 +44,6 @@ from hce.device_block import DeviceBlock
 from hce.prefetch import prefetched
 from hce.residency import choose_residency
 from hce.shard_files import ShardFiles
-
-# up to this many nonzeros a split on a CPU is normalized once and kept so: 32 MB, and no numba,
-# whose import takes longer than an epoch of such a split
-SMALL = 2**22
 
 
 @dataclass(frozen=True)
@@ -204,7 +201,8 @@ class ShardReader(ShardFiles):
         if self.residency == "device":
             return self.with_count_type(lambda: self._device_block(positions))
         block = self.block(positions, torch.get_num_threads())
-        small = self.device.type == "cpu" and self.nonzero <= SMALL
+        # normalized once and kept so: 32 MB at most
+        small = self.small and self.device.type == "cpu"
         return block.normalized(self.n_genes) if small else block
 
     def _device_block(self, positions: Sequence[int]) -> DeviceBlock:

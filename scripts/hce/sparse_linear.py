@@ -30,7 +30,6 @@ def affine(layer: nn.Linear, expression: Tensor | SparseExpression) -> Tensor:
     return layer(expression)
 
 
-@torch.compiler.disable
 def sparse_linear(expression: SparseExpression, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Multiply sparse cells by weights.
 
@@ -76,31 +75,38 @@ class _SparseLinear(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor | None,
     ) -> Tensor:
-        from hce.sparse_kernels import multiply
-
-        ctx.save_for_backward(indptr, genes, values)
-        ctx.n_genes = weight.shape[1]
-        n_cells, width = len(indptr) - 1, weight.shape[0]
-        by_gene = weight.detach().t().contiguous().numpy()
-        start = weight.new_zeros(width) if bias is None else bias.detach()
-        out = values.new_empty(n_cells, width)
-        arrays = [tensor.numpy() for tensor in (indptr, genes, values)]
-        in_threads(multiply, n_cells, *arrays, by_gene, start.numpy(), out.numpy())
-        return out
+        ctx.cells = SparseExpression(indptr, genes, values, weight.shape[1])
+        start = weight.new_zeros(len(weight)) if bias is None else bias.detach()
+        return cells_by_weights(ctx.cells, weight.detach().t().contiguous(), start)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(
         ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
     ) -> tuple[Tensor | None, ...]:
-        from hce.sparse_kernels import multiply_transposed
-
         weight_gradient = bias_gradient = None
         if ctx.needs_input_grad[3]:
-            by_gene = gradient.new_empty(ctx.n_genes, gradient.shape[1])
-            arrays = [tensor.numpy() for tensor in (*ctx.saved_tensors, gradient.contiguous())]
-            in_threads(multiply_transposed, ctx.n_genes, *arrays, by_gene.numpy())
-            weight_gradient = by_gene.t()
+            weight_gradient = genes_by_gradient(ctx.cells, gradient).t()
         if ctx.needs_input_grad[4]:
             bias_gradient = gradient.sum(dim=0)
         return None, None, None, weight_gradient, bias_gradient
+
+
+def cells_by_weights(cells: SparseExpression, by_gene: Tensor, start: Tensor) -> Tensor:
+    """Return `start` (float K) plus cells times weights (float G x K): float B x K, no gradient."""
+    from hce.sparse_kernels import multiply
+
+    out = by_gene.new_empty(len(cells), by_gene.shape[1])
+    arrays = (cells.indptr, cells.genes, cells.values, by_gene, start, out)
+    in_threads(multiply, len(cells), *(tensor.numpy() for tensor in arrays))
+    return out
+
+
+def genes_by_gradient(cells: SparseExpression, gradient: Tensor) -> Tensor:
+    """Return the transposed cells times float B x K: float G x K, no gradient."""
+    from hce.sparse_kernels import multiply_transposed
+
+    out = gradient.new_empty(cells.n_genes, gradient.shape[1])
+    arrays = (cells.indptr, cells.genes, cells.values, gradient.contiguous(), out)
+    in_threads(multiply_transposed, cells.n_genes, *(tensor.numpy() for tensor in arrays))
+    return out

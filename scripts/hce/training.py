@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from hce.adamw import AdamW
 from hce.augmentation import Augmentation
 from hce.batch_rows import Batch
 from hce.batches import forward, sparse_batch
@@ -99,12 +100,15 @@ class Trainer:
         self.augmentation = None if augmentation is None else Augmentation(augmentation)
         check_precision(parameters.precision, device)
         check_first_layer(parameters.first_layer)
+        if parameters.compile and parameters.first_layer == "sparse":
+            raise ValueError(
+                "training.compile compiles dense first layers only: set training.first_layer to "
+                "auto or dense"
+            )
+        self.first_layer = "dense" if parameters.compile else parameters.first_layer
         self.objective = torch.compile(self._objective) if parameters.compile else self._objective
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(),
-            parameters.learning_rate,
-            weight_decay=parameters.weight_decay,
-            fused=True,  # one kernel for all parameters
+        self.optimizer = AdamW(
+            model.parameters(), parameters.learning_rate, parameters.weight_decay
         )
         self.generators = {"dropout": torch.default_generator}
         self.generators["augmentation"] = torch.Generator(device).manual_seed(seed)
@@ -187,14 +191,15 @@ class Trainer:
         batch = model_input(
             expression,
             self.model,
-            self.parameters.first_layer,
+            self.first_layer,
             self.augmentation,
             self.generators["augmentation"],
         )
         objective, loss = self.objective(batch, label)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         objective.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.parameters.gradient_norm)
+        weights = self.optimizer.param_groups[0]["params"]
+        nn.utils.clip_grad_norm_(weights, self.parameters.gradient_norm)
         self.optimizer.step()
         return float(loss.detach())
 

@@ -1,8 +1,11 @@
 """Bytes, write and read rates of Parquet encodings for the counts of a shard (`hce.shards`).
 
 Arrow writes all but the last, which is the shards' own writer (`hce.parquet_file`); Arrow reads
-them all. Simulated counts of 19,331 genes, all in memory, one thread; rates are cells a CPU second,
-the best of five. Run: PYTHONPATH=scripts python tests/benchmarks/bench_shard_formats.py
+them all. What training needs is a block (`hce.cell_blocks`): the own writer's file is decoded into
+one by Arrow and by `hce.shard_decoding`. Simulated counts of 19,331 genes, all in memory, one
+thread; rates are cells a CPU second, the best of five.
+
+Run: PYTHONPATH=scripts python tests/benchmarks/bench_shard_formats.py
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hce.cell_blocks import CellBlock
 from hce.parquet_file import (
     BYTE_STREAM_SPLIT,
     DELTA_BINARY_PACKED,
@@ -24,6 +28,7 @@ from hce.parquet_file import (
     Column,
     write_parquet,
 )
+from hce.shard_decoding import decode_shard
 from hce.shards import PAGE, ROW_GROUP
 from hce.sparse_rows import Counts
 
@@ -55,11 +60,19 @@ def main() -> None:
         table = as_table(genes, counts, offsets, value_type)
         print(f"{name:32}", measure(partial(write_by_arrow, table, encoding)), flush=True)
     columns = [
+        Column("soma_joinid", np.arange(N_CELLS)),
+        Column("label", rng.integers(164, size=N_CELLS).astype(np.int16)),
         Column("genes", genes, np.array(offsets), DELTA_BINARY_PACKED, UNCOMPRESSED),
         Column("counts", Counts.of(counts.astype(np.uint32)), np.array(offsets), BYTE_STREAM_SPLIT),
     ]
     own = partial(write_parquet, columns=columns, rows_per_group=ROW_GROUP, rows_per_page=PAGE)
-    print(f"{'hce.parquet_file':32}", measure(partial(own, metadata={})), flush=True)
+    own = partial(own, metadata={})
+    print(f"{'hce.parquet_file':32}", measure(own), flush=True)
+    file = io.BytesIO()
+    own(file)
+    for name, read in (("Arrow", fill_by_arrow), ("hce.shard_decoding", fill_by_hce)):
+        rate = block_rate(pa.BufferReader(file.getvalue()), offsets[-1], read)
+        print(f"{'  into a block by ' + name:75} {rate:9,.0f} read", flush=True)
 
 
 def as_table(
@@ -103,6 +116,29 @@ def measure(write: Callable[[BinaryIO], None]) -> str:
     size = len(file.getvalue()) / N_CELLS
     rates = f"{N_CELLS / writing:9,.0f} cells/s written {N_CELLS / reading:9,.0f} read"
     return f"{size:7,.0f} bytes/cell {rates}"
+
+
+def block_rate(
+    source: pa.NativeFile, nonzero: int, fill: Callable[[CellBlock, pa.NativeFile], object]
+) -> float:
+    """Cells a second into a block that was there before; the first round compiles."""
+    block = CellBlock.empty(N_CELLS, nonzero, np.uint16)
+    seconds = []
+    for _ in range(ROUNDS + 1):
+        start = time.process_time()
+        fill(block, source)
+        seconds.append(time.process_time() - start)
+    return N_CELLS / min(seconds)
+
+
+def fill_by_arrow(block: CellBlock, source: pa.NativeFile) -> None:
+    """Decode as lists, and narrow them into the block."""
+    block.fill(pq.ParquetFile(source), 0, 0)
+
+
+def fill_by_hce(block: CellBlock, source: pa.NativeFile) -> None:
+    """Decode into the block at once."""
+    decode_shard(source, pq.read_metadata(source), block, 0, 0)
 
 
 if __name__ == "__main__":

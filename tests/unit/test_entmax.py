@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytorch_tabnet.sparsemax import Entmax15Function
 
-from hce.entmax import FIRST_K, Entmax15
+from hce.entmax import FIRST_K, Entmax15, entmax15_support
 
 
 def both(logits: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -50,3 +50,25 @@ def test_a_support_larger_than_the_first_guess_is_found() -> None:
 def test_gradient_in_float64() -> None:
     logits = torch.randn(3, 7, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(Entmax15(), (logits,))
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-3, 0.1, 1.0, 10.0, 1e4])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_support_alone_is_the_nonzero_part(scale: float, dtype: torch.dtype) -> None:
+    logits = scale * torch.randn(20, 500, generator=torch.Generator().manual_seed(2), dtype=dtype)
+    size, genes, root = entmax15_support(logits.numpy())
+    assert size.sum() == len(genes) == len(root)
+    assert size.min() >= 1
+    dense = torch.zeros_like(logits)
+    rows = torch.arange(20).repeat_interleave(torch.from_numpy(size))
+    dense[rows, torch.from_numpy(genes)] = torch.from_numpy(root).square()
+    expected = Entmax15()(logits.double()).to(dtype)
+    torch.testing.assert_close(dense, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_diverged_network_has_masks_that_say_so() -> None:
+    logits = torch.zeros(2, 5)
+    logits[0, 2] = torch.nan
+    size, _, root = entmax15_support(logits.numpy())
+    assert bool(torch.from_numpy(root[: size[0]]).isnan().any())
+    torch.testing.assert_close(torch.from_numpy(root[size[0] :]), torch.full((5,), 5**-0.5))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from hce.files import sha256, write_atomically
+from hce.files import ABANDONED_SECONDS, HOST, sha256, write_atomically
 
 
 def write(path: Path, text: str) -> None:
@@ -43,12 +46,48 @@ def test_a_failed_write_leaves_the_file_of_before(tmp_path: Path) -> None:
     assert path.read_text() == "before"
 
 
-def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    stays = [".0-of-2.1.part.tsv", ".10-of-2.7.part.arrow", ".0-of-2.x.7.part.arrow", "0-of-2.tsv"]
-    for name in [".0-of-2.7.part.arrow", f".0-of-2.{os.getpid()}0.part.arrow", *stays]:
+@pytest.fixture(scope="module")
+def dead_process() -> int:
+    """Id of a process that has ended."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(
+    tmp_path: Path, dead_process: int
+) -> None:
+    end = f"{HOST}.{dead_process}.part"
+    stays = [f".0-of-2.{end}.tsv", f".10-of-2.{end}.arrow", f".0-of-2.x.{end}.arrow", "0-of-2.tsv"]
+    for name in [f".0-of-2.{end}.arrow", *stays]:
         (tmp_path / name).write_text("half")
     write(tmp_path / "0-of-2.arrow", "whole")
     assert names(tmp_path) == sorted(["0-of-2.arrow", *stays])
+
+
+def test_files_of_another_host_are_removed_when_they_are_old(tmp_path: Path) -> None:
+    new, old = (tmp_path / f".table.other-{name}.1.part.tsv" for name in ("new", "old"))
+    for path, age in ((new, 0.9), (old, 1.1)):
+        path.write_text("half")
+        os.utime(path, (time.time() - age * ABANDONED_SECONDS,) * 2)
+    write(tmp_path / "table.tsv", "whole")
+    assert names(tmp_path) == [new.name, "table.tsv"]
+
+
+def test_a_second_writer_does_not_disturb_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "table.tsv"
+    code = "import sys; from pathlib import Path; from hce.files import write_atomically\n"
+    code += f"with write_atomically({path.as_posix()!r}) as temporary:\n"
+    code += "    temporary.write_text('first'); print('written', flush=True); sys.stdin.read()"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    first = subprocess.Popen([sys.executable, "-c", code], env=environment, text=True, **pipes)
+    assert first.stdout.readline() == "written\n"
+    write(path, "second")
+    assert path.read_text() == "second"
+    first.communicate("", timeout=20)
+    assert first.returncode == 0
+    assert (path.read_text(), names(tmp_path)) == ("first", ["table.tsv"])
 
 
 def test_a_folder_and_a_device_are_not_replaced(tmp_path: Path) -> None:

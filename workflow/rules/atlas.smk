@@ -60,7 +60,7 @@ rule summarize_atlas:
     threads: 1
     resources:
         mem_mb=get_memory,
-        runtime=15,
+        runtime=minutes(15),
     params:
         data_source=data_source(),
     message:
@@ -125,7 +125,7 @@ rule shuffle_shards:
     threads: 1
     resources:
         mem_mb=get_memory,
-        runtime=30,
+        runtime=minutes(30),
     params:
         n_buckets=lookup("shards/buckets/{split}", within=config),
     message:
@@ -153,8 +153,8 @@ rule list_shards:
         "../../envs/atlas.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory(1000),
+        runtime=minutes(30),
     message:
         "Listing the shards"
     shell:
@@ -213,7 +213,7 @@ rule plan_run:
     threads: 1
     resources:
         mem_mb=get_memory,
-        runtime=15,
+        runtime=minutes(15),
     params:
         ranges=[f"{name}={n}" for name, n in config["shards"]["ranges"].items()],
         shards=shards_of(["train", "val", "test", "ood"]),

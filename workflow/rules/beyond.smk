@@ -53,7 +53,7 @@ rule tabulate_confusion:
     threads: 1
     resources:
         mem_mb=get_memory,
-        runtime=30,
+        runtime=minutes(30),
     params:
         data_source=data_source(),
     message:
@@ -86,7 +86,7 @@ rule tabulate_ontology_drift:
     threads: 1
     resources:
         mem_mb=get_memory,
-        runtime=30,
+        runtime=minutes(30),
     params:
         data_source=data_source(),
     message:
@@ -203,7 +203,7 @@ rule tabulate_calibration:
     threads: 1
     resources:
         mem_mb=get_memory,
-        runtime=30,
+        runtime=minutes(30),
     params:
         data_source=data_source(),
     message:

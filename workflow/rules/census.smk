@@ -75,7 +75,7 @@ rule simulate_census:
     threads: 1
     resources:
         mem_mb=get_memory,
-        runtime=30,
+        runtime=minutes(30),
     params:
         parameters=json.dumps(config.get("simulation"), sort_keys=True),
         train_release=config["census"]["train"]["release"],
@@ -169,8 +169,8 @@ rule select_genes:
         "../../envs/census.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=memory(2000),
+        runtime=minutes(15),
     params:
         train_uri=release_uri("train"),
         ood_uri=release_uri("ood"),

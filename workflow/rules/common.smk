@@ -2,11 +2,14 @@
 
 import ast
 import json
+import math
 import os
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
+import slurm_guard
 from snakemake.exceptions import WorkflowError
 from snakemake.sourcecache import LocalSourceFile
 from snakemake.utils import validate
@@ -369,17 +372,32 @@ def get_predictions(splits):
     ]
 
 
-def heavier(attempt, base):
-    """Memory or time of a job: more at each new attempt."""
-    return int(base * 1.5 ** (attempt - 1))
+def grown(base, attempt):
+    """Half as much again at each attempt."""
+    return math.ceil(base * 1.5 ** (attempt - 1))
 
 
-def get_memory(wildcards, attempt):
-    return heavier(attempt, config["resources"]["memory"])
+def memory(base):
+    """Memory of a job in MB, as a function of the attempt."""
+
+    def get_memory(wildcards, attempt):
+        return grown(base, attempt)
+
+    return get_memory
 
 
-def get_runtime(wildcards, attempt):
-    return heavier(attempt, config["resources"]["runtime"])
+def minutes(base):
+    """Time of a job in minutes, as a function of the attempt."""
+    limit = config["resources"]["runtime_limit"]
+
+    def get_runtime(wildcards, attempt):
+        return min(grown(base, attempt), limit or sys.maxsize)
+
+    return get_runtime
+
+
+get_memory = memory(config["resources"]["memory"])
+get_runtime = minutes(config["resources"]["runtime"])
 
 
 def get_ontology_arguments():

@@ -42,8 +42,8 @@ rule compare_losses:
         "../../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=memory(2000),
+        runtime=minutes(15),
     params:
         data_source=data_source(),
     message:

@@ -23,7 +23,7 @@ rule score:
     threads: 1
     resources:
         mem_mb=get_memory,
-        runtime=30,
+        runtime=minutes(30),
     message:
         "Scoring {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
     shell:

@@ -21,8 +21,8 @@ rule fetch_ontology:
         "../../envs/ontology.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         source=get_ontology_arguments(),
     message:
@@ -51,7 +51,7 @@ rule build_hierarchy:
     threads: 1
     resources:
         mem_mb=get_memory,
-        runtime=15,
+        runtime=minutes(15),
     params:
         data_source=data_source(),
     message:
@@ -78,8 +78,8 @@ rule permute_hierarchy:
         "../../envs/ontology.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         seed=config["ontology"]["permutation_seed"],
     message:

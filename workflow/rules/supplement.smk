@@ -122,7 +122,7 @@ rule tabulate_figureS9to10:
     threads: 1
     resources:
         mem_mb=get_memory,
-        runtime=15,
+        runtime=minutes(15),
     message:
         "Writing the source data of supplementary figures 9 and 10"
     shell:

@@ -25,6 +25,7 @@ rule train_model:
     resources:
         mem_mb=get_memory,
         runtime=get_runtime,
+        cpus_per_task=config["resources"]["train_threads"],
         gpu=config["resources"]["gpus"],
     params:
         loss=get_loss,
@@ -67,6 +68,7 @@ rule predict:
     resources:
         mem_mb=get_memory,
         runtime=get_runtime,
+        cpus_per_task=config["resources"]["train_threads"],
         gpu=config["resources"]["gpus"],
     params:
         device=branch(config["resources"]["gpus"] > 0, then="cuda", otherwise="cpu"),

@@ -1,0 +1,121 @@
+"""The user's command runs the tiny configuration: as jobs of the cluster, to the same results."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cluster import Cluster
+from repository_copy import NOTHING, TINY, FinishedRun, copy_repository
+from user_run import Job, UserRun, unfinished
+
+pytestmark = pytest.mark.slurm
+
+# the tiny configuration trains on CPUs; the jobs ask for the fake GPUs all the same
+GPU_RULES = ("train_model", "predict")
+GPU = [
+    f"{rule}:{setting}"
+    for rule in GPU_RULES
+    for setting in ("gpu=1", "gpu_model=fake", "slurm_partition=gpu")
+]
+# rule: jobs, memory, minutes
+HEAVY = {
+    "fetch_ontology": (1, "1000M", 10),
+    "simulate_census": (1, "3000M", 30),
+    "read_obs": (2, "3000M", 60),
+    "select_genes": (1, "2000M", 15),
+    "select_cells": (1, "3000M", 60),
+    "build_hierarchy": (1, "3000M", 15),
+    "summarize_atlas": (1, "3000M", 15),
+    "fetch_counts": (4, "3000M", 60),
+    "shuffle_shards": (5, "3000M", 30),
+    "list_shards": (1, "1000M", 30),
+    "sample_augmentations": (1, "3000M", 60),
+    "train_model": (12, "3000M", 60),
+    "predict": (12, "3000M", 60),
+    "compare_losses": (1, "2000M", 15),
+    "tabulate_figureS9to10": (1, "3000M", 15),
+}
+SPEED_COLUMNS = ["cells_per_second", "data_wait_share"]
+# time and memory differ; TileDB names its files after the time
+DIFFERENT = ("benchmarks", "logs", "simulated_census")
+
+
+@pytest.fixture(scope="module")
+def run(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> UserRun:
+    """The tiny configuration in a fresh clone, run to its end on the cluster."""
+    folder = copy_repository(tmp_path_factory.mktemp("tiny") / "repository")
+    run = UserRun(folder, *TINY, "--set-resources", *GPU)
+    run.succeed(900)
+    return run
+
+
+@pytest.fixture(scope="module")
+def jobs(run: UserRun) -> list[Job]:
+    """Its jobs."""
+    return run.jobs()
+
+
+def rule_of(job: Job) -> str:
+    """Rule or group of a job, from the comment that squeue shows."""
+    return re.fullmatch(r"(?:rule|group)_(.+?)(?:_wildcards_.*)?", job.comment).group(1)
+
+
+def test_every_job_ran_once_and_ended_well(jobs: list[Job]) -> None:
+    assert {job.state for job in jobs} == {"COMPLETED"}
+    counts = Counter(rule_of(job) for job in jobs)
+    assert counts.pop("scores") == 3  # 12 scores, four a job
+    assert counts == {rule: count for rule, (count, _, _) in HEAVY.items()}
+
+
+def test_jobs_have_the_partition_memory_time_and_gpu_they_asked_for(jobs: list[Job]) -> None:
+    for job in jobs:
+        rule = rule_of(job)
+        assert job.account == "lab"
+        assert job.partition == ("gpu" if rule in GPU_RULES else "cpu")
+        assert job.resources.get("gres/gpu") == ("1" if rule in GPU_RULES else None)
+        if rule in HEAVY:
+            assert (job.memory, job.minutes) == HEAVY[rule][1:], rule
+            assert job.resources["cpu"] == "1"
+
+
+def test_the_results_are_those_of_a_local_run(run: UserRun, local_run: FinishedRun) -> None:
+    here, there = (results_of(folder) for folder in (local_run.folder, run.folder))
+    assert here.keys() == there.keys()
+    assert len(here) > 100
+    assert [name for name in here if here[name] != there[name]] == []
+
+
+def results_of(folder: Path) -> dict[str, bytes]:
+    """Content of every result that does not depend on the machine, by path."""
+    results = folder / "results-tiny"
+    contents = {}
+    for path in sorted(results.rglob("*")):
+        name = path.relative_to(results)
+        if not path.is_file() or name.parts[0] in DIFFERENT:
+            continue
+        contents[name.as_posix()] = path.read_bytes()
+        if path.name == "history.csv":
+            table = pd.read_csv(path, float_precision="round_trip").drop(columns=SPEED_COLUMNS)
+            contents[name.as_posix()] = table.to_csv(index=False).encode()
+    return contents
+
+
+def test_it_leaves_logs_an_efficiency_report_and_nothing_in_the_queue(
+    run: UserRun, jobs: list[Job]
+) -> None:
+    logs = run.folder / "results/logs/slurm"
+    assert {path.stem for path in logs.rglob("*.log")} == {job.id for job in jobs}
+    (report,) = logs.glob("efficiency_report_*.csv")
+    assert len(pd.read_csv(report)) == len(jobs)
+    assert unfinished(run.folder) == []
+
+
+def test_a_second_run_has_nothing_to_do(run: UserRun) -> None:
+    again = UserRun(run.folder, *TINY, "--set-resources", *GPU)
+    again.succeed(60)
+    assert NOTHING in again.output
+    assert again.jobs() == []
