@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="1a4c491b545bb873b04dc377544fe490a9eda628543ff26385561cbe4d641210"
+LABEL io.github.snakemake.conda_env_hash="c02f4e9b137ebd7f94e656825ff0a51c282a0edf837e8b73462f64af5bb97877"
 # Conda environment:
 #   source: envs/atlas.yaml
 #   prefix: /conda-envs/d837793dfff236540dcd9cb7851e3787
@@ -228,7 +228,7 @@ RUN mkdir -p /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5
 COPY envs/report.yaml /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/4e6d614f7606e5b760519f3ac4b68ad4
+#   prefix: /conda-envs/76f48910b5626d430d6a077031bc3fbb
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -244,16 +244,8 @@ COPY envs/report.yaml /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5/environment.y
 #     - safetensors=0.8.0
 #     - scipy=1.17.1
 #     - tqdm=4.70.1
-#     - pip
-#     - pip:
-#         - cloudpickle==3.1.2
-#         - joblib==1.6.0
-#         - narwhals==2.29.0
-#         - pytorch-tabnet==4.1.0
-#         - scikit-learn==1.9.1
-#         - threadpoolctl==3.8.0
-RUN mkdir -p /conda-envs/4e6d614f7606e5b760519f3ac4b68ad4
-COPY envs/train.yaml /conda-envs/4e6d614f7606e5b760519f3ac4b68ad4/environment.yaml
+RUN mkdir -p /conda-envs/76f48910b5626d430d6a077031bc3fbb
+COPY envs/train.yaml /conda-envs/76f48910b5626d430d6a077031bc3fbb/environment.yaml
 
 RUN conda env create --prefix /conda-envs/d837793dfff236540dcd9cb7851e3787 --file /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.yaml && \
     conda env create --prefix /conda-envs/46173f6a41c2526754decd19c8d57196 --file /conda-envs/46173f6a41c2526754decd19c8d57196/environment.yaml && \
@@ -261,5 +253,5 @@ RUN conda env create --prefix /conda-envs/d837793dfff236540dcd9cb7851e3787 --fil
     conda env create --prefix /conda-envs/45e1f4e94c7eb11066d037961c3c17dd --file /conda-envs/45e1f4e94c7eb11066d037961c3c17dd/environment.yaml && \
     conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \
     conda env create --prefix /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5 --file /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5/environment.yaml && \
-    conda env create --prefix /conda-envs/4e6d614f7606e5b760519f3ac4b68ad4 --file /conda-envs/4e6d614f7606e5b760519f3ac4b68ad4/environment.yaml && \
+    conda env create --prefix /conda-envs/76f48910b5626d430d6a077031bc3fbb --file /conda-envs/76f48910b5626d430d6a077031bc3fbb/environment.yaml && \
     conda clean --all -y
