@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import yaml
 from h5ad_example import B_CELL, CD4, CD8, MONOCYTE, T_CELL, make_file, write_file
 from repository_copy import copy_repository, snakemake
 
+OboWriter = Callable[..., Path]
 LYMPHOCYTE = "CL:0000542"
 # what a user writes: the rest are the defaults
 OWN = {
@@ -28,7 +31,19 @@ OWN = {
         "ranges": {"train": 1, "ood": 1},
         "buckets": dict.fromkeys(("train", "val", "test", "ood"), 1),
     },
+    "training": {"batch_size": 16, "max_epochs": 1},
+    "architectures": ["narrow"],
+    "models": {
+        "narrow": {"file": "narrow.py", "learning_rate": 0.01, "weight_decay": 0, "width": 3}
+    },
 }
+ARCHITECTURE = """
+from torch import nn
+
+class Network(nn.Sequential):
+    def __init__(self, n_genes, n_classes, width):
+        super().__init__(nn.Linear(n_genes, width), nn.Tanh(), nn.Linear(width, n_classes))
+"""
 # CD4 T cells are B cells here: the hierarchy is that of the file, whatever the Cell Ontology says
 PARENTS = {
     LYMPHOCYTE: [],
@@ -53,12 +68,15 @@ def place(repository: Path, folder: Path) -> tuple[str, ...]:
     return ("--snakefile", snakefile, "--configfile", "own.yaml")
 
 
-def test_own_files_labels_and_ontology(repository: Path, tmp_path: Path, write_obo) -> None:
+def test_own_files_labels_ontology_and_architecture(
+    repository: Path, tmp_path: Path, write_obo: OboWriter
+) -> None:
     (tmp_path / "data").mkdir()
     for seed, name in enumerate(("a", "b c", "new")):
         write_file(make_file(seed), tmp_path / "data" / f"{name}.h5ad")
     write_obo(PARENTS).rename(tmp_path / "own.obo")
-    targets = ("mine/shards/manifest.json", "mine/ontology/reachability.npz")
+    (tmp_path / "narrow.py").write_text(ARCHITECTURE)
+    targets = ("mine/predictions/narrow/hce/seed3/ood.parquet",)
     done = snakemake(tmp_path, *place(repository, tmp_path), "--", *targets)
     assert done.returncode == 0, done.output[-4000:]
     assert done.jobs["convert_h5ad"] == 2
@@ -74,6 +92,12 @@ def test_own_files_labels_and_ontology(repository: Path, tmp_path: Path, write_o
     assert not matrix[order[T_CELL], order[CD4]]
     shard = pd.read_parquet(tmp_path / "mine" / "shards" / "ood" / "part-0000-0.parquet")
     assert len(shard) == 160
+    record = tmp_path / "mine" / "models" / "narrow" / "hce" / "seed3" / "hyperparameters.json"
+    described = json.loads(record.read_text())
+    assert described["model"] == {"width": 3}
+    assert described["parameters"] == 20 * 3 + 3 + 3 * 4 + 4
+    predictions = pd.read_parquet(tmp_path / targets[0])
+    assert predictions["soma_joinid"].nunique() == 160
 
 
 def test_a_listed_file_that_is_not_there_is_named(repository: Path, tmp_path: Path) -> None:

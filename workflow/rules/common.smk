@@ -64,7 +64,7 @@ validate(config, "../schemas/config.schema.yaml")
 wildcard_constraints:
     release="train|ood",
     split="train|val|test|ood",
-    architecture="linear|mlp|tabnet",
+    architecture="|".join(config["models"]),
     loss="ce|hce|hce_permuted",
     seed=r"\d+",
 
@@ -197,8 +197,17 @@ def check_configuration():
         raise WorkflowError(
             f"split.validation {validation} and split.test {test} leave no training set."
         )
+    for architecture in config["architectures"]:
+        if architecture not in config["models"]:
+            raise WorkflowError(
+                f"architectures: {architecture!r} is not one of linear, mlp, tabnet, and "
+                f"models.{architecture}.file is missing (docs/adapt.md)."
+            )
     virtual = config["models"]["tabnet"]["virtual_batch_size"]
-    if config["training"]["batch_size"] % virtual:
+    if (
+        "tabnet" in config["architectures"]
+        and config["training"]["batch_size"] % virtual
+    ):
         raise WorkflowError(
             f"training.batch_size {config['training']['batch_size']} is not a multiple of "
             f"models.tabnet.virtual_batch_size {virtual}."
@@ -298,17 +307,14 @@ def get_shards(wildcards):
 
 # Keys of models.ARCHITECTURE that belong to the training, not to the network.
 OPTIMIZER_KEYS = ("learning_rate", "weight_decay")
+OTHER_KEYS = ("augmentation", "file")
 
 
 def get_hyperparameters(wildcards):
     """Hyperparameters of the network, as JSON."""
     settings = config["models"][wildcards.architecture]
     return json.dumps(
-        {
-            k: v
-            for k, v in settings.items()
-            if k not in (*OPTIMIZER_KEYS, "augmentation")
-        }
+        {k: v for k, v in settings.items() if k not in OPTIMIZER_KEYS + OTHER_KEYS}
     )
 
 
@@ -324,6 +330,12 @@ def get_augmentations(wildcards):
     if config["models"][wildcards.architecture]["augmentation"] == "none":
         return []
     return ["<results>/atlas/augmentations.npy"]
+
+
+def get_architecture_file(wildcards):
+    """The file of an architecture that is not the paper's."""
+    file = config["models"][wildcards.architecture].get("file")
+    return [file] if file else []
 
 
 def get_loss_reachability(wildcards):
