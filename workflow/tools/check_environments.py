@@ -140,8 +140,7 @@ def main() -> int:
     run = work / "repository"
     conda = any(shutil.which(name) for name in ("conda", "mamba", "micromamba"))
     print(f"environments by {'conda' if conda else 'venv and pip'}", flush=True)
-    if not run.exists():
-        copy_repository(run)
+    copy_repository(run)
     snakemake(run, TARGETS)
     written, wrong = outputs(run), {}
     for stage in arguments.stages:
