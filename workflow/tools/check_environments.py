@@ -3,7 +3,8 @@
 The workflow runs once on config/tiny.yaml. Then, for each stage, a fresh virtual environment gets
 the packages of envs/STAGE.yaml, by their names on the package index, and every rule of the stage
 runs again in it. A rule that lacks a package fails; a package that the code is said to use and
-nothing loaded fails too. Where conda, mamba or micromamba is there, Snakemake makes the environments instead.
+nothing loaded fails too. Where conda, mamba or micromamba is there, Snakemake makes the
+environments instead, and a rule that lacks a package fails.
 """
 
 from __future__ import annotations
