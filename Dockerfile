@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="160617dab96ae083ccbfad3989c5c64b408e7afaa830551a20dd10d78ca89c14"
+LABEL io.github.snakemake.conda_env_hash="c02f4e9b137ebd7f94e656825ff0a51c282a0edf837e8b73462f64af5bb97877"
 # Conda environment:
 #   source: envs/atlas.yaml
 #   prefix: /conda-envs/d837793dfff236540dcd9cb7851e3787
@@ -82,7 +82,7 @@ RUN mkdir -p /conda-envs/d837793dfff236540dcd9cb7851e3787
 COPY envs/atlas.yaml /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.yaml
 # Conda environment:
 #   source: envs/census.yaml
-#   prefix: /conda-envs/c02df6e948773ce29e9e5fb88e1237ba
+#   prefix: /conda-envs/46173f6a41c2526754decd19c8d57196
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -90,6 +90,7 @@ COPY envs/atlas.yaml /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.ya
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - anndata=0.12.19
 #     - networkx=3.6.1
 #     - numpy=2.4.6
 #     - obonet=1.3.0
@@ -103,8 +104,6 @@ COPY envs/atlas.yaml /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.ya
 #         - aiohttp==3.14.5
 #         - aioitertools==0.13.0
 #         - aiosignal==1.4.0
-#         - anndata==0.12.19
-#         - array-api-compat==1.16.0
 #         - attrs==26.1.0
 #         - botocore==1.43.117
 #         - cellxgene-census==1.18.0
@@ -113,56 +112,44 @@ COPY envs/atlas.yaml /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.ya
 #         - cloudpickle==3.1.2
 #         - contourpy==1.3.3
 #         - cycler==0.12.1
-#         - donfig==0.8.1.post1
 #         - fonttools==4.68.0
 #         - formulaic==1.2.2
 #         - frozenlist==1.8.0
 #         - fsspec==2026.9.0
-#         - google-crc32c==1.9.0
-#         - h5py==3.16.0
 #         - idna==3.20
 #         - interface-meta==2.0.1
 #         - jmespath==1.1.0
 #         - joblib==1.6.0
 #         - kiwisolver==1.5.1
-#         - legacy-api-wrap==1.5
 #         - llvmlite==0.50.0
 #         - matplotlib==3.11.2
 #         - more-itertools==11.2.1
 #         - multidict==7.2.1
 #         - narwhals==2.29.0
-#         - natsort==8.4.0
 #         - numba==0.68.1
-#         - numcodecs==0.16.6
-#         - packaging==25.0
 #         - patsy==1.0.3
 #         - pillow==13.0.0
 #         - propcache==0.5.4
 #         - pyarrow-hotfix==0.7
 #         - pynndescent==0.7.0
 #         - pyparsing==3.3.3
-#         - pyyaml==6.0.3
 #         - requests==2.34.2
 #         - s3fs==2026.9.0
 #         - scanpy==1.11.5
 #         - scikit-learn==1.9.1
-#         - scverse-misc==0.0.3
 #         - seaborn==0.13.2
-#         - session-info2==0.4.1
 #         - shapely==2.2.0
 #         - somacore==1.0.29
 #         - statsmodels==0.15.0
 #         - threadpoolctl==3.8.0
 #         - tiledbsoma==2.3.0
 #         - tqdm==4.70.1
-#         - typing-extensions==4.16.0
 #         - umap-learn==0.5.12
 #         - urllib3==2.8.0
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
-#         - zarr==3.1.6
-RUN mkdir -p /conda-envs/c02df6e948773ce29e9e5fb88e1237ba
-COPY envs/census.yaml /conda-envs/c02df6e948773ce29e9e5fb88e1237ba/environment.yaml
+RUN mkdir -p /conda-envs/46173f6a41c2526754decd19c8d57196
+COPY envs/census.yaml /conda-envs/46173f6a41c2526754decd19c8d57196/environment.yaml
 # Conda environment:
 #   source: envs/evaluate.yaml
 #   prefix: /conda-envs/4c2608e4118c26b18a559e0ded559763
@@ -241,7 +228,7 @@ RUN mkdir -p /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5
 COPY envs/report.yaml /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/4e6d614f7606e5b760519f3ac4b68ad4
+#   prefix: /conda-envs/76f48910b5626d430d6a077031bc3fbb
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -257,22 +244,14 @@ COPY envs/report.yaml /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5/environment.y
 #     - safetensors=0.8.0
 #     - scipy=1.17.1
 #     - tqdm=4.70.1
-#     - pip
-#     - pip:
-#         - cloudpickle==3.1.2
-#         - joblib==1.6.0
-#         - narwhals==2.29.0
-#         - pytorch-tabnet==4.1.0
-#         - scikit-learn==1.9.1
-#         - threadpoolctl==3.8.0
-RUN mkdir -p /conda-envs/4e6d614f7606e5b760519f3ac4b68ad4
-COPY envs/train.yaml /conda-envs/4e6d614f7606e5b760519f3ac4b68ad4/environment.yaml
+RUN mkdir -p /conda-envs/76f48910b5626d430d6a077031bc3fbb
+COPY envs/train.yaml /conda-envs/76f48910b5626d430d6a077031bc3fbb/environment.yaml
 
 RUN conda env create --prefix /conda-envs/d837793dfff236540dcd9cb7851e3787 --file /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.yaml && \
-    conda env create --prefix /conda-envs/c02df6e948773ce29e9e5fb88e1237ba --file /conda-envs/c02df6e948773ce29e9e5fb88e1237ba/environment.yaml && \
+    conda env create --prefix /conda-envs/46173f6a41c2526754decd19c8d57196 --file /conda-envs/46173f6a41c2526754decd19c8d57196/environment.yaml && \
     conda env create --prefix /conda-envs/4c2608e4118c26b18a559e0ded559763 --file /conda-envs/4c2608e4118c26b18a559e0ded559763/environment.yaml && \
     conda env create --prefix /conda-envs/45e1f4e94c7eb11066d037961c3c17dd --file /conda-envs/45e1f4e94c7eb11066d037961c3c17dd/environment.yaml && \
     conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \
     conda env create --prefix /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5 --file /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5/environment.yaml && \
-    conda env create --prefix /conda-envs/4e6d614f7606e5b760519f3ac4b68ad4 --file /conda-envs/4e6d614f7606e5b760519f3ac4b68ad4/environment.yaml && \
+    conda env create --prefix /conda-envs/76f48910b5626d430d6a077031bc3fbb --file /conda-envs/76f48910b5626d430d6a077031bc3fbb/environment.yaml && \
     conda clean --all -y

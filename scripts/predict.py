@@ -33,6 +33,7 @@ SCHEMA = pa.schema(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--architecture-file", type=Path, help="if it is not the paper's")
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--cell-types", type=Path, required=True)
     parser.add_argument("--reachability", type=Path, required=True)
@@ -50,7 +51,9 @@ def main() -> None:
     reachability = torch.from_numpy(read_reachability(arguments.reachability)[0]).to(device)
     for split, path in zip(arguments.splits, arguments.predictions, strict=True):
         reader = ShardReader(arguments.manifest, split, "stream", device)
-        model = load_model(arguments.model, reader.n_genes, term_ids).to(device)
+        model = load_model(
+            arguments.model, reader.n_genes, term_ids, arguments.architecture_file
+        ).to(device)
         with write_atomically(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
             for batch in predict(model, reader, reachability, arguments.batch_size):
                 writer.write_batch(batch)

@@ -17,7 +17,7 @@ from hce.hierarchy_files import read_cell_types, read_reachability
 from hce.lock import sole_writer
 from hce.loss import build_loss
 from hce.model_files import save_model
-from hce.models import ARCHITECTURES, build_model
+from hce.own_architecture import build_any_model
 from hce.shard_reader import ShardReader
 from hce.training import Trainer, TrainingParameters
 
@@ -67,7 +67,8 @@ def train(arguments: argparse.Namespace) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--architecture", choices=ARCHITECTURES, required=True)
+    parser.add_argument("--architecture", required=True)
+    parser.add_argument("--architecture-file", type=Path, help="if it is not the paper's")
     parser.add_argument("--loss", choices=("ce", "hce"), required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--hyperparameters", default="{}", help="of the architecture, JSON")
@@ -113,8 +114,9 @@ def build_trainer(
     if arguments.augmentations:
         augmentations = torch.from_numpy(np.load(arguments.augmentations)).to(device)
     torch.manual_seed(arguments.seed)
-    model = build_model(
+    model = build_any_model(
         arguments.architecture,
+        arguments.architecture_file,
         train.n_genes,
         len(term_ids),
         **json.loads(arguments.hyperparameters),
@@ -137,7 +139,8 @@ def build_trainer(
 def checkpoint_path(arguments: argparse.Namespace) -> Path:
     """Name the running checkpoint after everything that determines the result."""
     inputs = [arguments.manifest, arguments.cell_types, arguments.reachability]
-    inputs += [path for path in (arguments.loss_reachability, arguments.augmentations) if path]
+    optional = (arguments.loss_reachability, arguments.augmentations, arguments.architecture_file)
+    inputs += [path for path in optional if path]
     names = ("architecture", "loss", "seed", "hyperparameters", "training", "device", "threads")
     key = checkpoint_key({name: getattr(arguments, name) for name in names}, inputs)
     return arguments.model.parent / f"checkpoint-{key}.safetensors"

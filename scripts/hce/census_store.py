@@ -72,7 +72,9 @@ class CensusTables:
     counts: sparse.csr_matrix
 
 
-def write_store(folder: str | Path, tables: CensusTables, release: str) -> None:
+def write_store(
+    folder: str | Path, tables: CensusTables, release: str, layout: str | None = None
+) -> None:
     """Write a release; an older store in its place is replaced when the new one is complete.
 
     Parameters
@@ -82,16 +84,19 @@ def write_store(folder: str | Path, tables: CensusTables, release: str) -> None:
     tables
         Content of the release.
     release
-        For example 2023-05-15; sets the build date and the schema versions in the summary.
+        For example 2023-05-15; the build date in the summary.
+    layout
+        Release whose schema versions the summary names; None: `release`.
 
     Raises
     ------
     ValueError
-        If the release is unknown, or the counts do not fit the tables.
+        If there is no layout of this name, or the counts do not fit the tables.
     """
-    if release not in SCHEMA_VERSIONS:
+    layout = layout or release
+    if layout not in SCHEMA_VERSIONS:
         raise ValueError(
-            f"release {release!r}: a store can be laid out as {' or '.join(SCHEMA_VERSIONS)}"
+            f"release {layout!r}: a store can be laid out as {' or '.join(SCHEMA_VERSIONS)}"
         )
     expected = (len(tables.obs), len(tables.var))
     if tables.counts.shape != expected or tables.counts.dtype != np.float32:
@@ -103,7 +108,7 @@ def write_store(folder: str | Path, tables: CensusTables, release: str) -> None:
         _replaced_folder(Path(folder)) as unfinished,
         tiledbsoma.Collection.create(str(unfinished)) as census,
     ):
-        _write_info(census.add_new_collection("census_info"), tables, release)
+        _write_info(census.add_new_collection("census_info"), tables, release, layout)
         data = census.add_new_collection("census_data")
         human = data.add_new_collection(ORGANISM, tiledbsoma.Experiment)
         _write_table(human, "obs", tables.obs)
@@ -174,8 +179,10 @@ def _replaced_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _write_info(info: tiledbsoma.Collection, tables: CensusTables, release: str) -> None:
-    census_schema, dataset_schema = SCHEMA_VERSIONS[release]
+def _write_info(
+    info: tiledbsoma.Collection, tables: CensusTables, release: str, layout: str
+) -> None:
+    census_schema, dataset_schema = SCHEMA_VERSIONS[layout]
     obs = tables.obs
     summary = {
         "census_schema_version": census_schema,

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hce.files import write_atomically
-from hce.models import build_model
+from hce.own_architecture import build_any_model
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -46,7 +46,9 @@ def save_model(
         save_file(weights, temporary, metadata={"model": json.dumps(description, sort_keys=True)})
 
 
-def load_model(path: str | Path, n_genes: int, term_ids: list[str]) -> nn.Module:
+def load_model(
+    path: str | Path, n_genes: int, term_ids: list[str], architecture_file: Path | None = None
+) -> nn.Module:
     """Build a trained model from its file, in evaluation mode on the CPU.
 
     Parameters
@@ -57,6 +59,8 @@ def load_model(path: str | Path, n_genes: int, term_ids: list[str]) -> nn.Module
         Genes of the cells it shall see.
     term_ids
         Ontology term ids of the classes, in the order of the predictions.
+    architecture_file
+        Of an architecture that is not the paper's (`hce.own_architecture`).
 
     Raises
     ------
@@ -84,8 +88,12 @@ def load_model(path: str | Path, n_genes: int, term_ids: list[str]) -> nn.Module
             f"{path}: trained on {len(description['term_ids'])} cell types, which are not the "
             f"{len(term_ids)} of this run (or not in this order); train the model again"
         )
-    model = build_model(
-        description["architecture"], n_genes, len(term_ids), **description["hyperparameters"]
+    model = build_any_model(
+        description["architecture"],
+        architecture_file,
+        n_genes,
+        len(term_ids),
+        **description["hyperparameters"],
     )
     load_weights(model, weights, path)
     return model.eval()

@@ -73,6 +73,7 @@ def gpu_hours(
     hours = {
         name: n * trainings.max_epochs * cells * seconds[name] / 3600
         for name, n in trainings.models.items()
+        if name in seconds  # nothing is known of a user's own architecture
     }
     return hours, basis
 

@@ -224,6 +224,7 @@ def test_losses_start_from_the_same_weights_and_see_the_same_cells(
     def build(loss: str, seed: int) -> Trainer:
         arguments = Namespace(
             architecture="mlp",
+            architecture_file=None,
             loss=loss,
             seed=seed,
             hyperparameters="{}",

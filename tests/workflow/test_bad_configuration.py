@@ -13,7 +13,7 @@ from repository_copy import TINY, Snakemake, copy_repository, snakemake
 BAD = {
     "unknown architecture": (
         {"architectures": ["linear", "transformer"]},
-        ["'transformer' is not one of ['linear', 'mlp', 'tabnet']", "instance['architectures'][1]"],
+        ["'transformer' is not one of linear, mlp, tabnet", "models.transformer.file is missing"],
     ),
     "unknown loss": (
         {"losses": ["ce", "focal"]},

@@ -10,27 +10,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 from repository_copy import REPOSITORY
 
+import check_environments
 import derive_environments
 import stage_rules
 
 STAGES = stage_rules.stages()
 SMALL = "import numpy\nimport yaml\nfrom hce.loss import build_loss\n\n\ndef f(table):\n"
-
-
-def pinned(stage: str) -> dict[str, str]:
-    """Packages of an environment with their versions, by their name on the package index."""
-    content = yaml.safe_load((REPOSITORY / "envs" / f"{stage}.yaml").read_text())
-    names = {conda: name for name, conda in derive_environments.CONDA_NAMES.items()}
-    versions = {}
-    for entry in content["dependencies"]:
-        lines = entry["pip"] if isinstance(entry, dict) else [entry]
-        for line in lines:
-            name, _, version = line.replace("==", "=").partition("=")
-            versions[names.get(name, name)] = version
-    return versions
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -47,9 +34,8 @@ def test_there_is_no_environment_without_a_stage() -> None:
 def test_every_package_is_pinned_at_the_version_of_the_tests(stage: str) -> None:
     lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
     lock = dict(line.split("==") for line in lines if "==" in line)
-    versions = pinned(stage)
-    assert versions.pop("python") == (REPOSITORY / ".python-version").read_text().strip()
-    versions.pop("pip", None)
+    versions = check_environments.packages(stage)
+    assert versions
     assert versions == {name: lock[name] for name in versions}
 
 

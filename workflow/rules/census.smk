@@ -90,6 +90,37 @@ rule simulate_census:
         "--manifest {output.manifest} > {log} 2>&1"
 
 
+rule convert_h5ad:
+    """Convert a user's own h5ad files to a store that is laid out as a release."""
+    input:
+        script=script("convert_h5ad"),
+        code=modules("convert_h5ad"),
+        run="<results>/run.json",
+        files=get_h5ad_files,
+    output:
+        manifest="<results>/converted_census/{release}/manifest.json",
+        genes="<results>/converted_census/{release}/genes.parquet",
+    log:
+        "<logs>/convert_h5ad/{release}.log",
+    benchmark:
+        "<benchmarks>/convert_h5ad/{release}.jsonl"
+    conda:
+        "../../envs/census.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory,
+        runtime=get_runtime,
+    params:
+        release=get_release_name,
+        store=subpath(output.manifest, parent=True),
+    message:
+        "Converting the h5ad files of the {wildcards.release} release"
+    shell:
+        "python {input.script} --files {input.files:q} --release {params.release} "
+        "--store {params.store}/soma --genes {output.genes} --manifest {output.manifest} "
+        "> {log} 2>&1"
+
+
 rule read_obs:
     """Read the cells of one release that pass the value filter, and its datasets."""
     input:

@@ -64,7 +64,7 @@ validate(config, "../schemas/config.schema.yaml")
 wildcard_constraints:
     release="train|ood",
     split="train|val|test|ood",
-    architecture="linear|mlp|tabnet",
+    architecture="|".join(config["models"]),
     loss="ce|hce|hce_permuted",
     seed=r"\d+",
 
@@ -124,6 +124,8 @@ def data_source():
     if config["census"]["source"] == "simulated":
         return "simulated Census"
     train, ood = (config["census"][name]["release"] for name in ("train", "ood"))
+    if config["census"]["source"] == "h5ad":
+        return f"h5ad files, {train} and {ood}"
     return f"CELLxGENE Census {train} and {ood}"
 
 
@@ -178,6 +180,12 @@ def check_configuration():
             raise WorkflowError(
                 "census.gene_list is missing: it is needed for a real Census."
             )
+    elif census["source"] == "h5ad":
+        for name in ("train", "ood"):
+            if not census[name].get("files"):
+                raise WorkflowError(
+                    f"census.{name}.files is missing: with census.source h5ad, list the files."
+                )
     elif "simulation" not in config:
         raise WorkflowError(
             "section simulation is missing: census.source is simulated."
@@ -189,8 +197,17 @@ def check_configuration():
         raise WorkflowError(
             f"split.validation {validation} and split.test {test} leave no training set."
         )
+    for architecture in config["architectures"]:
+        if architecture not in config["models"]:
+            raise WorkflowError(
+                f"architectures: {architecture!r} is not one of linear, mlp, tabnet, and "
+                f"models.{architecture}.file is missing (docs/adapt.md)."
+            )
     virtual = config["models"]["tabnet"]["virtual_batch_size"]
-    if config["training"]["batch_size"] % virtual:
+    if (
+        "tabnet" in config["architectures"]
+        and config["training"]["batch_size"] % virtual
+    ):
         raise WorkflowError(
             f"training.batch_size {config['training']['batch_size']} is not a multiple of "
             f"models.tabnet.virtual_batch_size {virtual}."
@@ -208,6 +225,8 @@ def release_uri(name):
     release = config["census"][name]
     if config["census"]["source"] == "simulated":
         return f"{config['results']}/simulated_census/{release['release']}"
+    if config["census"]["source"] == "h5ad":
+        return f"{config['results']}/converted_census/{name}/soma"
     return release["uri"]
 
 
@@ -220,14 +239,31 @@ def get_release_manifest(wildcards):
     """What must be there before a release can be opened."""
     if config["census"]["source"] == "simulated":
         return ["<results>/simulated_census/manifest.json"]
+    if config["census"]["source"] == "h5ad":
+        return [
+            f"<results>/converted_census/{name}/manifest.json"
+            for name in ("train", "ood")
+        ]
     return []
 
 
+def get_h5ad_files(wildcards):
+    """The files that a release is made of."""
+    return config["census"][wildcards.release]["files"]
+
+
+def get_release_name(wildcards):
+    """Name of a release."""
+    return config["census"][wildcards.release]["release"]
+
+
 def get_gene_list(wildcards):
-    """The list of protein-coding genes."""
-    return config["census"]["gene_list"] or (
-        "<results>/simulated_census/protein_coding_genes.parquet"
-    )
+    """The list of protein-coding genes; of a user's own files, all genes."""
+    if config["census"]["source"] == "h5ad":
+        default = "<results>/converted_census/train/genes.parquet"
+    else:
+        default = "<results>/simulated_census/protein_coding_genes.parquet"
+    return config["census"]["gene_list"] or default
 
 
 def shards_of(splits):
@@ -271,17 +307,14 @@ def get_shards(wildcards):
 
 # Keys of models.ARCHITECTURE that belong to the training, not to the network.
 OPTIMIZER_KEYS = ("learning_rate", "weight_decay")
+OTHER_KEYS = ("augmentation", "file")
 
 
 def get_hyperparameters(wildcards):
     """Hyperparameters of the network, as JSON."""
     settings = config["models"][wildcards.architecture]
     return json.dumps(
-        {
-            k: v
-            for k, v in settings.items()
-            if k not in (*OPTIMIZER_KEYS, "augmentation")
-        }
+        {k: v for k, v in settings.items() if k not in OPTIMIZER_KEYS + OTHER_KEYS}
     )
 
 
@@ -297,6 +330,12 @@ def get_augmentations(wildcards):
     if config["models"][wildcards.architecture]["augmentation"] == "none":
         return []
     return ["<results>/atlas/augmentations.npy"]
+
+
+def get_architecture_file(wildcards):
+    """The file of an architecture that is not the paper's."""
+    file = config["models"][wildcards.architecture].get("file")
+    return [file] if file else []
 
 
 def get_loss_reachability(wildcards):

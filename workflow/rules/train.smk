@@ -9,6 +9,7 @@ rule train_model:
         manifest="<results>/shards/manifest.json",
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",
+        architecture_file=get_architecture_file,
         loss_reachability=get_loss_reachability,
         augmentations=get_augmentations,
     output:
@@ -41,6 +42,8 @@ rule train_model:
         "--cell-types {input.cell_types} --reachability {input.reachability} "
         "$(test -z '{input.loss_reachability}' "
         "|| echo --loss-reachability {input.loss_reachability}) "
+        "$(test -z '{input.architecture_file}' "
+        "|| echo --architecture-file {input.architecture_file}) "
         "$(test -z '{input.augmentations}' || echo --augmentations {input.augmentations}) "
         "--device {params.device} --threads {threads} --model {output.model} "
         "--history {output.history} --record {output.record} > {log} 2>&1"
@@ -55,6 +58,7 @@ rule predict:
         manifest="<results>/shards/manifest.json",
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",
+        architecture_file=get_architecture_file,
     output:
         test="<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet",
         ood="<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet",
@@ -76,6 +80,8 @@ rule predict:
         "Predicting with {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
     shell:
         "python {input.script} --model {input.model} --manifest {input.manifest} "
+        "$(test -z '{input.architecture_file}' "
+        "|| echo --architecture-file {input.architecture_file}) "
         "--cell-types {input.cell_types} --reachability {input.reachability} "
         "--splits test ood --device {params.device} "
         "--threads {threads} --predictions {output.test} {output.ood} > {log} 2>&1"

@@ -96,6 +96,10 @@ def sections(schema: Schema, root: Schema, path: str = "") -> Iterator[tuple[str
             inner.append((f"{path}{name}", value))
         else:
             own.append((f"{path}{name}", value, name in schema.get("required", [])))
+    if isinstance(schema.get("additionalProperties"), dict):
+        value = resolve(schema["additionalProperties"], root)
+        if "properties" in value:
+            inner.append((f"{path}NAME", value))
     if own or path:
         yield path.removesuffix("."), schema.get("description", ""), own
     for inner_path, value in inner:

@@ -1,0 +1,39 @@
+"""Convert h5ad files to a store that is laid out as a release of the CELLxGENE Census."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from hce.census_store import describe_content, write_store
+from hce.files import write_atomically
+from hce.h5ad_release import read_release
+
+LAYOUT = "2023-12-15"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", nargs="+", type=Path, required=True, help="h5ad files")
+    parser.add_argument("--release", required=True, help="name of the release, a date")
+    parser.add_argument("--store", type=Path, required=True, help="folder of the store (written)")
+    parser.add_argument("--genes", type=Path, required=True, help="all genes, Parquet (written)")
+    parser.add_argument("--manifest", type=Path, required=True, help="content, JSON (written)")
+    arguments = parser.parse_args()
+    tables = read_release(arguments.files)
+    cells, genes = tables.counts.shape
+    print(f"{len(arguments.files)} files: {cells:,} cells, {genes:,} genes in all of them")
+    write_store(arguments.store, tables, arguments.release, layout=LAYOUT)
+    with write_atomically(arguments.genes) as temporary:
+        names = pd.DataFrame({"gene_names": tables.var["feature_name"].unique()})
+        names.to_parquet(temporary, index=False)
+    content = {"files": [str(path) for path in arguments.files], **describe_content(tables)}
+    with write_atomically(arguments.manifest) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""A user's h5ad files become a release; what would have to be guessed is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pytest
+from h5ad_example import make_file, write_file
+
+from hce.census import open_release, read_datasets, read_genes, read_obs
+from hce.census_store import write_store
+from hce.h5ad_release import read_release
+
+Change = Callable[[anndata.AnnData], None]
+
+
+def test_counts_follow_their_genes_into_the_store(tmp_path: Path) -> None:
+    """Two files with other genes in another order: each count stays with its cell and gene."""
+    first, second = make_file(1), make_file(2)[:, 3:].copy()
+    paths = [write_file(data, tmp_path / f"{n}.h5ad") for n, data in (("a", first), ("b", second))]
+    tables = read_release(paths)
+    assert tables.counts.shape == (400, 17)
+    common = tables.var["feature_id"].tolist()
+    assert common == [gene for gene in first.var_names if gene in set(second.var_names)]
+    expected = np.vstack([data[:, common].X.toarray() for data in (first, second)])
+    np.testing.assert_array_equal(tables.counts.toarray(), expected)
+    write_store(tmp_path / "soma", tables, "2030-01-01", layout="2023-12-15")
+    with open_release(str(tmp_path / "soma")) as census:
+        obs = read_obs(census, ["10x 3' v3"]).to_pandas()
+        datasets, genes = read_datasets(census), read_genes(census)
+    assert obs["dataset_id"].value_counts().to_dict() == {"a": 200, "b": 200}
+    donors = [*first.obs["donor_id"], *second.obs["donor_id"]]
+    assert obs["donor_id"].tolist() == donors
+    assert set(obs["tissue_general"]) == {"blood"}
+    assert datasets["collection_id"].tolist() == ["a", "b"]
+    assert genes["feature_id"].tolist() == common
+
+
+def test_raw_counts_beside_normalized_values_are_taken(tmp_path: Path) -> None:
+    data = make_file(1)
+    data.raw = data.copy()
+    data.X = data.X.log1p()
+    tables = read_release([write_file(data, tmp_path / "a.h5ad")])
+    np.testing.assert_array_equal(tables.counts.toarray(), data.raw.X.toarray())
+
+
+def rename_labels(data: anndata.AnnData) -> None:
+    data.obs["cell_type_ontology_term_id"] = "T cell"
+
+
+def leave_a_gap(data: anndata.AnnData) -> None:
+    data.obs["donor_id"] = data.obs["donor_id"].where(np.arange(len(data)) > 2)
+
+
+def repeat_a_gene(data: anndata.AnnData) -> None:
+    data.var_names = ["ENSG00000000001", *data.var_names[1:-1], "ENSG00000000001"]
+
+
+REFUSED: dict[str, tuple[Change, str]] = {
+    "no matrix": (lambda data: setattr(data, "X", None), "no counts, neither in raw.X nor in X"),
+    "normalized": (lambda data: setattr(data, "X", data.X.log1p()), "which is no count"),
+    "negative": (lambda data: setattr(data, "X", -data.X), "X holds -.*, which is no count"),
+    "no ontology ids": (
+        lambda data: data.obs.drop(columns="cell_type_ontology_term_id", inplace=True),
+        "obs has no column cell_type_ontology_term_id",
+    ),
+    "labels in place of ids": (rename_labels, "'T cell' is no Cell Ontology term"),
+    "no tissue": (
+        lambda data: data.obs.drop(columns="tissue", inplace=True),
+        "obs has no column tissue or tissue_general",
+    ),
+    "unknown donors": (leave_a_gap, "obs column donor_id has 3 gaps"),
+    "a gene twice": (repeat_a_gene, "gene ENSG00000000001 occurs twice"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(REFUSED))
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+def test_what_would_be_guessed_is_refused(tmp_path: Path, case: str) -> None:
+    change, message = REFUSED[case]
+    data = make_file(1)
+    change(data)
+    path = write_file(data, tmp_path / "mine.h5ad")
+    with pytest.raises(ValueError, match=message) as error:
+        read_release([path])
+    assert str(path) in str(error.value)
+
+
+def test_files_without_a_common_gene_are_refused(tmp_path: Path) -> None:
+    first, second = make_file(1), make_file(2)
+    second.var_names = [f"symbol{i}" for i in range(second.n_vars)]
+    paths = [write_file(data, tmp_path / f"{n}.h5ad") for n, data in (("a", first), ("b", second))]
+    with pytest.raises(ValueError, match=r"b\.h5ad: no gene in common"):
+        read_release(paths)
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.h5ad"
+    path.write_text("cell,gene,count\n")
+    with pytest.raises(ValueError, match=r"table\.h5ad: not a readable h5ad file"):
+        read_release([path])
+
+
+def test_a_dataset_in_two_studies_is_refused(tmp_path: Path) -> None:
+    data = make_file(1)
+    data.obs["collection_id"] = np.where(np.arange(len(data)) < 9, "one", "other")
+    with pytest.raises(ValueError, match="dataset a lies in two studies"):
+        read_release([write_file(data, tmp_path / "a.h5ad")])

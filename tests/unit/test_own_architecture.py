@@ -1,0 +1,66 @@
+"""A user's file gives an architecture; anything else in it is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from hce.model_files import copy_weights, load_model, save_model
+from hce.own_architecture import build_any_model
+
+FILE = """
+from torch import nn
+
+class Network(nn.Linear):
+    def __init__(self, n_genes, n_classes, bias=True):
+        super().__init__(n_genes, n_classes, bias)
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(FILE)
+    return path
+
+
+def test_what_is_saved_is_loaded(file: Path, tmp_path: Path) -> None:
+    model = build_any_model("mine", file, 5, 3, bias=False)
+    path = tmp_path / "model.safetensors"
+    terms = ["CL:0000001", "CL:0000002", "CL:0000003"]
+    save_model(path, copy_weights(model), "mine", {"bias": False}, 5, terms)
+    cells = torch.randn(4, 5)
+    loaded = load_model(path, 5, terms, file)
+    assert torch.equal(loaded(cells), model(cells))
+    with pytest.raises(ValueError, match="unknown architecture 'mine'"):
+        load_model(path, 5, terms)
+
+
+def test_without_a_file_it_is_one_of_the_paper() -> None:
+    assert build_any_model("linear", None, 5, 3)(torch.randn(2, 5)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "hyperparameters", "message"),
+    [
+        (FILE, "mlp", {}, "mlp is one of the paper's; take another name"),
+        (FILE, "mine", {"depth": 2}, "hyperparameters of mine: .*depth"),
+        ("Network = 3", "mine", {}, "no class Network that is a torch.nn.Module"),
+        ("", "mine", {}, "no class Network"),
+    ],
+    ids=["the paper's name", "unknown hyperparameter", "no class", "empty"],
+)
+def test_a_wrong_file_is_refused(
+    file: Path, text: str, name: str, hyperparameters: dict[str, int], message: str
+) -> None:
+    file.write_text(text)
+    with pytest.raises(ValueError, match=message) as error:
+        build_any_model(name, file, 5, 3, **hyperparameters)
+    assert str(file) in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"gone\.py: no such architecture file"):
+        build_any_model("mine", tmp_path / "gone.py", 5, 3)

@@ -1,0 +1,121 @@
+"""The recipes of docs/adapt.md: own files, labels and ontology, by configuration alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from h5ad_example import B_CELL, CD4, CD8, MONOCYTE, T_CELL, make_file, write_file
+from repository_copy import copy_repository, snakemake
+
+OboWriter = Callable[..., Path]
+LYMPHOCYTE = "CL:0000542"
+# what a user writes: the rest are the defaults
+OWN = {
+    "results": "mine",
+    "census": {
+        "source": "h5ad",
+        "train": {"release": "2030-01-01", "files": ["data/a.h5ad", "data/b c.h5ad"]},
+        "ood": {"release": "2031-01-01", "files": ["data/new.h5ad"]},
+    },
+    "ontology": {"source": "file", "path": "own.obo"},
+    "selection": {"root": LYMPHOCYTE, "min_cells": 10, "min_tech_samples": 3, "min_ancestors": 0},
+    "split": {"row_group": 1},
+    "shards": {
+        "parts": 1,
+        "ranges": {"train": 1, "ood": 1},
+        "buckets": dict.fromkeys(("train", "val", "test", "ood"), 1),
+    },
+    "training": {"batch_size": 16, "max_epochs": 1},
+    "architectures": ["narrow"],
+    "models": {
+        "narrow": {"file": "narrow.py", "learning_rate": 0.01, "weight_decay": 0, "width": 3}
+    },
+}
+ARCHITECTURE = """
+from torch import nn
+
+class Network(nn.Sequential):
+    def __init__(self, n_genes, n_classes, width):
+        super().__init__(nn.Linear(n_genes, width), nn.Tanh(), nn.Linear(width, n_classes))
+"""
+# CD4 T cells are B cells here: the hierarchy is that of the file, whatever the Cell Ontology says
+PARENTS = {
+    LYMPHOCYTE: [],
+    T_CELL: [LYMPHOCYTE],
+    B_CELL: [LYMPHOCYTE],
+    CD4: [B_CELL],
+    CD8: [T_CELL],
+    MONOCYTE: [],
+}
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone."""
+    return copy_repository(tmp_path_factory.mktemp("repository"))
+
+
+def place(repository: Path, folder: Path) -> tuple[str, ...]:
+    """Options that run the clone's workflow in a user's folder."""
+    (folder / "own.yaml").write_text(yaml.safe_dump(OWN))
+    snakefile = f"{repository}/Snakefile"
+    return ("--snakefile", snakefile, "--configfile", "own.yaml")
+
+
+def test_own_files_labels_ontology_and_architecture(
+    repository: Path, tmp_path: Path, write_obo: OboWriter
+) -> None:
+    (tmp_path / "data").mkdir()
+    for seed, name in enumerate(("a", "b c", "new")):
+        write_file(make_file(seed), tmp_path / "data" / f"{name}.h5ad")
+    write_obo(PARENTS).rename(tmp_path / "own.obo")
+    (tmp_path / "narrow.py").write_text(ARCHITECTURE)
+    targets = ("mine/predictions/narrow/hce/seed3/ood.parquet",)
+    done = snakemake(tmp_path, *place(repository, tmp_path), "--", *targets)
+    assert done.returncode == 0, done.output[-4000:]
+    assert done.jobs["convert_h5ad"] == 2
+    assert "simulate_census" not in done.jobs
+    cells = pd.read_parquet(tmp_path / "mine" / "atlas" / "cells.parquet")
+    # monocytes are no lymphocytes in this file
+    assert set(cells["cell_type_ontology_term_id"]) == {T_CELL, B_CELL, CD4, CD8}
+    assert set(cells.loc[cells["split"] == "ood", "study"]) == {"new"}
+    with np.load(tmp_path / "mine" / "ontology" / "reachability.npz") as stored:
+        matrix = stored["reachability"]
+        order = {term: i for i, term in enumerate(stored["term_ids"].tolist())}
+    assert matrix[order[B_CELL], order[CD4]]
+    assert not matrix[order[T_CELL], order[CD4]]
+    shard = pd.read_parquet(tmp_path / "mine" / "shards" / "ood" / "part-0000-0.parquet")
+    assert len(shard) == 160
+    record = tmp_path / "mine" / "models" / "narrow" / "hce" / "seed3" / "hyperparameters.json"
+    described = json.loads(record.read_text())
+    assert described["model"] == {"width": 3}
+    assert described["parameters"] == 20 * 3 + 3 + 3 * 4 + 4
+    predictions = pd.read_parquet(tmp_path / targets[0])
+    assert predictions["soma_joinid"].nunique() == 160
+
+
+def test_a_listed_file_that_is_not_there_is_named(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.obo").write_text("")
+    said = snakemake(tmp_path, *place(repository, tmp_path), "-n")
+    assert said.returncode != 0
+    assert "data/a.h5ad" in said.output
+
+
+def test_the_releases_can_be_others(repository: Path, tmp_path: Path) -> None:
+    census = {"source": "released", "gene_list": "genes.parquet"}
+    for name, release in (("train", "2024-07-01"), ("ood", "2025-01-30")):
+        census[name] = {"release": release, "uri": f"s3://bucket/{release}/soma/"}
+    (tmp_path / "genes.parquet").write_text("")
+    (tmp_path / "own.obo").write_text("")
+    options = place(repository, tmp_path)
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(OWN | {"census": census}))
+    said = snakemake(tmp_path, *options, "-n", "-p", "--", "mine/shards/manifest.json")
+    assert said.returncode == 0, said.output
+    assert "--uri s3://bucket/2024-07-01/soma/ " in said.output
+    assert "--uri s3://bucket/2025-01-30/soma/ " in said.output
