@@ -63,7 +63,7 @@ def combine(reports: dict[str, dict]) -> dict:
     steps = reports["bench_steps"]
     peers: dict[str, object] = {}
     for report in reports.values():
-        peers |= report.get("peers", {})
+        peers |= report.get("peers", {}) | report.get("versions", {})
     return {
         **{name: found.get(name) for name in TARGETS},
         "peers": peers,
