@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from types import SimpleNamespace
 
 import pytest
 import slurm_guard
@@ -103,3 +104,12 @@ def test_the_longest_interval_fits_the_profile() -> None:
     line = next(line for line in profile.splitlines() if "init-seconds" in line)
     assert 3 * int(line.split(":")[1]) >= LONGEST_INTERVAL
     assert f"slurm-jobname-prefix: {slurm_guard.JOB_NAME.rstrip('_')}\n" in profile
+
+
+def test_without_a_cluster_the_way_without_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_answer(*command: str) -> str:
+        raise WorkflowError(f"{command[0]}: no cluster")
+
+    monkeypatch.setattr(slurm_guard, "run", no_answer)
+    with pytest.raises(WorkflowError, match=r"squeue: no cluster\n.*--executor local"):
+        slurm_guard.prepare(SimpleNamespace())

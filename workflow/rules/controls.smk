@@ -100,6 +100,6 @@ rule draw_controls:
 
 
 rule controls:
-    """The controls of the simulation: twice the work of the demo again."""
+    """The controls of the simulation: more work than the demo itself."""
     input:
         "<results>/figures/controls.pdf",

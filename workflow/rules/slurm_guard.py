@@ -76,7 +76,13 @@ def prepare(workflow: Any) -> None:
     WorkflowError
         If jobs of an earlier run are still there, or the cluster would refuse a job.
     """
-    jobs = jobs_of_folder(Path.cwd())
+    try:
+        jobs = jobs_of_folder(Path.cwd())
+    except WorkflowError as error:
+        raise WorkflowError(
+            f"{error}\nSLURM does not answer here. Without a cluster: snakemake --profile slurm "
+            "--executor local --cores all"
+        ) from None
     if jobs:
         raise WorkflowError(
             f"SLURM still has {len(jobs)} jobs of an earlier run in this folder: "
