@@ -6,8 +6,8 @@ left out too, so that parameter names are those of scTab's network: `encoder.*` 
 `final_mapping.weight`.
 
 A training step on a CPU, seconds of one busy core and peak memory, batch of 2,048 cells of 19,331
-genes, and milliseconds of the demo's (256 cells, 600 genes); 46 s is pytorch-tabnet's own (two
-cores):
+genes, and milliseconds of the demo's (256 cells, 600 genes); 31 s is pytorch-tabnet's own (two
+cores, `make bench`):
 
     version                                              paper             demo
     its blocks without the identity, partial entmax      6.5 s, 2.7 GB     23 to 25 ms
