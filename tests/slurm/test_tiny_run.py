@@ -60,14 +60,14 @@ def jobs(run: UserRun) -> list[Job]:
 
 
 def rule_of(job: Job) -> str:
-    """Rule or group of a job, from the comment that squeue shows."""
-    return re.fullmatch(r"(?:rule|group)_(.+?)(?:_wildcards_.*)?", job.comment).group(1)
+    """Rule, or group and rule, of a job, from the comment that squeue shows."""
+    return re.fullmatch(r"rule_(.+?)(?:_wildcards_.*)?", job.comment).group(1)
 
 
 def test_every_job_ran_once_and_ended_well(jobs: list[Job]) -> None:
     assert {job.state for job in jobs} == {"COMPLETED"}
     counts = Counter(rule_of(job) for job in jobs)
-    assert counts.pop("scores") == 3  # 12 scores, four a job
+    assert counts.pop("scores_score") == 3  # 12 scores, four a job
     assert counts == {rule: count for rule, (count, _, _) in HEAVY.items()}
 
 
@@ -110,7 +110,10 @@ def test_it_leaves_logs_an_efficiency_report_and_nothing_in_the_queue(
     logs = run.folder / "results/logs/slurm"
     assert {path.stem for path in logs.rglob("*.log")} == {job.id for job in jobs}
     (report,) = logs.glob("efficiency_report_*.csv")
-    assert len(pd.read_csv(report)) == len(jobs)
+    # a row for each rule that a job ran
+    rows = pd.read_csv(report, dtype=str)
+    assert set(rows["MainJobID"]) == {job.id for job in jobs}
+    assert len(rows) == len(jobs) + 3 * 3  # three jobs of four scores
     assert unfinished(run.folder) == []
 
 

@@ -53,6 +53,13 @@ def test_every_rule_with_a_script_has_an_environment() -> None:
     assert stage["draw_figS7"] == stage["draw_figS1"] == "figures"
 
 
+def test_what_draws_is_no_job_of_a_cluster() -> None:
+    # snakemake 9.27 does not hand `localrule` down to a rule that takes over another
+    drawing = [rule for rule in stage_rules.rules() if rule.name.startswith("draw_")]
+    assert len(drawing) > 20
+    assert [rule.name for rule in drawing if not rule.local] == []
+
+
 def test_packages_are_found_wherever_the_code_hides_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,7 @@ use rule draw_figS1 as draw_training_curves with:
         "<logs>/draw_training_curves.log",
     benchmark:
         "<benchmarks>/draw_training_curves.jsonl"
+    localrule: True
 
 
 rule draw_confusion:
@@ -232,6 +233,7 @@ use rule draw_figS1 as draw_calibration with:
         "<logs>/draw_calibration.log",
     benchmark:
         "<benchmarks>/draw_calibration.jsonl"
+    localrule: True
 
 
 rule beyond:

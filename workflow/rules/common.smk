@@ -1,15 +1,14 @@
-# Shared by all rule files. Paths of the code, input functions, checks of the configuration.
+# Shared by all rule files: paths of the code, and functions that give inputs, memory and time.
 
-import ast
 import json
 import math
 import os
 import re
 import sys
-from functools import cache
 from pathlib import Path
 
 import slurm_guard
+from code_inputs import modules_of
 from snakemake.exceptions import WorkflowError
 from snakemake.sourcecache import LocalSourceFile
 from snakemake.utils import validate
@@ -22,43 +21,12 @@ if not isinstance(workflow.current_basedir, LocalSourceFile):
 REPOSITORY = Path(os.path.relpath(Path(workflow.current_basedir) / "../.."))
 
 
-def parse_numbers(value):
-    """Numbers in a list or dict of --config, which snakemake leaves as text: seeds=[0,1]."""
-    if isinstance(value, dict):
-        return {key: parse_numbers(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [parse_numbers(entry) for entry in value]
-    for number in (int, float):
-        try:
-            return number(value) if isinstance(value, str) else value
-        except ValueError:
-            continue
-    return value
-
-
 def repository_file(name):
     """Path of a file of the repository, wherever snakemake runs."""
     return (REPOSITORY / name).as_posix()
 
 
-def check_sections():
-    """Say where a configuration comes from, when there is none to speak of."""
-    missing = [name for name in ("census", "ontology") if name not in config]
-    if missing:
-        raise WorkflowError(
-            f"the configuration has no section {' and no section '.join(missing)}. It is read from "
-            "config/config.yaml of the folder that snakemake works in, from --configfile, or from "
-            "`config:` where this workflow is a module. Start from a copy of "
-            f"{repository_file('config/config.yaml')} (simulated) or config/paper.yaml beside it."
-        )
-
-
-# a module has its own configuration, in which keys of --config need not be
-for key in workflow.config_settings.config.keys() & config.keys():
-    config[key] = parse_numbers(config[key])
-
-check_sections()
-validate(config, "../schemas/config.schema.yaml")
+include: "checks.smk"
 
 
 wildcard_constraints:
@@ -77,28 +45,9 @@ def script(name):
     return (REPOSITORY / "scripts" / f"{name}.py").as_posix()
 
 
-def imported_modules(path):
-    """Names of the hce modules that a file imports."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "hce":
-            yield from (f"hce.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-
-
-@cache
 def modules(name):
     """Paths of the hce modules that a script reaches by import."""
-    reached, waiting = set(), [Path(script(name))]
-    while waiting:
-        for module in imported_modules(waiting.pop()):
-            path = REPOSITORY.joinpath("scripts", *module.split(".")).with_suffix(".py")
-            if module.startswith("hce.") and path not in reached:
-                reached.add(path)
-                waiting.append(path)
-    return sorted(path.as_posix() for path in reached)
+    return [repository_file(path) for path in modules_of(name)]
 
 
 def dataset_names():
@@ -115,107 +64,6 @@ def get_checksum(wildcards):
     record = Path(workflow.pathvars.apply(f"<resources>/{wildcards.name}.sha256"))
     return known or record.read_text().split()[0]
 
-
-# --- which run is this ----------------------------------------------------------------------------
-
-
-def data_source():
-    """What a figure or table says about where its data come from."""
-    if config["census"]["source"] == "simulated":
-        return "simulated Census"
-    train, ood = (config["census"][name]["release"] for name in ("train", "ood"))
-    if config["census"]["source"] == "h5ad":
-        return f"h5ad files, {train} and {ood}"
-    return f"CELLxGENE Census {train} and {ood}"
-
-
-def run_identity():
-    """The sections of the configuration that say which data a results folder holds."""
-    sections = ["census", "ontology"]
-    if config["census"]["source"] == "simulated":
-        sections.append("simulation")
-    return {name: config[name] for name in sections}
-
-
-def differences(stored, current, path=""):
-    """Keys whose values differ between two nested dicts, as text."""
-    if isinstance(stored, dict) and isinstance(current, dict):
-        keys = sorted(set(stored) | set(current))
-        parts = (
-            differences(stored.get(key), current.get(key), f"{path}.{key}")
-            for key in keys
-        )
-        return [line for part in parts for line in part]
-    return (
-        [] if stored == current else [f"{path[1:]}: {stored!r} there, {current!r} now"]
-    )
-
-
-def check_results_folder():
-    """Refuse to write over the results of a run on other data."""
-    stamp = Path(config["results"]) / "run.json"
-    if not stamp.exists():
-        return
-    differing = differences(json.loads(stamp.read_text()), run_identity())
-    if differing:
-        raise WorkflowError(
-            f"{config['results']}/ holds a run on other data ({stamp}):\n  "
-            + "\n  ".join(differing)
-            + "\nNothing was changed. Use another folder (--config results=OTHER), the "
-            "configuration of that run, or remove the folder if you do not need it."
-        )
-
-
-def check_configuration():
-    """Refuse settings that the schema cannot see do not fit together."""
-    census, ontology = config["census"], config["ontology"]
-    if census["source"] == "released":
-        for name in ("train", "ood"):
-            if not census[name].get("uri"):
-                raise WorkflowError(
-                    f"census.{name}.uri is missing: with census.source released, give the folder "
-                    "or S3 address of the release's soma collection."
-                )
-        if not census["gene_list"]:
-            raise WorkflowError(
-                "census.gene_list is missing: it is needed for a real Census."
-            )
-    elif census["source"] == "h5ad":
-        for name in ("train", "ood"):
-            if not census[name].get("files"):
-                raise WorkflowError(
-                    f"census.{name}.files is missing: with census.source h5ad, list the files."
-                )
-    elif "simulation" not in config:
-        raise WorkflowError(
-            "section simulation is missing: census.source is simulated."
-        )
-    if ontology["source"] == "file" and not ontology["path"]:
-        raise WorkflowError("ontology.path is missing: ontology.source is file.")
-    validation, test = (config["split"][share] for share in ("validation", "test"))
-    if validation + test >= 1:
-        raise WorkflowError(
-            f"split.validation {validation} and split.test {test} leave no training set."
-        )
-    for architecture in config["architectures"]:
-        if architecture not in config["models"]:
-            raise WorkflowError(
-                f"architectures: {architecture!r} is not one of linear, mlp, tabnet, and "
-                f"models.{architecture}.file is missing (docs/adapt.md)."
-            )
-    virtual = config["models"]["tabnet"]["virtual_batch_size"]
-    if (
-        "tabnet" in config["architectures"]
-        and config["training"]["batch_size"] % virtual
-    ):
-        raise WorkflowError(
-            f"training.batch_size {config['training']['batch_size']} is not a multiple of "
-            f"models.tabnet.virtual_batch_size {virtual}."
-        )
-
-
-check_configuration()
-check_results_folder()
 
 # --- inputs ---------------------------------------------------------------------------------------
 

@@ -85,6 +85,7 @@ use rule draw_figS2 as draw_figS3 with:
         "<logs>/draw_figS3.log",
     benchmark:
         "<benchmarks>/draw_figS3.jsonl"
+    localrule: True
 
 
 use rule draw_figS2 as draw_figS4 with:
@@ -106,6 +107,7 @@ use rule draw_figS2 as draw_figS4 with:
         "<logs>/draw_figS4.log",
     benchmark:
         "<benchmarks>/draw_figS4.jsonl"
+    localrule: True
 
 
 rule draw_figS5:
@@ -160,6 +162,7 @@ use rule draw_figS5 as draw_figS6 with:
         "<logs>/draw_figS6.log",
     benchmark:
         "<benchmarks>/draw_figS6.jsonl"
+    localrule: True
 
 
 use rule draw_figS1 as draw_figS7 with:
@@ -180,6 +183,7 @@ use rule draw_figS1 as draw_figS7 with:
         "<logs>/draw_figS7.log",
     benchmark:
         "<benchmarks>/draw_figS7.jsonl"
+    localrule: True
 
 
 use rule draw_figS5 as draw_figS8 with:
@@ -201,6 +205,7 @@ use rule draw_figS5 as draw_figS8 with:
         "<logs>/draw_figS8.log",
     benchmark:
         "<benchmarks>/draw_figS8.jsonl"
+    localrule: True
 
 
 use rule draw_figS1 as draw_figS9 with:
@@ -221,6 +226,7 @@ use rule draw_figS1 as draw_figS9 with:
         "<logs>/draw_figS9.log",
     benchmark:
         "<benchmarks>/draw_figS9.jsonl"
+    localrule: True
 
 
 use rule draw_figS1 as draw_figS10 with:
@@ -241,3 +247,4 @@ use rule draw_figS1 as draw_figS10 with:
         "<logs>/draw_figS10.log",
     benchmark:
         "<benchmarks>/draw_figS10.jsonl"
+    localrule: True

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+RULE_FILES = Path(__file__).parents[1] / "rules"
+sys.path.insert(0, str(RULE_FILES))
+
+from code_inputs import SCRIPTS, imported_names, reached  # noqa: E402
+
 REPOSITORY = Path(__file__).parents[2]
-RULE_FILES = REPOSITORY / "workflow" / "rules"
-SCRIPTS = REPOSITORY / "scripts"
 # a rule, or one that takes over another: `use rule draw_figS1 as draw_figS7 with:`
 HEADER = re.compile(r"^(?:use rule (?P<base>\w+) as (?P<heir>\w+) with|rule (?P<name>\w+)):", re.M)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule that runs a script: its name, the script's and the environment's."""
+    """A rule that runs a script: its name, the script's and the environment's.
+
+    A local rule runs where snakemake runs, not as a job of a cluster.
+    """
 
     name: str
     script: str
     stage: str
+    local: bool
 
 
 @cache
@@ -41,7 +46,8 @@ def rules() -> tuple[Rule, ...]:
     for name, (_, block) in blocks.items():
         script = re.search(r'script\("(\w+)"\)', block)
         if script:
-            found.append(Rule(name, script[1], _stage(name, blocks)))
+            local = "\n    localrule: True\n" in block
+            found.append(Rule(name, script[1], _stage(name, blocks), local))
     return tuple(found)
 
 
@@ -66,33 +72,7 @@ def code(stage: str) -> set[Path]:
     return reached(SCRIPTS / f"{rule.script}.py" for rule in rules() if rule.stage == stage)
 
 
-def reached(paths: Iterable[Path]) -> set[Path]:
-    """Files, and the modules of the library that they import, directly or not."""
-    waiting, found = list(paths), set()
-    while waiting:
-        path = waiting.pop()
-        if path in found:
-            continue
-        found.add(path)
-        modules = (SCRIPTS.joinpath(*name.split(".")) for name in _imports(path))
-        waiting += [module.with_suffix(".py") for module in modules if module.parent.name == "hce"]
-    return found
-
-
 def imported_packages(paths: set[Path]) -> set[str]:
     """Import names outside the standard library and hce that files import."""
-    names = {name.split(".")[0] for path in paths for name in _imports(path)}
+    names = {name.split(".")[0] for path in paths for name in imported_names(path)}
     return names - set(sys.stdlib_module_names) - {"hce"}
-
-
-def _imports(path: Path) -> set[str]:
-    """Dotted names of the modules that a file imports, inside functions too."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "hce":
-            names |= {f"hce.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-    return names
