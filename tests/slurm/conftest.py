@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cluster import Cluster, missing
 from repository_copy import TINY, FinishedRun, copy_repository, snakemake
-from user_run import LONG, MODEL, OUTPUTS, UserRun
+from user_run import GPU, LONG, MODEL, OUTPUTS, UserRun
 
 
 @pytest.fixture(scope="session")
@@ -31,12 +31,25 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def local_run(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+def both_runs(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[FinishedRun, UserRun]:
+    """The tiny configuration in two fresh clones: on this machine alone, and on the cluster.
+
+    At the same time, because the run on the cluster mostly waits for SLURM.
+    """
+    here, there = (copy_repository(tmp_path_factory.mktemp(name)) for name in ("here", "cluster"))
+    on_cluster = UserRun(there, *TINY, "--set-resources", *GPU)
+    local = snakemake(here, *TINY)
+    assert local.returncode == 0, local.output[-5000:]
+    on_cluster.succeed(900)
+    return FinishedRun(here, local), on_cluster
+
+
+@pytest.fixture(scope="session")
+def local_run(both_runs: tuple[FinishedRun, UserRun]) -> FinishedRun:
     """The tiny configuration on this machine, without SLURM."""
-    folder = copy_repository(tmp_path_factory.mktemp("local"))
-    run = snakemake(folder, *TINY)
-    assert run.returncode == 0, run.output[-5000:]
-    return FinishedRun(folder, run)
+    return both_runs[0]
 
 
 @pytest.fixture(scope="session")

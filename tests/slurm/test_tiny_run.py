@@ -8,19 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cluster import Cluster
-from repository_copy import NOTHING, TINY, FinishedRun, copy_repository
-from user_run import Job, UserRun, unfinished
+from repository_copy import NOTHING, TINY, FinishedRun
+from user_run import GPU, GPU_RULES, Job, UserRun, unfinished
 
 pytestmark = pytest.mark.slurm
 
-# the tiny configuration trains on CPUs; the jobs ask for the fake GPUs all the same
-GPU_RULES = ("train_model", "predict")
-GPU = [
-    f"{rule}:{setting}"
-    for rule in GPU_RULES
-    for setting in ("gpu=1", "gpu_model=fake", "slurm_partition=gpu")
-]
 # rule: jobs, memory, minutes
 HEAVY = {
     "fetch_ontology": (1, "1000M", 10),
@@ -45,12 +37,9 @@ DIFFERENT = ("benchmarks", "logs", "simulated_census")
 
 
 @pytest.fixture(scope="module")
-def run(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> UserRun:
-    """The tiny configuration in a fresh clone, run to its end on the cluster."""
-    folder = copy_repository(tmp_path_factory.mktemp("tiny") / "repository")
-    run = UserRun(folder, *TINY, "--set-resources", *GPU)
-    run.succeed(900)
-    return run
+def run(both_runs: tuple[FinishedRun, UserRun]) -> UserRun:
+    """The run on the cluster, at its end."""
+    return both_runs[1]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,13 @@ from typing import ClassVar
 from cluster import call, wait_until
 
 COMMAND = ("snakemake", "--profile", "slurm", "--cores", "all")
+# the tiny configuration trains on CPUs; the jobs ask for the fake GPUs all the same
+GPU_RULES = ("train_model", "predict")
+GPU = [
+    f"{rule}:{setting}"
+    for rule in GPU_RULES
+    for setting in ("gpu=1", "gpu_model=fake", "slurm_partition=gpu")
+]
 LONG = Path(__file__).with_name("long_training.yaml")
 # the model whose training is interrupted
 MODEL = "results-tiny/models/mlp/hce/seed0/model.safetensors"

@@ -32,7 +32,17 @@ for key in workflow.config_settings.config.keys() & config.keys():
     config[key] = parse_numbers(config[key])
 
 check_sections()
-validate(config, "../schemas/config.schema.yaml")
+try:
+    validate(config, "../schemas/config.schema.yaml")
+except WorkflowError as error:
+    if not isinstance(error.__context__, ValidationError):
+        raise
+    read = ["--config"] if workflow.config_settings.config else []
+    read = [os.path.relpath(path) for path in workflow.configfiles] + read
+    raise WorkflowError(
+        f"{explain(error.__context__)}\nRead from: {', '.join(read)}. "
+        f"All keys: {repository_file('config/README.md')}"
+    ) from None
 
 # --- which run is this ----------------------------------------------------------------------------
 
@@ -53,20 +63,6 @@ def run_identity():
     if config["census"]["source"] == "simulated":
         sections.append("simulation")
     return {name: config[name] for name in sections}
-
-
-def differences(stored, current, path=""):
-    """Keys whose values differ between two nested dicts, as text."""
-    if isinstance(stored, dict) and isinstance(current, dict):
-        keys = sorted(set(stored) | set(current))
-        parts = (
-            differences(stored.get(key), current.get(key), f"{path}.{key}")
-            for key in keys
-        )
-        return [line for part in parts for line in part]
-    return (
-        [] if stored == current else [f"{path[1:]}: {stored!r} there, {current!r} now"]
-    )
 
 
 def check_results_folder():

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import slurm_guard
 from code_inputs import modules_of
+from configuration_errors import differences, explain
+from jsonschema.exceptions import ValidationError
 from snakemake.exceptions import WorkflowError
 from snakemake.sourcecache import LocalSourceFile
 from snakemake.utils import validate
