@@ -100,7 +100,7 @@ rule tabulate_ontology_drift:
 
 
 use rule draw_figS1 as draw_training_curves with:
-    # loss and validation macro F1 of every run
+    """Draw the training curves: loss and validation macro F1 of every run."""
     input:
         script=script("draw_training_curves"),
         code=modules("draw_training_curves"),
@@ -216,7 +216,7 @@ rule tabulate_calibration:
 
 
 use rule draw_figS1 as draw_calibration with:
-    # how often the models are right for what they say
+    """Draw the calibration: how often the models are right for what they say."""
     input:
         script=script("draw_calibration"),
         code=modules("draw_calibration"),

@@ -67,7 +67,7 @@ rule draw_figS2:
 
 
 use rule draw_figS2 as draw_figS3 with:
-    # change of F1 on the ontology, MLP
+    """Draw Supplementary Fig. 3: change of F1 on the ontology, MLP."""
     input:
         script=script("draw_figS3"),
         code=modules("draw_figS3"),
@@ -89,7 +89,7 @@ use rule draw_figS2 as draw_figS3 with:
 
 
 use rule draw_figS2 as draw_figS4 with:
-    # change of F1 on the ontology, TabNet
+    """Draw Supplementary Fig. 4: change of F1 on the ontology, TabNet."""
     input:
         script=script("draw_figS4"),
         code=modules("draw_figS4"),
@@ -144,7 +144,7 @@ rule draw_figS5:
 
 
 use rule draw_figS5 as draw_figS6 with:
-    # gain by connection and number of relatives
+    """Draw Supplementary Fig. 6: gain by connection and number of relatives."""
     input:
         script=script("draw_figS6"),
         code=modules("draw_figS6"),
@@ -166,7 +166,7 @@ use rule draw_figS5 as draw_figS6 with:
 
 
 use rule draw_figS1 as draw_figS7 with:
-    # change of F1 of each cell type, linear and TabNet
+    """Draw Supplementary Fig. 7: change of F1 of each cell type, linear and TabNet."""
     input:
         script=script("draw_figS7"),
         code=modules("draw_figS7"),
@@ -187,7 +187,7 @@ use rule draw_figS1 as draw_figS7 with:
 
 
 use rule draw_figS5 as draw_figS8 with:
-    # gain against rarity, studies, tissues and assays
+    """Draw Supplementary Fig. 8: gain against rarity, studies, tissues and assays."""
     input:
         script=script("draw_figS8"),
         code=modules("draw_figS8"),
@@ -209,7 +209,7 @@ use rule draw_figS5 as draw_figS8 with:
 
 
 use rule draw_figS1 as draw_figS9 with:
-    # gain in diseases seen and unseen in training
+    """Draw Supplementary Fig. 9: gain in diseases seen and unseen in training."""
     input:
         script=script("draw_figS9"),
         code=modules("draw_figS9"),
@@ -230,7 +230,7 @@ use rule draw_figS1 as draw_figS9 with:
 
 
 use rule draw_figS1 as draw_figS10 with:
-    # gain in tissues seen and unseen in training
+    """Draw Supplementary Fig. 10: gain in tissues seen and unseen in training."""
     input:
         script=script("draw_figS10"),
         code=modules("draw_figS10"),
