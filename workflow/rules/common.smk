@@ -1,4 +1,4 @@
-# Shared by all rule files: paths of the code, and functions that give inputs, memory and time.
+# What the rules share - paths of the code, and functions that give inputs, memory and time.
 
 import json
 import math
