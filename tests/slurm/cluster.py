@@ -169,14 +169,27 @@ class Cluster:
         wait_until(lambda: succeeds(*idle) and call(*idle).strip(), 60, "an idle node")
 
     @contextmanager
-    def controller_away(self) -> Iterator[None]:
-        """Stop the controller for the time of the block; the jobs go on."""
+    def controller_away(self, *options: str) -> Iterator[None]:
+        """Stop the controller for the time of the block; the jobs go on.
+
+        `options` are those of its next start: -c forgets all jobs.
+        """
         self.stop("slurmctld")
         try:
             yield
         finally:
-            self.start("slurmctld")
+            self.start("slurmctld", *options)
             wait_until(lambda: succeeds("squeue", "-h"), 60, "an answer of slurmctld")
+
+    @contextmanager
+    def accounting_away(self) -> Iterator[None]:
+        """Stop the accounting for the time of the block; the controller goes on."""
+        self.stop("slurmdbd")
+        try:
+            yield
+        finally:
+            self.start("slurmdbd")
+            wait_until(lambda: succeeds("sacct", "-n"), 60, "an answer of slurmdbd")
 
     def write_configuration(self) -> None:
         """Write the files in /etc/slurm and the device files of the GPUs that are none."""
@@ -231,9 +244,9 @@ class Cluster:
         allowed = "qos=normal,scavenge,standby,urgent"
         call("sacctmgr", "-i", "modify", "user", "root", "set", allowed)
 
-    def start(self, daemon: str) -> None:
+    def start(self, daemon: str, *options: str) -> None:
         """Start a daemon, which goes into the background by itself."""
-        subprocess.run([daemon], check=True, capture_output=True, timeout=60)
+        subprocess.run([daemon, *options], check=True, capture_output=True, timeout=60)
 
     def stop(self, daemon: str) -> None:
         """End a daemon by its pid and wait for it."""

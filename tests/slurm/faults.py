@@ -139,6 +139,15 @@ def controller_then_preemption_then_node(folder: Path, cluster: Cluster) -> User
     return run
 
 
+def forgotten(folder: Path, cluster: Cluster) -> UserRun:
+    """The controller comes back without its jobs."""
+    run = start_and_pause(folder)
+    with cluster.controller_away("-c"):
+        pass
+    run.succeed(LIMIT)
+    return run
+
+
 def state(job: str) -> str:
     """State of a job."""
     return call("squeue", "-h", "--states=all", f"--jobs={job}", "-o", "%T").strip()

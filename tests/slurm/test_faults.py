@@ -135,6 +135,22 @@ def test_a_job_survives_the_controller_a_preemption_and_its_node(
     assert_same_training(folder, uninterrupted)
 
 
+def test_a_job_that_slurm_forgets_is_tried_again(
+    cluster: Cluster,
+    together: dict[str, Future],
+    uninterrupted: Path,
+    copy_finished: CopyFinished,
+) -> None:
+    for future in together.values():
+        future.exception()  # their jobs would be forgotten, too
+    folder = copy_finished("forgotten")
+    jobs = faults.forgotten(folder, cluster).jobs()
+    assert len(jobs) == 2
+    assert states(jobs)[-1] == "COMPLETED"
+    assert_resumed(folder)
+    assert_same_training(folder, uninterrupted)
+
+
 def test_ctrl_c_leaves_no_job_behind(
     cluster: Cluster, copy_finished: CopyFinished, tmp_path: Path
 ) -> None:

@@ -44,6 +44,21 @@ def test_a_wrong_setting_is_named_at_once(repository: Path, setting: str) -> Non
     assert accounted(folder=repository) == []
 
 
+@pytest.mark.parametrize("ends_during_the_run", [True, False])
+def test_an_outage_of_the_accounting_holds_nothing_up(
+    cluster: Cluster, copy_finished: Callable[[str], Path], ends_during_the_run: bool
+) -> None:
+    folder = copy_finished("accounting_away")
+    options = (*TINY, "--forcerun", "list_shards", "--until", "list_shards")
+    with cluster.accounting_away():
+        run = UserRun(folder, *options)
+        run.wait_until_it_says("has been submitted")
+        if not ends_during_the_run:
+            run.succeed(120)
+    run.succeed(120)
+    assert re.search(r"Finished jobid: \d+ \(Rule: list_shards\)", run.output)
+
+
 @pytest.fixture
 def without_accounting(cluster: Cluster) -> Iterator[Cluster]:
     """The same cluster, its controller started again without slurmdbd."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import sys
 from types import SimpleNamespace
@@ -45,15 +46,35 @@ def test_a_job_that_slurm_starts_again_goes_on(state: str) -> None:
 
 def test_a_job_that_slurm_forgets_is_given_up() -> None:
     states = JobStates()
+    states.active = {"1", "2"}
     states.judge({"1": "RUNNING", "2": "RUNNING"}, 0.0)
     assert states.judge({"2": "RUNNING"}, 100.0) == {"1": "PENDING", "2": "RUNNING"}
     assert states.judge({"2": "RUNNING"}, 100.0 + LATE) == {"1": "CANCELLED", "2": "RUNNING"}
+    states.active = {"2"}
     assert states.judge({"2": "RUNNING"}, 100.0 + 2 * LATE) == {"2": "RUNNING"}
+
+
+def test_a_job_that_slurm_forgets_before_the_first_look_is_given_up() -> None:
+    states = JobStates()
+    states.active = {"1"}
+    assert states.judge({}, 0.0, 2 * LATE) == {"1": "PENDING"}
+    assert states.judge({}, LATE, 2 * LATE) == {"1": "PENDING"}
+    assert states.judge({}, 2 * LATE, 2 * LATE) == {"1": "CANCELLED"}
+
+
+def test_a_job_that_slurm_lists_late_goes_on() -> None:
+    states = JobStates()
+    states.active = {"1"}
+    states.judge({}, 0.0)
+    assert states.judge({"1": "RUNNING"}, SOON) == {"1": "RUNNING"}
+    assert states.judge({}, LATE) == {"1": "PENDING"}
 
 
 def test_a_job_that_has_ended_may_be_forgotten() -> None:
     states = JobStates()
+    states.active = {"1"}
     states.judge({"1": "COMPLETED"}, 0.0)
+    states.active = set()
     assert states.judge({}, 100.0) == {}
 
 
@@ -61,7 +82,12 @@ class Plugin:
     """As much of the executor plugin as the guard touches."""
 
     def __init__(self, answer: tuple[dict[str, str] | None, float | None]) -> None:
-        self.Executor = type("Executor", (), {})
+        self.checked: list[list[SimpleNamespace]] = []
+
+        def check_active_jobs(executor: object, active_jobs: list[SimpleNamespace]) -> None:
+            self.checked.append(active_jobs)
+
+        self.Executor = type("Executor", (), {"check_active_jobs": check_active_jobs})
 
         async def query_job_status(
             command: str, logger: logging.Logger
@@ -92,10 +118,21 @@ def test_an_answer_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ask(monkeypatch, Plugin(({"1": "CANCELLED by 0"}, 0.1))) == ({"1": "CANCELLED"}, 0.1)
 
 
+def test_submitted_jobs_are_known_before_slurm_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = Plugin(({}, 0.1))
+    ask(monkeypatch, plugin)
+    job = SimpleNamespace(external_jobid="7")
+    plugin.Executor().check_active_jobs([job])
+    assert plugin.checked == [[job]]
+    answer = asyncio.run(plugin.query_job_status("squeue", logging.getLogger()))
+    assert answer == ({"7": "PENDING"}, 0.1)
+
+
 def test_the_plugin_has_what_the_guard_replaces() -> None:
     plugin = pytest.importorskip("snakemake_executor_plugin_slurm")
     assert asyncio.iscoroutinefunction(plugin.query_job_status)
     assert asyncio.iscoroutinefunction(plugin.Executor.sleep)
+    assert inspect.isasyncgenfunction(plugin.Executor.check_active_jobs)
     assert hasattr(plugin.Executor, "next_seconds_between_status_checks")
 
 

@@ -27,6 +27,8 @@ JOB_NAME = "hce_"
 RESUME = "python profiles/slurm/resume.py"
 # SLURM puts a preempted job, or that of a lost node, back into the queue at once, or never
 PATIENCE_SECONDS = 30.0
+# the accounting of a busy cluster hears of a new job later than the controller
+LAG_SECONDS = 600.0
 # three times the profile's first interval: as long as that must SLURM remember a job that has
 # ended, or the plugin does not trust squeue
 LONGEST_INTERVAL = 30.0
@@ -217,10 +219,13 @@ class JobStates:
     """Turns what SLURM says of its jobs into states with which each of them ends."""
 
     def __init__(self) -> None:
-        self.running: set[str] = set()
+        self.active: set[str] = set()  # submitted, and not known to have ended
+        self.seen: set[str] = set()
         self.since: dict[str, float] = {}  # when a job was first seen in doubt
 
-    def judge(self, states: dict[str, str], now: float) -> dict[str, str]:
+    def judge(
+        self, states: dict[str, str], now: float, unseen_patience: float = PATIENCE_SECONDS
+    ) -> dict[str, str]:
         """States for the plugin.
 
         Parameters
@@ -229,6 +234,8 @@ class JobStates:
             State of each job that SLURM knows, by job id.
         now
             Seconds on any clock that only goes forward.
+        unseen_patience
+            Seconds after which SLURM should know a job that was submitted.
 
         Returns
         -------
@@ -237,14 +244,13 @@ class JobStates:
             or forgotten is waited for, in case SLURM starts it again, and then CANCELLED.
         """
         states = {job: state.split()[0].rstrip("+") for job, state in states.items() if state}
+        self.seen |= states.keys()
         doubtful = {job for job, state in states.items() if state in ("PREEMPTED", "NODE_FAIL")}
-        doubtful |= self.running - states.keys()
+        doubtful |= self.active - states.keys()
         self.since = {job: self.since.get(job, now) for job in doubtful}
         for job in doubtful:
-            waited = now - self.since[job] >= PATIENCE_SECONDS
-            states[job] = "CANCELLED" if waited else "PENDING"
-        waiting = ("PENDING", "RUNNING", "SUSPENDED", "COMPLETING", "CONFIGURING", "REQUEUED")
-        self.running = {job for job, state in states.items() if state in waiting}
+            patience = PATIENCE_SECONDS if job in self.seen else unseen_patience
+            states[job] = "CANCELLED" if now - self.since[job] >= patience else "PENDING"
         return states
 
 
@@ -252,7 +258,8 @@ def watch_jobs() -> None:
     """Let the plugin see the states of `JobStates`, and look at least every `LONGEST_INTERVAL`."""
     import snakemake_executor_plugin_slurm as plugin
 
-    ask, states, answered = plugin.query_job_status, JobStates(), time.monotonic()
+    ask, check = plugin.query_job_status, plugin.Executor.check_active_jobs
+    states, answered = JobStates(), time.monotonic()
 
     async def ask_and_judge(command: str, logger: Any) -> tuple[dict[str, str], float]:
         nonlocal answered
@@ -265,7 +272,12 @@ def watch_jobs() -> None:
             logger.warning("SLURM does not answer, asking again")
             return {}, 0.0
         answered = now
-        return states.judge(found, now), seconds
+        of_accounting = command.startswith("sacct")
+        return states.judge(found, now, LAG_SECONDS if of_accounting else PATIENCE_SECONDS), seconds
+
+    def check_all(executor: Any, active_jobs: list[Any]) -> Any:
+        states.active = {job.external_jobid for job in active_jobs}
+        return check(executor, active_jobs)
 
     async def sleep(executor: Any) -> None:
         # 5, 10, 15, ... s after a job has ended; the plugin's own are twice as long, up to 180
@@ -273,4 +285,5 @@ def watch_jobs() -> None:
         await asyncio.sleep(min(interval, LONGEST_INTERVAL))
 
     plugin.query_job_status = ask_and_judge
+    plugin.Executor.check_active_jobs = check_all
     plugin.Executor.sleep = sleep
