@@ -33,7 +33,7 @@ wildcard_constraints:
     release="train|ood",
     split="train|val|test|ood",
     architecture="|".join(config["models"]),
-    loss="ce|hce|hce_permuted",
+    loss="|".join([*PAPER_LOSSES, PERMUTED_LOSS, *config["own_losses"]]),
     seed=r"\d+",
 
 
@@ -186,16 +186,28 @@ def get_architecture_file(wildcards):
     return [file] if file else []
 
 
+def get_loss_file(wildcards):
+    """The file of a loss that is not the paper's."""
+    own = config["own_losses"].get(wildcards.loss)
+    return [own["file"]] if own else []
+
+
+def get_loss_settings(wildcards):
+    """Hyperparameters of a loss that is not the paper's, as JSON."""
+    own = config["own_losses"].get(wildcards.loss, {})
+    return json.dumps({key: value for key, value in own.items() if key != "file"})
+
+
 def get_loss_reachability(wildcards):
     """The hierarchy of the loss, if it is not the true one."""
-    if wildcards.loss == "hce_permuted":
+    if wildcards.loss == PERMUTED_LOSS:
         return ["<results>/ontology/reachability_permuted.npz"]
     return []
 
 
 def get_loss(wildcards):
     """The loss function of a wildcard; the control differs from HCE in its hierarchy only."""
-    return wildcards.loss.removesuffix("_permuted")
+    return "hce" if wildcards.loss == PERMUTED_LOSS else wildcards.loss
 
 
 def model_paths(pattern, losses):
@@ -218,6 +230,23 @@ def get_scores(losses):
     ) + model_paths(
         "<results>/scores/{architecture}/{loss}/seed{seed}/ood.parquet", losses
     )
+
+
+def get_own_scores(wildcards):
+    """Scores of all models, if a loss among them is not the paper's."""
+    if not OWN_LOSSES:
+        raise WorkflowError(
+            "losses has no loss beside ce and hce: add one, and its file to own_losses "
+            "(docs/adapt.md)."
+        )
+    return get_scores(config["losses"])
+
+
+def own_files():
+    """A user's own files that define the architectures and losses of the run."""
+    models = (config["models"][name] for name in config["architectures"])
+    losses = (config["own_losses"][name] for name in OWN_LOSSES)
+    return [entry["file"] for entry in (*models, *losses) if "file" in entry]
 
 
 def get_predictions(splits):
@@ -282,7 +311,9 @@ def get_figures(names):
 
 def get_recorded_configuration():
     """What the provenance says of the configuration, as JSON: which data, models and seeds."""
-    sections = ("census", "ontology", "architectures", "seeds", "selection", "split")
+    sections = ["census", "ontology", "architectures", "seeds", "selection", "split"]
+    if OWN_LOSSES:
+        sections += ["losses", "own_losses"]
     return json.dumps({name: config[name] for name in sections})
 
 
