@@ -101,7 +101,7 @@ def check_loss(loss: nn.Module, n_classes: int, device: torch.device) -> None:
     first, second = (_value(loss, logits, labels) for _ in range(2))
     if not torch.isclose(first, second):
         raise ValueError(
-            f"Loss gave {float(first)} and then {float(second)} for the same batch; it must keep "
+            f"Loss gave {first.item()} and then {second.item()} for the same batch; it must keep "
             "no state between batches, which a checkpoint would lose"
         )
     gradient = None
@@ -133,5 +133,5 @@ def _value(loss: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:
             f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
         )
     if not bool(value.isfinite()):
-        raise ValueError(f"Loss is {float(value)} for random logits; it must be finite")
+        raise ValueError(f"Loss is {value.item()} for random logits; it must be finite")
     return value
