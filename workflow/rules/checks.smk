@@ -34,11 +34,6 @@ for key in workflow.config_settings.config.keys() & config.keys():
 check_sections()
 validate(config, "../schemas/config.schema.yaml")
 
-PAPER_LOSSES = ("ce", "hce")
-# HCE with the hierarchy permuted: a control, not a loss of the configuration
-PERMUTED_LOSS = "hce_permuted"
-OWN_LOSSES = [name for name in config["losses"] if name not in PAPER_LOSSES]
-
 # --- which run is this ----------------------------------------------------------------------------
 
 
@@ -137,32 +132,5 @@ def check_configuration():
         )
 
 
-def check_losses():
-    """Refuse a loss without a file, a file without a use of its name, and a run without CE or HCE."""
-    own = config["own_losses"]
-    for name in own.keys() & {*PAPER_LOSSES, PERMUTED_LOSS}:
-        raise WorkflowError(
-            f"own_losses.{name}: {name} is a loss of this workflow; take another name."
-        )
-    for name in OWN_LOSSES:
-        if name not in own:
-            raise WorkflowError(
-                f"losses: {name!r} is not one of ce, hce, and own_losses.{name}.file is missing "
-                "(docs/adapt.md)."
-            )
-        file = Path(own[name]["file"])
-        if not file.is_file():
-            raise WorkflowError(
-                f"own_losses.{name}.file: there is no file {file} in {Path.cwd()}, the folder that "
-                "snakemake works in."
-            )
-    for name in PAPER_LOSSES:
-        if name not in config["losses"]:
-            raise WorkflowError(
-                f"losses: {name} is missing; every other loss is compared with CE and HCE."
-            )
-
-
 check_configuration()
-check_losses()
 check_results_folder()

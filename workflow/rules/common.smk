@@ -27,6 +27,7 @@ def repository_file(name):
 
 
 include: "checks.smk"
+include: "own.smk"
 
 
 wildcard_constraints:
@@ -180,24 +181,6 @@ def get_augmentations(wildcards):
     return ["<results>/atlas/augmentations.npy"]
 
 
-def get_architecture_file(wildcards):
-    """The file of an architecture that is not the paper's."""
-    file = config["models"][wildcards.architecture].get("file")
-    return [file] if file else []
-
-
-def get_loss_file(wildcards):
-    """The file of a loss that is not the paper's."""
-    own = config["own_losses"].get(wildcards.loss)
-    return [own["file"]] if own else []
-
-
-def get_loss_settings(wildcards):
-    """Hyperparameters of a loss that is not the paper's, as JSON."""
-    own = config["own_losses"].get(wildcards.loss, {})
-    return json.dumps({key: value for key, value in own.items() if key != "file"})
-
-
 def get_loss_reachability(wildcards):
     """The hierarchy of the loss, if it is not the true one."""
     if wildcards.loss == PERMUTED_LOSS:
@@ -230,23 +213,6 @@ def get_scores(losses):
     ) + model_paths(
         "<results>/scores/{architecture}/{loss}/seed{seed}/ood.parquet", losses
     )
-
-
-def get_own_scores(wildcards):
-    """Scores of all models, if a loss among them is not the paper's."""
-    if not OWN_LOSSES:
-        raise WorkflowError(
-            "losses has no loss beside ce and hce: add one, and its file to own_losses "
-            "(docs/adapt.md)."
-        )
-    return get_scores(config["losses"])
-
-
-def own_files():
-    """A user's own files that define the architectures and losses of the run."""
-    models = (config["models"][name] for name in config["architectures"])
-    losses = (config["own_losses"][name] for name in OWN_LOSSES)
-    return [entry["file"] for entry in (*models, *losses) if "file" in entry]
 
 
 def get_predictions(splits):
