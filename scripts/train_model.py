@@ -12,12 +12,12 @@ import pandas as pd
 import torch
 
 from hce.checkpoint import checkpoint_key
-from hce.files import write_atomically
+from hce.files import sha256, write_atomically
 from hce.hierarchy_files import read_cell_types, read_reachability
 from hce.lock import sole_writer
-from hce.loss import build_loss
 from hce.model_files import save_model
 from hce.own_architecture import build_any_model
+from hce.own_loss import build_any_loss
 from hce.shard_reader import ShardReader
 from hce.training import Trainer, TrainingParameters
 
@@ -42,6 +42,8 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_float32_matmul_precision("high")  # as scTab; matters on GPUs with TF32 only
     device = torch.device(arguments.device)
     parameters = training_parameters(arguments.training)
+    # now: they may be edited while the training runs
+    own_files = {path.as_posix(): sha256(path) for path in own_paths(arguments)}
     trainer = build_trainer(arguments, parameters, device)
     print(
         f"{arguments.architecture}, {arguments.loss}, seed {arguments.seed}: "
@@ -59,7 +61,7 @@ def train(arguments: argparse.Namespace) -> None:
         trainer.train.n_genes,
         term_ids,
     )
-    write_records(arguments, parameters, trainer)
+    write_records(arguments, parameters, trainer, own_files)
     # those of trainings that were given up, with other hyperparameters, go too
     for checkpoint in arguments.model.parent.glob("*checkpoint-*.safetensors"):
         checkpoint.unlink()
@@ -69,7 +71,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--architecture", required=True)
     parser.add_argument("--architecture-file", type=Path, help="if it is not the paper's")
-    parser.add_argument("--loss", choices=("ce", "hce"), required=True)
+    parser.add_argument("--loss", required=True, help="ce, hce, or that of --loss-file")
+    parser.add_argument("--loss-file", type=Path, nargs="?", help="if it is not the paper's")
+    parser.add_argument("--loss-settings", default="{}", help="of --loss-file, JSON")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--hyperparameters", default="{}", help="of the architecture, JSON")
     parser.add_argument("--training", default="{}", help="TrainingParameters, JSON")
@@ -106,6 +110,16 @@ def build_trainer(
     reachability, term_ids = read_reachability(arguments.reachability)
     loss_reachability, _ = read_reachability(arguments.loss_reachability or arguments.reachability)
     weight = torch.from_numpy(read_cell_types(arguments.cell_types)["class_weight"].to_numpy())
+    # before the cells are read, which takes longer than to find a mistake in a user's file
+    torch.manual_seed(arguments.seed)
+    loss = build_any_loss(
+        arguments.loss,
+        arguments.loss_file,
+        torch.from_numpy(loss_reachability),
+        weight,
+        json.loads(arguments.loss_settings),
+        device,
+    )
     train, validation = (
         ShardReader(arguments.manifest, split, parameters.residency, device)
         for split in ("train", "val")
@@ -121,10 +135,9 @@ def build_trainer(
         len(term_ids),
         **json.loads(arguments.hyperparameters),
     )
-    loss = build_loss(arguments.loss, torch.from_numpy(loss_reachability), weight)
     return Trainer(
         model.to(device),
-        loss.to(device),
+        loss,
         reachability,
         train,
         validation,
@@ -139,17 +152,29 @@ def build_trainer(
 def checkpoint_path(arguments: argparse.Namespace) -> Path:
     """Name the running checkpoint after everything that determines the result."""
     inputs = [arguments.manifest, arguments.cell_types, arguments.reachability]
-    optional = (arguments.loss_reachability, arguments.augmentations, arguments.architecture_file)
-    inputs += [path for path in optional if path]
+    inputs += [path for path in (arguments.loss_reachability, arguments.augmentations) if path]
     names = ("architecture", "loss", "seed", "hyperparameters", "training", "device", "threads")
-    key = checkpoint_key({name: getattr(arguments, name) for name in names}, inputs)
+    names += ("loss_settings",)
+    settings = {name: getattr(arguments, name) for name in names}
+    key = checkpoint_key(settings, inputs + own_paths(arguments))
     return arguments.model.parent / f"checkpoint-{key}.safetensors"
 
 
+def own_paths(arguments: argparse.Namespace) -> list[Path]:
+    """A user's own files that define the architecture or the loss."""
+    return [path for path in (arguments.architecture_file, arguments.loss_file) if path]
+
+
 def write_records(
-    arguments: argparse.Namespace, parameters: TrainingParameters, trainer: Trainer
+    arguments: argparse.Namespace,
+    parameters: TrainingParameters,
+    trainer: Trainer,
+    own_files: dict[str, str],
 ) -> None:
-    """Write the history (its two speed columns differ from run to run) and the hyperparameters."""
+    """Write the history (its two speed columns differ from run to run) and the hyperparameters.
+
+    Of a user's own files (path, SHA-256) the record has an entry only if there are any.
+    """
     with write_atomically(arguments.history) as temporary:
         pd.DataFrame(trainer.progress.history).to_csv(temporary, index=False)
     record = {
@@ -165,6 +190,10 @@ def write_records(
         "best_validation_macro_f1": trainer.progress.best_macro_f1,
         "parameters": sum(weight.numel() for weight in trainer.model.parameters()),
     }
+    if own_files:
+        record["own_files_sha256"] = own_files
+    if arguments.loss_file:
+        record["loss_settings"] = json.loads(arguments.loss_settings)
     with write_atomically(arguments.record) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n")
 

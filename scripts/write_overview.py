@@ -56,6 +56,12 @@ TABLES = {
         "Of the last execution of each job, by rule: seconds, and the largest resident set in MiB.",
     ),
 }
+OWN_LOSSES = (
+    "own-losses",
+    "Own losses",
+    "Macro F1 of the losses beside CE and HCE; gain is loss minus baseline. Tested as above; the "
+    "own losses and architectures of one baseline, split and set of labels are one family.",
+)
 COMPARISONS = ("per_cell_type", "per_study", "strata")
 LEFT_OUT = ("split", "family", "n_tests", "ontology_term_id", "study")
 
@@ -72,6 +78,9 @@ def main() -> None:
     shown = [shown_table(first, "headline", "Headline", caption)]
     studies = _read(arguments.studies, ",").drop_duplicates("study").set_index("study")["name"]
     shown += [_shown(tables[name], name, studies) for name in TABLES]
+    if arguments.own_losses:
+        after = [table.anchor for table in shown].index("macro-f1") + 1
+        shown.insert(after, shown_table(_read(arguments.own_losses), *OWN_LOSSES))
     nodes, edges = _read(arguments.nodes, ","), _read(arguments.edges, ",")
     whole, lines = nodes[nodes["view"] == OVERVIEW], edges[edges["view"] == OVERVIEW]
     data = node_data(whole, lines, _read(arguments.cell_types), tables["per_cell_type"])
@@ -98,6 +107,7 @@ def _parse() -> argparse.Namespace:
     for name in TABLES:
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=Path, required=True, help="TSV to show")
+    parser.add_argument("--own-losses", type=Path, nargs="?", help="TSV to show, if there is one")
     parser.add_argument("--cell-types", type=Path, required=True, help="cell_types.tsv")
     parser.add_argument("--nodes", type=Path, required=True, help="figS3.csv: places of the nodes")
     parser.add_argument("--edges", type=Path, required=True, help="figS3_edges.csv: their lines")

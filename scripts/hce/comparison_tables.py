@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hce.compare import holm
 from hce.pair_summaries import summarize_pairs
 
-LOSSES = ["ce", "hce"]
+LOSSES = ("ce", "hce")
 # groupings of cells whose groups are contexts that new cells may share with the training set
 STRATA = ("tissue", "disease", "assay", "tissue_in_training", "disease_in_training")
 
@@ -31,14 +31,15 @@ def overall_runs(scores: pd.DataFrame) -> pd.DataFrame:
     return overall.rename(columns=names)[columns].reset_index(drop=True)
 
 
-def overall_table(runs: pd.DataFrame) -> pd.DataFrame:
+def overall_table(runs: pd.DataFrame, losses: tuple[str, str] = LOSSES) -> pd.DataFrame:
     """Macro F1 of CE and HCE: what `summarize_pairs` gives, the difference under the name gain.
 
-    The architectures of one split and set of labels are one family.
+    Two other losses in their place are called ce and hce too. The architectures of one split and
+    set of labels are one family.
     """
     parts = []
     for keys, part in runs.groupby(["architecture", "split", "labels"], sort=False):
-        ce, hce = _paired(part.assign(one=0), "one", [0], "macro_f1")
+        ce, hce = _paired(part.assign(one=0), "one", [0], "macro_f1", losses)
         row = summarize_pairs(ce, hce)
         row.insert(0, "n_labels", part["n_labels"].iloc[0])
         for place, name in enumerate(("architecture", "split", "labels")):
@@ -96,13 +97,17 @@ def strata_table(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _paired(
-    part: pd.DataFrame, column: str, groups: list, value: str
+    part: pd.DataFrame,
+    column: str,
+    groups: list,
+    value: str,
+    losses: tuple[str, str] = LOSSES,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values of CE and of HCE, both seeds x groups, over the seeds that both have (maybe none)."""
     wide = part.pivot(index=["loss", "seed"], columns=column, values=value)
     wide = wide.reindex(columns=groups)
     by_loss = {loss: frame.droplevel("loss") for loss, frame in wide.groupby(level="loss")}
     empty = wide.droplevel("loss").iloc[:0]
-    ce, hce = (by_loss.get(loss, empty) for loss in LOSSES)
+    ce, hce = (by_loss.get(loss, empty) for loss in losses)
     common = sorted(set(ce.index) & set(hce.index))
     return ce.loc[common].to_numpy(float), hce.loc[common].to_numpy(float)

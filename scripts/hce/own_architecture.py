@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
 from pathlib import Path
 
 from torch import nn
 
 from hce.models import ARCHITECTURES, build_model
-
-CLASS = "Network"
+from hce.own_files import build_own
 
 
 def build_any_model(
@@ -44,23 +41,4 @@ def build_any_model(
         return build_model(architecture, n_genes, n_classes, **hyperparameters)
     if architecture in ARCHITECTURES:
         raise ValueError(f"{file}: {architecture} is one of the paper's; take another name")
-    network = _network(Path(file))
-    try:
-        inspect.signature(network).bind(n_genes, n_classes, **hyperparameters)
-    except TypeError as error:
-        raise ValueError(f"{file}: hyperparameters of {architecture}: {error}") from error
-    return network(n_genes, n_classes, **hyperparameters)
-
-
-def _network(file: Path) -> type[nn.Module]:
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no such architecture file")
-    specification = importlib.util.spec_from_file_location(file.stem, file)
-    if specification is None or specification.loader is None:
-        raise ValueError(f"{file}: no Python file (.py)")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    network = getattr(module, CLASS, None)
-    if not (inspect.isclass(network) and issubclass(network, nn.Module)):
-        raise ValueError(f"{file}: no class {CLASS} that is a torch.nn.Module")
-    return network
+    return build_own(file, "architecture", architecture, (n_genes, n_classes), hyperparameters)

@@ -68,12 +68,16 @@ def provenance_table(
     repository: Path, configuration: Mapping[str, Any], files: Iterable[Path]
 ) -> pd.DataFrame:
     """Everything above and the SHA-256 of some files, as section, name and value."""
+    paths = list(files)
+    names = [path.name for path in paths]
+    # a user's own files may lie in folders of their own and be called alike
+    shown = {path.name if names.count(path.name) == 1 else path.as_posix(): path for path in paths}
     sections = {
         "code": {"commit": commit(repository)},
         "version": versions(),
         "hardware of this job": hardware(),
         "configuration": configuration_rows(configuration),
-        "sha256": {path.name: sha256(path) for path in files},
+        "sha256": {name: sha256(path) for name, path in shown.items()},
     }
     rows = [
         {"section": section, "name": name, "value": value}

@@ -30,6 +30,16 @@ def test_provenance_names_settings_versions_and_checksums(tmp_path: Path) -> Non
     assert int(table["hardware of this job", "cores"]) >= 1
 
 
+def test_files_that_are_called_alike_keep_their_folders(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a/own.py", "b/own.py", "cl.obo")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(path.as_posix())
+    table = provenance_table(tmp_path, {}, paths)
+    names = table.loc[table["section"] == "sha256", "name"].tolist()
+    assert names == [paths[0].as_posix(), paths[1].as_posix(), "cl.obo"]
+
+
 def test_code_without_a_repository_has_no_commit(tmp_path: Path) -> None:
     assert commit(tmp_path) == "unknown: no git repository"
 

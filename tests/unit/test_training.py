@@ -226,6 +226,8 @@ def test_losses_start_from_the_same_weights_and_see_the_same_cells(
             architecture="mlp",
             architecture_file=None,
             loss=loss,
+            loss_file=None,
+            loss_settings="{}",
             seed=seed,
             hyperparameters="{}",
             training="{}",

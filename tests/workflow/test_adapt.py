@@ -1,9 +1,11 @@
-"""The recipes of docs/adapt.md: own files, labels and ontology, by configuration alone."""
+"""The recipes of docs/adapt.md: own files, labels, ontology, architecture and loss."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from h5ad_example import B_CELL, CD4, CD8, MONOCYTE, T_CELL, make_file, write_file
-from repository_copy import copy_repository, snakemake
+from repository_copy import Snakemake, copy_repository, snakemake
 
 OboWriter = Callable[..., Path]
 LYMPHOCYTE = "CL:0000542"
@@ -32,6 +34,9 @@ OWN = {
         "buckets": dict.fromkeys(("train", "val", "test", "ood"), 1),
     },
     "training": {"batch_size": 16, "max_epochs": 1},
+    "seeds": [3],
+    "losses": ["ce", "hce", "focal"],
+    "own_losses": {"focal": {"file": "my losses/focal.py", "gamma": 2}},
     "architectures": ["narrow"],
     "models": {
         "narrow": {"file": "narrow.py", "learning_rate": 0.01, "weight_decay": 0, "width": 3}
@@ -44,6 +49,7 @@ class Network(nn.Sequential):
     def __init__(self, n_genes, n_classes, width):
         super().__init__(nn.Linear(n_genes, width), nn.Tanh(), nn.Linear(width, n_classes))
 """
+TARGETS = ("mine/predictions/narrow/hce/seed3/ood.parquet", "mine/tables/own_losses.tsv")
 # CD4 T cells are B cells here: the hierarchy is that of the file, whatever the Cell Ontology says
 PARENTS = {
     LYMPHOCYTE: [],
@@ -55,6 +61,15 @@ PARENTS = {
 }
 
 
+@dataclass(frozen=True)
+class OwnRun:
+    """A user's folder, the options of snakemake there, and what the run said."""
+
+    folder: Path
+    options: tuple[str, ...]
+    done: Snakemake
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone."""
@@ -62,25 +77,37 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def place(repository: Path, folder: Path) -> tuple[str, ...]:
-    """Options that run the clone's workflow in a user's folder."""
+    """Options that run the clone's workflow in a user's folder, which has the file of the loss."""
     (folder / "own.yaml").write_text(yaml.safe_dump(OWN))
+    guide = (repository / "docs" / "adapt.md").read_text(encoding="utf-8")
+    recipe = re.search(r"## Another loss.*?```python\n(.*?)```", guide, re.S)[1]
+    (folder / "my losses").mkdir()
+    (folder / "my losses" / "focal.py").write_text(recipe)
     snakefile = f"{repository}/Snakefile"
     return ("--snakefile", snakefile, "--configfile", "own.yaml")
 
 
-def test_own_files_labels_ontology_and_architecture(
-    repository: Path, tmp_path: Path, write_obo: OboWriter
-) -> None:
-    (tmp_path / "data").mkdir()
+@pytest.fixture(scope="module")
+def own_run(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, write_obo: OboWriter
+) -> OwnRun:
+    """A user's folder in which everything of one's own has been run."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "data").mkdir()
     for seed, name in enumerate(("a", "b c", "new")):
-        write_file(make_file(seed), tmp_path / "data" / f"{name}.h5ad")
-    write_obo(PARENTS).rename(tmp_path / "own.obo")
-    (tmp_path / "narrow.py").write_text(ARCHITECTURE)
-    targets = ("mine/predictions/narrow/hce/seed3/ood.parquet",)
-    done = snakemake(tmp_path, *place(repository, tmp_path), "--", *targets)
+        write_file(make_file(seed), folder / "data" / f"{name}.h5ad")
+    write_obo(PARENTS).rename(folder / "own.obo")
+    (folder / "narrow.py").write_text(ARCHITECTURE)
+    options = place(repository, folder)
+    done = snakemake(folder, *options, "--", *TARGETS)
     assert done.returncode == 0, done.output[-4000:]
-    assert done.jobs["convert_h5ad"] == 2
-    assert "simulate_census" not in done.jobs
+    return OwnRun(folder, options, done)
+
+
+def test_own_files_labels_ontology_and_architecture(own_run: OwnRun) -> None:
+    tmp_path, jobs = own_run.folder, own_run.done.jobs
+    assert jobs["convert_h5ad"] == 2
+    assert "simulate_census" not in jobs
     cells = pd.read_parquet(tmp_path / "mine" / "atlas" / "cells.parquet")
     # monocytes are no lymphocytes in this file
     assert set(cells["cell_type_ontology_term_id"]) == {T_CELL, B_CELL, CD4, CD8}
@@ -96,8 +123,36 @@ def test_own_files_labels_ontology_and_architecture(
     described = json.loads(record.read_text())
     assert described["model"] == {"width": 3}
     assert described["parameters"] == 20 * 3 + 3 + 3 * 4 + 4
-    predictions = pd.read_parquet(tmp_path / targets[0])
+    predictions = pd.read_parquet(tmp_path / TARGETS[0])
     assert predictions["soma_joinid"].nunique() == 160
+
+
+def test_an_own_loss_is_compared_with_ce_and_hce(own_run: OwnRun) -> None:
+    mine = own_run.folder / "mine"
+    assert own_run.done.jobs["train_model"] == own_run.done.jobs["score"] == 3
+    table = pd.read_csv(mine / "tables" / "own_losses.tsv", sep="\t")
+    ood = table[table["split"] == "ood"].set_index("baseline")
+    assert ood[["loss", "architecture"]].to_numpy().tolist() == [["focal", "narrow"]] * 2
+    assert set(ood["note"]) == {"no test: n = 1"}
+    for loss in ("ce", "hce", "focal"):
+        scores = pd.read_parquet(mine / "scores" / "narrow" / loss / "seed3" / "ood.parquet")
+        (f1,) = scores.query("grouping == 'overall' and group == 'all'")["f1"]
+        own = ood["loss_mean"] if loss == "focal" else ood.loc[[loss], "baseline_mean"]
+        assert own.to_numpy() == pytest.approx(f1)
+    record = mine / "models" / "narrow" / "focal" / "seed3" / "hyperparameters.json"
+    described = json.loads(record.read_text())
+    assert described["loss_settings"] == {"gamma": 2}
+    assert set(described["own_files_sha256"]) == {"narrow.py", "my losses/focal.py"}
+
+
+def test_editing_the_file_of_a_loss_trains_with_it_again(own_run: OwnRun) -> None:
+    file = own_run.folder / "my losses" / "focal.py"
+    text = file.read_text()
+    file.write_text(f"{text}\n# one more remark\n")
+    again = snakemake(own_run.folder, *own_run.options, "-n", "--", *TARGETS)
+    file.write_text(text)
+    once = ("train_model", "predict", "score", "compare_own_losses")
+    assert again.jobs == dict.fromkeys(once, 1)
 
 
 def test_a_listed_file_that_is_not_there_is_named(repository: Path, tmp_path: Path) -> None:

@@ -16,8 +16,24 @@ BAD = {
         ["'transformer' is not one of linear, mlp, tabnet", "models.transformer.file is missing"],
     ),
     "unknown loss": (
-        {"losses": ["ce", "focal"]},
-        ["'focal' is not one of ['ce', 'hce']", "losses[1]:"],
+        {"losses": ["ce", "hce", "focal"]},
+        ["'focal' is not one of ce, hce", "own_losses.focal.file is missing"],
+    ),
+    "own loss without its file": (
+        {"losses": ["ce", "hce", "focal"], "own_losses": {"focal": {"file": "mine/focal.py"}}},
+        ["own_losses.focal.file: there is no file mine/focal.py"],
+    ),
+    "own loss with a name of the paper": (
+        {"own_losses": {"hce": {"file": "Snakefile"}}},
+        ["own_losses.hce: hce is a loss of this workflow; take another name"],
+    ),
+    "own loss with the name of a control": (
+        {"own_losses": {"hce_permuted": {"file": "Snakefile"}}},
+        ["own_losses.hce_permuted: hce_permuted is a loss of this workflow"],
+    ),
+    "own loss in place of HCE": (
+        {"losses": ["ce", "focal"], "own_losses": {"focal": {"file": "Snakefile"}}},
+        ["losses: hce is missing; every other loss is compared with CE and HCE"],
     ),
     "seed that is text": (
         {"seeds": [0, "a"]},
@@ -139,6 +155,11 @@ def test_the_default_configuration_plans_24_trainings(repository: Path) -> None:
     planned = snakemake(repository, "-n")
     assert planned.returncode == 0
     assert planned.jobs["train_model"] == planned.jobs["predict"] == planned.jobs["score"] == 24
+
+
+def test_the_table_of_own_losses_needs_one(repository: Path) -> None:
+    output = refused(repository, "results/tables/own_losses.tsv").output
+    assert "losses has no loss beside ce and hce" in output
 
 
 def test_seeds_can_be_given_on_the_command_line(repository: Path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +14,8 @@ from repository_copy import TINY, FinishedRun, snakemake
 from safetensors.numpy import load_file
 from scipy import stats
 from sklearn.metrics import f1_score
+
+import write_overview
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
 
@@ -124,3 +130,32 @@ def test_hierarchy_target_counts_the_paper_s_cell_types(finished_run: FinishedRu
     assert counts["internal"] == strict.any(axis=1).sum()
     assert counts["isolated"] == (~strict.any(axis=0) & ~strict.any(axis=1)).sum()
     assert counts["release"] == "cl/releases/2025-02-13"
+
+
+def test_the_overview_shows_own_losses_after_ce_and_hce(
+    finished_run: FinishedRun, run_script: Callable[..., None], tmp_path: Path
+) -> None:
+    tables = {
+        option: finished_run.results / "tables" / f"{option}.tsv"
+        for option in ("reproduction", "macro_f1", "per_study", "per_cell_type", "strata")
+    }
+    tables |= {f"tableS{i}": finished_run.results / "tables" / f"tableS{i}.tsv" for i in (1, 2, 3)}
+    data = finished_run.results / "figures" / "source_data"
+    tables |= {"nodes": data / "figS3.csv", "edges": data / "figS3_edges.csv"}
+    own = tmp_path / "own_losses.tsv"
+    own.write_text("loss\tbaseline\tgain_mean\tdata_source\nfocal\tce\t0.125\tmine\n")
+    run_script(
+        write_overview,
+        **tables,
+        own_losses=own,
+        provenance=own,  # any table will do
+        resources=own,
+        cell_types=finished_run.results / "ontology" / "cell_types.tsv",
+        studies=data / "figS1.csv",
+        template=finished_run.folder / "workflow" / "report" / "page.html.jinja",
+        output=tmp_path / "overview.html",
+    )
+    page = (tmp_path / "overview.html").read_text()
+    anchors = re.findall(r'<\w+ id="([\w-]+)"', page)
+    assert anchors.index("own-losses") == anchors.index("macro-f1") + 1
+    assert page.count(">0.1250<") >= 1

@@ -29,13 +29,14 @@ def repository_file(name):
 
 
 include: "checks.smk"
+include: "own.smk"
 
 
 wildcard_constraints:
     release="train|ood",
     split="train|val|test|ood",
     architecture="|".join(config["models"]),
-    loss="ce|hce|hce_permuted",
+    loss="|".join([*PAPER_LOSSES, PERMUTED_LOSS, *config["own_losses"]]),
     seed=r"\d+",
 
 
@@ -182,22 +183,16 @@ def get_augmentations(wildcards):
     return ["<results>/atlas/augmentations.npy"]
 
 
-def get_architecture_file(wildcards):
-    """The file of an architecture that is not the paper's."""
-    file = config["models"][wildcards.architecture].get("file")
-    return [file] if file else []
-
-
 def get_loss_reachability(wildcards):
     """The hierarchy of the loss, if it is not the true one."""
-    if wildcards.loss == "hce_permuted":
+    if wildcards.loss == PERMUTED_LOSS:
         return ["<results>/ontology/reachability_permuted.npz"]
     return []
 
 
 def get_loss(wildcards):
     """The loss function of a wildcard; the control differs from HCE in its hierarchy only."""
-    return wildcards.loss.removesuffix("_permuted")
+    return "hce" if wildcards.loss == PERMUTED_LOSS else wildcards.loss
 
 
 def model_paths(pattern, losses):
@@ -284,7 +279,9 @@ def get_figures(names):
 
 def get_recorded_configuration():
     """What the provenance says of the configuration, as JSON: which data, models and seeds."""
-    sections = ("census", "ontology", "architectures", "seeds", "selection", "split")
+    sections = ["census", "ontology", "architectures", "seeds", "selection", "split"]
+    if OWN_LOSSES:
+        sections += ["losses", "own_losses"]
     return json.dumps({name: config[name] for name in sections})
 
 

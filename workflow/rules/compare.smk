@@ -1,4 +1,4 @@
-# CE against HCE over seeds, and our numbers beside the paper's.
+# CE against HCE over seeds, both against a user's own losses, and our numbers beside the paper's.
 
 TABLES = [
     "atlas_summary",
@@ -16,6 +16,9 @@ TABLES = [
     "tableS2",
     "tableS3",
 ]
+# of a user's own losses; the tables above compare CE and HCE, whatever else there is
+OWN_TABLES = ["own_losses", "own_losses_runs"] if OWN_LOSSES else []
+TABLES += OWN_TABLES
 
 
 rule compare_losses:
@@ -55,6 +58,36 @@ rule compare_losses:
         "--per-cell-type-runs {output.per_cell_type_runs} --per-study {output.per_study} "
         "--per-study-runs {output.per_study_runs} --strata {output.strata} "
         "--strata-runs {output.strata_runs} > {log} 2>&1"
+
+
+rule compare_own_losses:
+    """Compare a user's own losses with CE and with HCE over seeds."""
+    input:
+        script=script("compare_own_losses"),
+        code=modules("compare_own_losses"),
+        scores=get_own_scores,
+    output:
+        table="<results>/tables/own_losses.tsv",
+        runs="<results>/tables/own_losses_runs.tsv",
+    log:
+        "<logs>/compare_own_losses.log",
+    benchmark:
+        "<benchmarks>/compare_own_losses.jsonl"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(15),
+    params:
+        losses=OWN_LOSSES,
+        data_source=data_source(),
+    message:
+        "Comparing {params.losses} with CE and HCE"
+    shell:
+        "python {input.script} --scores {input.scores} --losses {params.losses} "
+        "--data-source {params.data_source:q} --table {output.table} --runs {output.runs} "
+        "> {log} 2>&1"
 
 
 rule compare_with_paper:

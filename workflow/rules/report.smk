@@ -9,11 +9,13 @@ rule record_provenance:
         # the last of the other jobs, so that the benchmarks of all are there
         summary="<results>/summary.txt",
         figures=get_figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
+        own_tables=collect("<results>/tables/{table}.tsv", table=OWN_TABLES),
         files=[
             "<results>/ontology/cl.obo",
             "<results>/ontology/reachability.npz",
             "<results>/atlas/genes.parquet",
             "<results>/shards/manifest.json",
+            *own_files(),
         ],
     output:
         provenance="<results>/provenance.tsv",
@@ -38,7 +40,7 @@ rule record_provenance:
         "Recording what the run was made with"
     shell:
         "python {input.script} --repository {params.repository} "
-        "--configuration {params.configuration:q} --files {input.files} "
+        "--configuration {params.configuration:q} --files {input.files:q} "
         "--benchmarks {params.benchmarks} --data-source {params.data_source:q} "
         "--provenance {output.provenance} --resources {output.resources} > {log} 2>&1"
 
@@ -54,6 +56,7 @@ rule write_overview:
         per_study="<results>/tables/per_study.tsv",
         per_cell_type="<results>/tables/per_cell_type.tsv",
         strata="<results>/tables/strata.tsv",
+        own_losses=collect("<results>/tables/{table}.tsv", table=OWN_TABLES[:1]),
         tableS1="<results>/tables/tableS1.tsv",
         tableS2="<results>/tables/tableS2.tsv",
         tableS3="<results>/tables/tableS3.tsv",
@@ -90,5 +93,5 @@ rule write_overview:
         "--tableS3 {input.tableS3} --provenance {input.provenance} "
         "--resources {input.resources} --cell-types {input.cell_types} "
         "--nodes {input.nodes} --edges {input.edges} --studies {input.studies} "
-        "--template {input.template} "
+        "--template {input.template} --own-losses {input.own_losses:q} "
         "--output {output} > {log} 2>&1"

@@ -10,6 +10,7 @@ rule train_model:
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",
         architecture_file=get_architecture_file,
+        loss_file=get_loss_file,
         loss_reachability=get_loss_reachability,
         augmentations=get_augmentations,
     output:
@@ -30,6 +31,7 @@ rule train_model:
         gpu=config["resources"]["gpus"],
     params:
         loss=get_loss,
+        loss_settings=get_loss_settings,
         hyperparameters=get_hyperparameters,
         training=get_training,
         device=branch(config["resources"]["gpus"] > 0, then="cuda", otherwise="cpu"),
@@ -37,6 +39,7 @@ rule train_model:
         "Training {wildcards.architecture} with {wildcards.loss}, seed {wildcards.seed}"
     shell:
         "python {input.script} --architecture {wildcards.architecture} --loss {params.loss} "
+        "--loss-file {input.loss_file:q} --loss-settings {params.loss_settings:q} "
         "--seed {wildcards.seed} --hyperparameters {params.hyperparameters:q} "
         "--training {params.training:q} --manifest {input.manifest} "
         "--cell-types {input.cell_types} --reachability {input.reachability} "

@@ -1,0 +1,35 @@
+"""Compare a user's own losses with CE and with HCE over seeds."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from hce.comparison_tables import overall_runs
+from hce.files import write_atomically
+from hce.own_loss_tables import own_loss_table
+
+
+def main() -> None:
+    """Read the scores of all models, write the comparison and the runs that it is made of."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scores", type=Path, nargs="+", required=True)
+    parser.add_argument("--losses", nargs="+", required=True, help="the own losses")
+    parser.add_argument("--data-source", required=True, help="named in the tables")
+    parser.add_argument("--table", type=Path, required=True, help="TSV to write")
+    parser.add_argument("--runs", type=Path, required=True, help="TSV to write")
+    arguments = parser.parse_args()
+    scores = pd.concat([pd.read_parquet(path) for path in arguments.scores], ignore_index=True)
+    runs = overall_runs(scores)
+    tables = {arguments.table: own_loss_table(runs, arguments.losses), arguments.runs: runs}
+    for path, table in tables.items():
+        with write_atomically(path) as temporary:
+            table.assign(data_source=arguments.data_source).to_csv(
+                temporary, sep="\t", index=False, lineterminator="\n"
+            )
+
+
+if __name__ == "__main__":
+    main()
