@@ -2,7 +2,7 @@
 
 The layout, the types and the tiles are those of the Census builder for schemas 1.0.0 and 1.2.0
 (chanzuckerberg/cellxgene-census, April and November 2023): strings are plain large strings, not
-enumerations; X/raw is one fragment. Left out: the mouse, and X/normalized of schema 1.2.0.
+enumerations; X/raw is one fragment. Left out: a second organism, and X/normalized of schema 1.2.0.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import pyarrow as pa
 import tiledbsoma
 from scipy import sparse
 
-ORGANISM = "homo_sapiens"
-ORGANISM_LABEL = "Homo sapiens"
+from hce.organism import HOMO_SAPIENS, organism_label
+
 # Census release -> version of the Census schema, version of the CELLxGENE dataset schema
 SCHEMA_VERSIONS = {"2023-05-15": ("1.0.0", "3.0.0"), "2023-12-15": ("1.2.0", "3.1.0")}
 COUNTED_CATEGORIES = (
@@ -73,7 +73,11 @@ class CensusTables:
 
 
 def write_store(
-    folder: str | Path, tables: CensusTables, release: str, layout: str | None = None
+    folder: str | Path,
+    tables: CensusTables,
+    release: str,
+    layout: str | None = None,
+    organism: str = HOMO_SAPIENS,
 ) -> None:
     """Write a release; an older store in its place is replaced when the new one is complete.
 
@@ -87,6 +91,8 @@ def write_store(
         For example 2023-05-15; the build date in the summary.
     layout
         Release whose schema versions the summary names; None: `release`.
+    organism
+        Whose cells these are, as the Census names it: the one organism of the release.
 
     Raises
     ------
@@ -108,11 +114,11 @@ def write_store(
         _replaced_folder(Path(folder)) as unfinished,
         tiledbsoma.Collection.create(str(unfinished)) as census,
     ):
-        _write_info(census.add_new_collection("census_info"), tables, release, layout)
+        _write_info(census.add_new_collection("census_info"), tables, release, layout, organism)
         data = census.add_new_collection("census_data")
-        human = data.add_new_collection(ORGANISM, tiledbsoma.Experiment)
-        _write_table(human, "obs", tables.obs)
-        measurements = human.add_new_collection("ms")
+        experiment = data.add_new_collection(organism, tiledbsoma.Experiment)
+        _write_table(experiment, "obs", tables.obs)
+        measurements = experiment.add_new_collection("ms")
         rna = measurements.add_new_collection("RNA", tiledbsoma.Measurement)
         _write_table(rna, "var", tables.var)
         layers = rna.add_new_collection("X")
@@ -180,7 +186,7 @@ def _replaced_folder(folder: Path) -> Iterator[Path]:
 
 
 def _write_info(
-    info: tiledbsoma.Collection, tables: CensusTables, release: str, layout: str
+    info: tiledbsoma.Collection, tables: CensusTables, release: str, layout: str, organism: str
 ) -> None:
     census_schema, dataset_schema = SCHEMA_VERSIONS[layout]
     obs = tables.obs
@@ -190,15 +196,15 @@ def _write_info(
         "dataset_schema_version": dataset_schema,
         "total_cell_count": str(len(obs)),
         "unique_cell_count": str(int(obs["is_primary_data"].sum())),
-        f"number_donors_{ORGANISM}": str(len(obs[["dataset_id", "donor_id"]].drop_duplicates())),
+        f"number_donors_{organism}": str(len(obs[["dataset_id", "donor_id"]].drop_duplicates())),
     }
     table = pd.DataFrame({"label": list(summary), "value": list(summary.values())})
     _write_table(info, "summary", table)
     _write_table(info, "datasets", tables.datasets)
-    _write_table(info, "summary_cell_counts", _cell_counts(obs))
+    _write_table(info, "summary_cell_counts", _cell_counts(obs, organism))
 
 
-def _cell_counts(obs: pd.DataFrame) -> pd.DataFrame:
+def _cell_counts(obs: pd.DataFrame, organism: str) -> pd.DataFrame:
     """Cells and primary cells of each term of each category."""
     primary = obs["is_primary_data"].astype(np.int64)
     rows = [("all", "na", int(primary.sum()), len(obs), "na")]
@@ -210,7 +216,7 @@ def _cell_counts(obs: pd.DataFrame) -> pd.DataFrame:
             rows.append((category, term_id, int(numbers["sum"]), int(numbers["size"]), label))
     columns = ["category", "ontology_term_id", "unique_cell_count", "total_cell_count", "label"]
     table = pd.DataFrame(rows, columns=columns)
-    table.insert(0, "organism", ORGANISM_LABEL)
+    table.insert(0, "organism", organism_label(organism))
     return table
 
 
