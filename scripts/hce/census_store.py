@@ -2,7 +2,8 @@
 
 The layout, the types and the tiles are those of the Census builder for schemas 1.0.0 and 1.2.0
 (chanzuckerberg/cellxgene-census, April and November 2023): strings are plain large strings, not
-enumerations; X/raw is one fragment. Left out: a second organism, and X/normalized of schema 1.2.0.
+enumerations; X/raw is one fragment, or one a block where the counts come in blocks. Left out: a
+second organism, and X/normalized of schema 1.2.0.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import tiledbsoma
 from scipy import sparse
 
 from hce.organism import HOMO_SAPIENS, organism_label
+from hce.row_blocks import DigestedBlocks, RowBlocks
 
 # Census release -> version of the Census schema, version of the CELLxGENE dataset schema
 SCHEMA_VERSIONS = {"2023-05-15": ("1.0.0", "3.0.0"), "2023-12-15": ("1.2.0", "3.1.0")}
@@ -63,13 +65,13 @@ class CensusTables:
     obs, var, datasets
         Tables with the release's columns, without soma_joinid.
     counts
-        float32 csr, rows of obs x rows of var.
+        float32 csr, rows of obs x rows of var; or blocks of its rows, which are written one by one.
     """
 
     obs: pd.DataFrame
     var: pd.DataFrame
     datasets: pd.DataFrame
-    counts: sparse.csr_matrix
+    counts: sparse.csr_matrix | RowBlocks
 
 
 def write_store(
@@ -105,10 +107,10 @@ def write_store(
             f"release {layout!r}: a store can be laid out as {' or '.join(SCHEMA_VERSIONS)}"
         )
     expected = (len(tables.obs), len(tables.var))
-    if tables.counts.shape != expected or tables.counts.dtype != np.float32:
+    dtype = getattr(tables.counts, "dtype", np.dtype(np.float32))
+    if tables.counts.shape != expected or dtype != np.float32:
         raise ValueError(
-            f"counts are {tables.counts.dtype} {tables.counts.shape}; obs and var need float32 "
-            f"{expected}"
+            f"counts are {dtype} {tables.counts.shape}; obs and var need float32 {expected}"
         )
     with (
         _replaced_folder(Path(folder)) as unfinished,
@@ -129,7 +131,7 @@ def write_store(
 
 
 def describe_content(tables: CensusTables) -> dict[str, Any]:
-    """Size and checksums of what a store holds.
+    """Size and checksums of what a store holds; counts in blocks have passed as `DigestedBlocks`.
 
     TileDB puts the time into its own file names and files, so those never compare equal; the
     content does.
@@ -139,10 +141,8 @@ def describe_content(tables: CensusTables) -> dict[str, Any]:
     dict
         cells, genes, nonzero, datasets, and sha256 of obs, var, datasets and X.
     """
-    counts = tables.counts.sorted_indices()
-    matrix = hashlib.sha256(repr(counts.shape).encode())
-    for part, dtype in ((counts.indptr, "<i8"), (counts.indices, "<i8"), (counts.data, "<f4")):
-        matrix.update(np.ascontiguousarray(part, dtype=dtype))
+    counts = tables.counts
+    streamed = isinstance(counts, DigestedBlocks)
     return {
         "cells": len(tables.obs),
         "genes": len(tables.var),
@@ -152,9 +152,17 @@ def describe_content(tables: CensusTables) -> dict[str, Any]:
             "obs": _table_digest(tables.obs),
             "var": _table_digest(tables.var),
             "datasets": _table_digest(tables.datasets),
-            "X": matrix.hexdigest(),
+            "X": counts.hexdigest() if streamed else _matrix_digest(counts),
         },
     }
+
+
+def _matrix_digest(matrix: sparse.csr_matrix) -> str:
+    counts = matrix.sorted_indices()
+    digest = hashlib.sha256(repr(counts.shape).encode())
+    for part, dtype in ((counts.indptr, "<i8"), (counts.indices, "<i8"), (counts.data, "<f4")):
+        digest.update(np.ascontiguousarray(part, dtype=dtype))
+    return digest.hexdigest()
 
 
 def _table_digest(table: pd.DataFrame) -> str:
@@ -251,19 +259,25 @@ def _write_table(parent: tiledbsoma.Collection, name: str, table: pd.DataFrame) 
 
 
 def _write_matrix(
-    parent: tiledbsoma.Collection, name: str, matrix: sparse.csr_matrix, kind: pa.DataType
+    parent: tiledbsoma.Collection,
+    name: str,
+    matrix: sparse.csr_matrix | RowBlocks,
+    kind: pa.DataType,
 ) -> None:
-    """Add a sparse array with the values of a matrix."""
+    """Add a sparse array with the values of a matrix, block by block."""
     array = parent.add_new_sparse_ndarray(
         name,
         type=kind,
         shape=matrix.shape,
         platform_config={"tiledb": {"create": _X_OPTIONS}},
     )
-    entries = matrix.tocoo()
-    columns = {
-        "soma_dim_0": entries.row.astype(np.int64),
-        "soma_dim_1": entries.col.astype(np.int64),
-        "soma_data": pa.array(entries.data, kind),
-    }
-    array.write(pa.table(columns))
+    first = 0
+    for block in [matrix] if sparse.issparse(matrix) else matrix:
+        entries = block.tocoo()
+        columns = {
+            "soma_dim_0": entries.row.astype(np.int64) + first,
+            "soma_dim_1": entries.col.astype(np.int64),
+            "soma_data": pa.array(entries.data, kind),
+        }
+        array.write(pa.table(columns))
+        first += block.shape[0]
