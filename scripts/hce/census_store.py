@@ -107,6 +107,7 @@ def write_store(
             f"release {layout!r}: a store can be laid out as {' or '.join(SCHEMA_VERSIONS)}"
         )
     expected = (len(tables.obs), len(tables.var))
+    # blocks of rows are float32 by their protocol
     dtype = getattr(tables.counts, "dtype", np.dtype(np.float32))
     if tables.counts.shape != expected or dtype != np.float32:
         raise ValueError(
