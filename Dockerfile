@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="c02f4e9b137ebd7f94e656825ff0a51c282a0edf837e8b73462f64af5bb97877"
+LABEL io.github.snakemake.conda_env_hash="38b978a99ecf414ea28ac172b3d99ffb3c4d2328043feb5b557baeb92e5a94bf"
 # Conda environment:
 #   source: envs/atlas.yaml
 #   prefix: /conda-envs/d837793dfff236540dcd9cb7851e3787
@@ -82,7 +82,7 @@ RUN mkdir -p /conda-envs/d837793dfff236540dcd9cb7851e3787
 COPY envs/atlas.yaml /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.yaml
 # Conda environment:
 #   source: envs/census.yaml
-#   prefix: /conda-envs/46173f6a41c2526754decd19c8d57196
+#   prefix: /conda-envs/7f5743f39ff50277cf9263cc2745f479
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -91,6 +91,7 @@ COPY envs/atlas.yaml /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.ya
 #   dependencies:
 #     - python=3.11
 #     - anndata=0.12.19
+#     - h5py=3.16.0
 #     - networkx=3.6.1
 #     - numpy=2.4.6
 #     - obonet=1.3.0
@@ -148,8 +149,8 @@ COPY envs/atlas.yaml /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.ya
 #         - urllib3==2.8.0
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
-RUN mkdir -p /conda-envs/46173f6a41c2526754decd19c8d57196
-COPY envs/census.yaml /conda-envs/46173f6a41c2526754decd19c8d57196/environment.yaml
+RUN mkdir -p /conda-envs/7f5743f39ff50277cf9263cc2745f479
+COPY envs/census.yaml /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml
 # Conda environment:
 #   source: envs/evaluate.yaml
 #   prefix: /conda-envs/4c2608e4118c26b18a559e0ded559763
@@ -248,7 +249,7 @@ RUN mkdir -p /conda-envs/76f48910b5626d430d6a077031bc3fbb
 COPY envs/train.yaml /conda-envs/76f48910b5626d430d6a077031bc3fbb/environment.yaml
 
 RUN conda env create --prefix /conda-envs/d837793dfff236540dcd9cb7851e3787 --file /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.yaml && \
-    conda env create --prefix /conda-envs/46173f6a41c2526754decd19c8d57196 --file /conda-envs/46173f6a41c2526754decd19c8d57196/environment.yaml && \
+    conda env create --prefix /conda-envs/7f5743f39ff50277cf9263cc2745f479 --file /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml && \
     conda env create --prefix /conda-envs/4c2608e4118c26b18a559e0ded559763 --file /conda-envs/4c2608e4118c26b18a559e0ded559763/environment.yaml && \
     conda env create --prefix /conda-envs/45e1f4e94c7eb11066d037961c3c17dd --file /conda-envs/45e1f4e94c7eb11066d037961c3c17dd/environment.yaml && \
     conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pandas as pd
 from hce.census_store import describe_content, write_store
 from hce.files import write_atomically
 from hce.h5ad_release import read_release
+from hce.organism import HOMO_SAPIENS
+from hce.row_blocks import DigestedBlocks
 
 LAYOUT = "2023-12-15"
 
@@ -19,14 +22,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", nargs="+", type=Path, required=True, help="h5ad files")
     parser.add_argument("--release", required=True, help="name of the release, a date")
+    parser.add_argument("--organism", default=HOMO_SAPIENS, help="as the Census names it")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store (written)")
     parser.add_argument("--genes", type=Path, required=True, help="all genes, Parquet (written)")
     parser.add_argument("--manifest", type=Path, required=True, help="content, JSON (written)")
     arguments = parser.parse_args()
-    tables = read_release(arguments.files)
+    tables = read_release(arguments.files, arguments.organism)
+    # the files are large, so the checksum is taken while they are read for the store
+    tables = dataclasses.replace(tables, counts=DigestedBlocks(tables.counts))
     cells, genes = tables.counts.shape
     print(f"{len(arguments.files)} files: {cells:,} cells, {genes:,} genes in all of them")
-    write_store(arguments.store, tables, arguments.release, layout=LAYOUT)
+    write_store(arguments.store, tables, arguments.release, LAYOUT, arguments.organism)
     with write_atomically(arguments.genes) as temporary:
         names = pd.DataFrame({"gene_names": tables.var["feature_name"].unique()})
         names.to_parquet(temporary, index=False)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from hce.census import gene_positions, open_release, read_genes
 from hce.counts import block_of, read_counts, scatter_ranges
+from hce.organism import HOMO_SAPIENS
 from hce.shuffle import order_blocks, write_piece
 
 COLUMNS = ["soma_joinid", "split", "class", "shuffle_key"]
@@ -17,6 +18,7 @@ COLUMNS = ["soma_joinid", "split", "class", "shuffle_key"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uri", required=True, help="folder or S3 address of the release")
+    parser.add_argument("--organism", default=HOMO_SAPIENS, help="as the Census names it")
     parser.add_argument("--cells", type=Path, required=True)
     parser.add_argument("--genes", type=Path, required=True)
     parser.add_argument("--splits", nargs="+", required=True, help="splits of this release")
@@ -33,9 +35,9 @@ def main() -> None:
     chosen = cells[(joinids >= first) & (joinids < end)]
     chosen = order_blocks(chosen, block_of(chosen["soma_joinid"].to_numpy()))
     print(f"{len(chosen):,} cells in soma_joinid {first:,} to {end:,}")
-    with open_release(arguments.uri) as census:
-        positions = gene_positions(read_genes(census), genes)
-        blocks = read_counts(census, chosen["soma_joinid"].to_numpy(), positions)
+    with open_release(arguments.uri, arguments.organism) as release:
+        positions = gene_positions(read_genes(release), genes)
+        blocks = read_counts(release, chosen["soma_joinid"].to_numpy(), positions)
         write_piece(arguments.piece, chosen, blocks)
 
 

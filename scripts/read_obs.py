@@ -10,18 +10,20 @@ import pyarrow.parquet as pq
 
 from hce.census import open_release, read_datasets, read_obs
 from hce.files import write_atomically
+from hce.organism import HOMO_SAPIENS
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uri", required=True, help="folder or S3 address of the release")
+    parser.add_argument("--organism", default=HOMO_SAPIENS, help="as the Census names it")
     parser.add_argument("--assays", nargs="+", required=True, help="assays to keep")
     parser.add_argument("--obs", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--datasets", type=Path, required=True, help="Parquet file to write")
     arguments = parser.parse_args()
-    with open_release(arguments.uri) as census:
-        datasets = read_datasets(census)
-        obs = read_obs(census, arguments.assays)
+    with open_release(arguments.uri, arguments.organism) as release:
+        datasets = read_datasets(release)
+        obs = read_obs(release, arguments.assays)
     print(f"{arguments.uri}: {obs.num_rows:,} cells pass, {len(datasets):,} datasets")
     with write_atomically(arguments.datasets) as temporary:
         pq.write_table(pa.Table.from_pandas(datasets, preserve_index=False), temporary)

@@ -9,12 +9,17 @@ import pandas as pd
 
 from hce.census import gene_positions, model_genes, open_release, read_genes
 from hce.files import write_atomically
+from hce.organism import HOMO_SAPIENS
+
+# of the gene list, or of the genes of the release, whichever is shorter; scTab's has 0.998
+LEAST_OVERLAP = 0.1
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uri", required=True, help="folder or S3 address of the training release")
     parser.add_argument("--ood-uri", help="another release, which must hold every gene, too")
+    parser.add_argument("--organism", default=HOMO_SAPIENS, help="as the Census names it")
     parser.add_argument("--gene-list", type=Path, required=True, help="Parquet with gene_names")
     parser.add_argument("--genes", type=Path, required=True, help="Parquet file to write")
     arguments = parser.parse_args()
@@ -23,18 +28,33 @@ def main() -> None:
         raise ValueError(
             f"{arguments.gene_list}: no column gene_names, only {', '.join(listed.columns)}"
         )
-    with open_release(arguments.uri) as census:
-        genes = model_genes(read_genes(census), listed["gene_names"].tolist())
+    with open_release(arguments.uri, arguments.organism) as release:
+        var = read_genes(release)
+        genes = model_genes(var, listed["gene_names"].tolist())
+    check_overlap(len(genes), listed["gene_names"].nunique(), len(var), arguments)
     if arguments.ood_uri:
         # here, not when its counts are fetched: by then the other release has been read for hours
-        with open_release(arguments.ood_uri) as census:
+        with open_release(arguments.ood_uri, arguments.organism) as release:
             try:
-                gene_positions(read_genes(census), genes["feature_id"].tolist())
+                gene_positions(read_genes(release), genes["feature_id"].tolist())
             except ValueError as error:
                 raise ValueError(f"{arguments.ood_uri}: {error}") from error
     print(f"{len(genes):,} genes of {len(listed):,} listed")
     with write_atomically(arguments.genes) as temporary:
         genes.to_parquet(temporary, index=False)
+
+
+def check_overlap(kept: int, listed: int, there: int, arguments: argparse.Namespace) -> None:
+    """Refuse the list of another organism: a few symbols are spelled alike in two organisms.
+
+    A short list in a large release matches the list, a panel of few genes matches the release.
+    """
+    if kept < LEAST_OVERLAP * min(listed, there):
+        raise ValueError(
+            f"{arguments.gene_list}: of its {listed:,} symbols, {kept:,} are genes of "
+            f"{arguments.organism} in {arguments.uri}, which has {there:,}; census.gene_list must "
+            "be a list of that organism (census.organism)"
+        )
 
 
 if __name__ == "__main__":

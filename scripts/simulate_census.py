@@ -13,6 +13,7 @@ import pandas as pd
 from hce.census_store import CensusTables, describe_content, write_store
 from hce.files import write_atomically
 from hce.ontology import read_obo
+from hce.organism import HOMO_SAPIENS
 from hce.simulation import simulate
 from hce.simulation_parameters import SimulationParameters
 
@@ -27,6 +28,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--parameters", required=True, help="the configuration's simulation section, JSON"
     )
+    parser.add_argument("--organism", default=HOMO_SAPIENS, help="as the Census names it")
     parser.add_argument("--train-release", required=True, help="for example 2023-05-15")
     parser.add_argument("--ood-release", required=True, help="for example 2023-12-15")
     parser.add_argument(
@@ -59,7 +61,7 @@ def main() -> None:
         (arguments.ood_release, census.ood),
     ):
         tables = CensusTables(release.obs, release.var, release.datasets, release.counts)
-        write_store(arguments.stores / name, tables, name)
+        write_store(arguments.stores / name, tables, name, organism=arguments.organism)
         manifest["releases"][name] = describe_content(tables)
         logger.info("%s: %d cells, %d genes", name, *release.counts.shape)
     with write_atomically(arguments.genes) as path:

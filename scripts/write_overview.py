@@ -91,7 +91,7 @@ def main() -> None:
     page = template.render(
         title=TITLE,
         data_source=source,
-        warning=SIMULATED if source == "simulated Census" else "",
+        warning=SIMULATED if source.startswith("simulated Census") else "",
         tables=shown,
         drawing_after=2,
         drawing_caption=DRAWING,

@@ -1,12 +1,14 @@
 """Reading a CELLxGENE Census release: the cells that pass the value filter, and its genes.
 
-A release is opened by uri, which makes no call to the Census directory service and treats a local
-folder and S3 alike.
+Of a release one organism is read. It is opened by uri, which makes no call to the Census directory
+service and treats a local folder and S3 alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import cellxgene_census
 import numpy as np
@@ -15,7 +17,8 @@ import pyarrow as pa
 import tiledbsoma
 from numpy.typing import NDArray
 
-ORGANISM = "homo_sapiens"
+from hce.organism import HOMO_SAPIENS
+
 OBS_COLUMNS = (
     "soma_joinid",
     "dataset_id",
@@ -46,23 +49,52 @@ REMOTE_SETTINGS = {
 }
 
 
-def open_release(uri: str) -> tiledbsoma.Collection:
+@dataclass(frozen=True)
+class Release:
+    """An open release, of which one organism is read; to be used as a context manager.
+
+    Attributes
+    ----------
+    census
+        The release's `soma` collection.
+    organism
+        Name of the organism's experiment in `census_data`.
+    """
+
+    census: tiledbsoma.Collection
+    organism: str
+
+    @property
+    def experiment(self) -> tiledbsoma.Experiment:
+        """Cells, genes and counts of the organism."""
+        return self.census["census_data"][self.organism]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.census.close()
+
+
+def open_release(uri: str, organism: str = HOMO_SAPIENS) -> Release:
     """Open a Census release.
 
     Parameters
     ----------
     uri
         Folder or S3 address of the release's `soma` collection.
+    organism
+        As the Census names it, for example mus_musculus.
 
     Returns
     -------
-    tiledbsoma.Collection
-        To be used as a context manager.
+    Release
+        The open release.
 
     Raises
     ------
     ValueError
-        If there is no SOMA store, or it is no Census with human data.
+        If there is no SOMA store, it is no Census, or has no data of the organism.
     """
     settings = REMOTE_SETTINGS if "://" in uri else LOCAL_SETTINGS
     try:
@@ -72,13 +104,19 @@ def open_release(uri: str) -> tiledbsoma.Collection:
             f"{uri}: cannot be opened as a Census release ({error}); check census.*.uri in the "
             "configuration"
         ) from error
-    if "census_data" not in census or ORGANISM not in census["census_data"]:
-        census.close()
+    there = sorted(census["census_data"]) if "census_data" in census else []
+    if organism in there:
+        return Release(census, organism)
+    census.close()
+    if not there:
         raise ValueError(
-            f"{uri}: a SOMA store, but no Census: census_data/{ORGANISM} is missing; check "
+            f"{uri}: a SOMA store, but no Census: census_data is missing or empty; check "
             "census.*.uri in the configuration"
         )
-    return census
+    raise ValueError(
+        f"{uri}: has no cells of {organism}, only of {', '.join(there)}; set census.organism in "
+        "the configuration to one of them, or check census.*.uri"
+    )
 
 
 def value_filter(assays: Sequence[str]) -> str:
@@ -87,12 +125,12 @@ def value_filter(assays: Sequence[str]) -> str:
     return f"is_primary_data == True and assay in {list(assays)!r}"
 
 
-def read_obs(census: tiledbsoma.Collection, assays: Sequence[str]) -> pa.Table:
+def read_obs(release: Release, assays: Sequence[str]) -> pa.Table:
     """Read the cells that pass the value filter.
 
     Parameters
     ----------
-    census
+    release
         An open release.
     assays
         Assays to keep.
@@ -107,7 +145,7 @@ def read_obs(census: tiledbsoma.Collection, assays: Sequence[str]) -> pa.Table:
     ValueError
         If a column is missing, no cell passes, or a soma_joinid appears twice.
     """
-    obs = census["census_data"][ORGANISM].obs
+    obs = release.experiment.obs
     missing = [name for name in (*OBS_COLUMNS, "is_primary_data") if name not in obs.keys()]  # noqa: SIM118
     if missing:
         raise ValueError(f"{obs.uri}: obs has no column {', '.join(missing)}")
@@ -124,14 +162,14 @@ def read_obs(census: tiledbsoma.Collection, assays: Sequence[str]) -> pa.Table:
     return table
 
 
-def read_datasets(census: tiledbsoma.Collection) -> pd.DataFrame:
-    """Read the release's own table of datasets; `collection_id` is the study."""
-    return census["census_info"]["datasets"].read().concat().to_pandas()
+def read_datasets(release: Release) -> pd.DataFrame:
+    """Read the release's own table of datasets, all organisms'; `collection_id` is the study."""
+    return release.census["census_info"]["datasets"].read().concat().to_pandas()
 
 
-def read_genes(census: tiledbsoma.Collection) -> pd.DataFrame:
+def read_genes(release: Release) -> pd.DataFrame:
     """Read var: soma_joinid, feature_id (Ensembl), feature_name (symbol) of each gene."""
-    var = census["census_data"][ORGANISM].ms["RNA"].var
+    var = release.experiment.ms["RNA"].var
     columns = ["soma_joinid", "feature_id", "feature_name"]
     return var.read(column_names=columns).concat().to_pandas()
 

@@ -2,7 +2,8 @@
 
 The layout, the types and the tiles are those of the Census builder for schemas 1.0.0 and 1.2.0
 (chanzuckerberg/cellxgene-census, April and November 2023): strings are plain large strings, not
-enumerations; X/raw is one fragment. Left out: the mouse, and X/normalized of schema 1.2.0.
+enumerations; X/raw is one fragment, or one a block where the counts come in blocks. Left out: a
+second organism, and X/normalized of schema 1.2.0.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ import pyarrow as pa
 import tiledbsoma
 from scipy import sparse
 
-ORGANISM = "homo_sapiens"
-ORGANISM_LABEL = "Homo sapiens"
+from hce.organism import HOMO_SAPIENS, organism_label
+from hce.row_blocks import DigestedBlocks, RowBlocks
+
 # Census release -> version of the Census schema, version of the CELLxGENE dataset schema
 SCHEMA_VERSIONS = {"2023-05-15": ("1.0.0", "3.0.0"), "2023-12-15": ("1.2.0", "3.1.0")}
 COUNTED_CATEGORIES = (
@@ -63,17 +65,21 @@ class CensusTables:
     obs, var, datasets
         Tables with the release's columns, without soma_joinid.
     counts
-        float32 csr, rows of obs x rows of var.
+        float32 csr, rows of obs x rows of var; or blocks of its rows, which are written one by one.
     """
 
     obs: pd.DataFrame
     var: pd.DataFrame
     datasets: pd.DataFrame
-    counts: sparse.csr_matrix
+    counts: sparse.csr_matrix | RowBlocks
 
 
 def write_store(
-    folder: str | Path, tables: CensusTables, release: str, layout: str | None = None
+    folder: str | Path,
+    tables: CensusTables,
+    release: str,
+    layout: str | None = None,
+    organism: str = HOMO_SAPIENS,
 ) -> None:
     """Write a release; an older store in its place is replaced when the new one is complete.
 
@@ -87,6 +93,8 @@ def write_store(
         For example 2023-05-15; the build date in the summary.
     layout
         Release whose schema versions the summary names; None: `release`.
+    organism
+        Whose cells these are, as the Census names it: the one organism of the release.
 
     Raises
     ------
@@ -99,20 +107,21 @@ def write_store(
             f"release {layout!r}: a store can be laid out as {' or '.join(SCHEMA_VERSIONS)}"
         )
     expected = (len(tables.obs), len(tables.var))
-    if tables.counts.shape != expected or tables.counts.dtype != np.float32:
+    # blocks of rows are float32 by their protocol
+    dtype = getattr(tables.counts, "dtype", np.dtype(np.float32))
+    if tables.counts.shape != expected or dtype != np.float32:
         raise ValueError(
-            f"counts are {tables.counts.dtype} {tables.counts.shape}; obs and var need float32 "
-            f"{expected}"
+            f"counts are {dtype} {tables.counts.shape}; obs and var need float32 {expected}"
         )
     with (
         _replaced_folder(Path(folder)) as unfinished,
         tiledbsoma.Collection.create(str(unfinished)) as census,
     ):
-        _write_info(census.add_new_collection("census_info"), tables, release, layout)
+        _write_info(census.add_new_collection("census_info"), tables, release, layout, organism)
         data = census.add_new_collection("census_data")
-        human = data.add_new_collection(ORGANISM, tiledbsoma.Experiment)
-        _write_table(human, "obs", tables.obs)
-        measurements = human.add_new_collection("ms")
+        experiment = data.add_new_collection(organism, tiledbsoma.Experiment)
+        _write_table(experiment, "obs", tables.obs)
+        measurements = experiment.add_new_collection("ms")
         rna = measurements.add_new_collection("RNA", tiledbsoma.Measurement)
         _write_table(rna, "var", tables.var)
         layers = rna.add_new_collection("X")
@@ -123,7 +132,7 @@ def write_store(
 
 
 def describe_content(tables: CensusTables) -> dict[str, Any]:
-    """Size and checksums of what a store holds.
+    """Size and checksums of what a store holds; counts in blocks have passed as `DigestedBlocks`.
 
     TileDB puts the time into its own file names and files, so those never compare equal; the
     content does.
@@ -133,10 +142,8 @@ def describe_content(tables: CensusTables) -> dict[str, Any]:
     dict
         cells, genes, nonzero, datasets, and sha256 of obs, var, datasets and X.
     """
-    counts = tables.counts.sorted_indices()
-    matrix = hashlib.sha256(repr(counts.shape).encode())
-    for part, dtype in ((counts.indptr, "<i8"), (counts.indices, "<i8"), (counts.data, "<f4")):
-        matrix.update(np.ascontiguousarray(part, dtype=dtype))
+    counts = tables.counts
+    streamed = isinstance(counts, DigestedBlocks)
     return {
         "cells": len(tables.obs),
         "genes": len(tables.var),
@@ -146,9 +153,17 @@ def describe_content(tables: CensusTables) -> dict[str, Any]:
             "obs": _table_digest(tables.obs),
             "var": _table_digest(tables.var),
             "datasets": _table_digest(tables.datasets),
-            "X": matrix.hexdigest(),
+            "X": counts.hexdigest() if streamed else _matrix_digest(counts),
         },
     }
+
+
+def _matrix_digest(matrix: sparse.csr_matrix) -> str:
+    counts = matrix.sorted_indices()
+    digest = hashlib.sha256(repr(counts.shape).encode())
+    for part, dtype in ((counts.indptr, "<i8"), (counts.indices, "<i8"), (counts.data, "<f4")):
+        digest.update(np.ascontiguousarray(part, dtype=dtype))
+    return digest.hexdigest()
 
 
 def _table_digest(table: pd.DataFrame) -> str:
@@ -180,7 +195,7 @@ def _replaced_folder(folder: Path) -> Iterator[Path]:
 
 
 def _write_info(
-    info: tiledbsoma.Collection, tables: CensusTables, release: str, layout: str
+    info: tiledbsoma.Collection, tables: CensusTables, release: str, layout: str, organism: str
 ) -> None:
     census_schema, dataset_schema = SCHEMA_VERSIONS[layout]
     obs = tables.obs
@@ -190,15 +205,15 @@ def _write_info(
         "dataset_schema_version": dataset_schema,
         "total_cell_count": str(len(obs)),
         "unique_cell_count": str(int(obs["is_primary_data"].sum())),
-        f"number_donors_{ORGANISM}": str(len(obs[["dataset_id", "donor_id"]].drop_duplicates())),
+        f"number_donors_{organism}": str(len(obs[["dataset_id", "donor_id"]].drop_duplicates())),
     }
     table = pd.DataFrame({"label": list(summary), "value": list(summary.values())})
     _write_table(info, "summary", table)
     _write_table(info, "datasets", tables.datasets)
-    _write_table(info, "summary_cell_counts", _cell_counts(obs))
+    _write_table(info, "summary_cell_counts", _cell_counts(obs, organism))
 
 
-def _cell_counts(obs: pd.DataFrame) -> pd.DataFrame:
+def _cell_counts(obs: pd.DataFrame, organism: str) -> pd.DataFrame:
     """Cells and primary cells of each term of each category."""
     primary = obs["is_primary_data"].astype(np.int64)
     rows = [("all", "na", int(primary.sum()), len(obs), "na")]
@@ -210,7 +225,7 @@ def _cell_counts(obs: pd.DataFrame) -> pd.DataFrame:
             rows.append((category, term_id, int(numbers["sum"]), int(numbers["size"]), label))
     columns = ["category", "ontology_term_id", "unique_cell_count", "total_cell_count", "label"]
     table = pd.DataFrame(rows, columns=columns)
-    table.insert(0, "organism", ORGANISM_LABEL)
+    table.insert(0, "organism", organism_label(organism))
     return table
 
 
@@ -245,19 +260,25 @@ def _write_table(parent: tiledbsoma.Collection, name: str, table: pd.DataFrame) 
 
 
 def _write_matrix(
-    parent: tiledbsoma.Collection, name: str, matrix: sparse.csr_matrix, kind: pa.DataType
+    parent: tiledbsoma.Collection,
+    name: str,
+    matrix: sparse.csr_matrix | RowBlocks,
+    kind: pa.DataType,
 ) -> None:
-    """Add a sparse array with the values of a matrix."""
+    """Add a sparse array with the values of a matrix, block by block."""
     array = parent.add_new_sparse_ndarray(
         name,
         type=kind,
         shape=matrix.shape,
         platform_config={"tiledb": {"create": _X_OPTIONS}},
     )
-    entries = matrix.tocoo()
-    columns = {
-        "soma_dim_0": entries.row.astype(np.int64),
-        "soma_dim_1": entries.col.astype(np.int64),
-        "soma_data": pa.array(entries.data, kind),
-    }
-    array.write(pa.table(columns))
+    first = 0
+    for block in [matrix] if sparse.issparse(matrix) else matrix:
+        entries = block.tocoo()
+        columns = {
+            "soma_dim_0": entries.row.astype(np.int64) + first,
+            "soma_dim_1": entries.col.astype(np.int64),
+            "soma_data": pa.array(entries.data, kind),
+        }
+        array.write(pa.table(columns))
+        first += block.shape[0]

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
-import tiledbsoma
 from numpy.typing import NDArray
 
-from hce.census import ORGANISM
+from hce.census import Release
 from hce.row_builder import RowBuilder
 from hce.scratch import Scratch
 from hce.sparse_rows import SparseRows
@@ -49,7 +48,7 @@ def block_of(soma_joinids: NDArray[np.int64], rows_at_once: int = BLOCK_ROWS) ->
 
 
 def read_counts(
-    census: tiledbsoma.Collection,
+    release: Release,
     soma_joinids: NDArray[np.int64],
     genes: NDArray[np.int32],
     rows_at_once: int = BLOCK_ROWS,
@@ -58,7 +57,7 @@ def read_counts(
 
     Parameters
     ----------
-    census
+    release
         An open release.
     soma_joinids
         int64, the cells wanted, block by block (`block_of`); in any order within a block.
@@ -78,7 +77,7 @@ def read_counts(
     ValueError
         If a count is negative or not an integer.
     """
-    matrix = census["census_data"][ORGANISM].ms["RNA"].X["raw"]
+    matrix = release.experiment.ms["RNA"].X["raw"]
     scratch = Scratch()
     blocks = block_of(soma_joinids, rows_at_once)
     for part in np.split(soma_joinids, np.flatnonzero(np.diff(blocks)) + 1):

@@ -7,21 +7,24 @@ the cell types, donors. Whatever would have to be guessed is refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import anndata
+import h5py
 import numpy as np
 import pandas as pd
-from scipy import sparse
+from anndata.io import read_elem
 
 from hce.census_store import COUNTED_CATEGORIES, CensusTables
+from hce.h5ad_counts import CountsFile, H5adCounts, counts_place, matrix_shape
+from hce.organism import HOMO_SAPIENS, organism_label
 
 REQUIRED = ("cell_type_ontology_term_id", "donor_id", "assay", "disease")
 OPTIONAL = ("dataset_id", "collection_id", "cell_type", "tissue", "tissue_general")
 TERM_ID = r"CL:[0-9]{7}"
 
 
-def read_release(paths: Sequence[Path]) -> CensusTables:
+def read_release(paths: Sequence[Path], organism: str = HOMO_SAPIENS) -> CensusTables:
     """Read h5ad files into the tables of one release.
 
     Parameters
@@ -31,70 +34,97 @@ def read_release(paths: Sequence[Path]) -> CensusTables:
         dataset_id, collection_id (the study) default to the file's name, cell_type (the label) to
         the term id, is_primary_data to true. var is indexed by gene id, with feature_name (symbol)
         if there is one. Raw counts lie in raw.X or in X.
+    organism
+        Whose cells these are, as the Census names it; obs may say so in a column organism.
 
     Returns
     -------
     CensusTables
-        Counts of the genes that all files have, in the order of the first; all in memory.
+        Genes that all files have, in the order of the first. The tables are in memory; the counts
+        are `H5adCounts`, which are read when they are iterated.
 
     Raises
     ------
     ValueError
         If a file has no counts, lacks a column or a value, has a cell type that is no ontology
-        term id, genes twice, or no gene in common with the others.
+        term id, cells of another organism, genes twice, or no gene in common with the others. Of
+        the counts the first of each file are checked here, the others when they are read.
     """
-    parts = [_read_file(Path(path)) for path in paths]
-    genes = parts[0][1]
-    for path, (_, other, _) in zip(paths, parts, strict=True):
-        genes = genes[genes["feature_id"].isin(other["feature_id"])]
+    parts = [_read_file(Path(path), organism) for path in paths]
+    genes = parts[0].var
+    for part in parts:
+        genes = genes[genes["feature_id"].isin(part.var["feature_id"])]
         if genes.empty:
             raise ValueError(
-                f"{path}: no gene in common with the files before it; the index of var must hold "
-                "the same kind of gene ids in all files"
+                f"{part.path}: no gene in common with the files before it; the index of var must "
+                "hold the same kind of gene ids in all files"
             )
-    counts = []
-    for _, var, matrix in parts:
-        position = pd.Series(np.arange(len(var)), index=var["feature_id"])
-        counts.append(matrix[:, position[genes["feature_id"]].to_numpy()])
-    obs = pd.concat([part[0] for part in parts], ignore_index=True)
+    counts = H5adCounts([part.counts_of(genes["feature_id"]) for part in parts])
+    obs = pd.concat([part.obs for part in parts], ignore_index=True)
     return CensusTables(
-        obs.drop(columns="collection_id"),
-        genes.reset_index(drop=True),
-        _datasets(obs),
-        sparse.vstack(counts, format="csr", dtype=np.float32),
+        obs.drop(columns="collection_id"), genes.reset_index(drop=True), _datasets(obs), counts
     )
 
 
-def _read_file(path: Path) -> tuple[pd.DataFrame, pd.DataFrame, sparse.csr_matrix]:
-    """obs with the columns of the Census, var, and counts of one file."""
+@dataclass(frozen=True)
+class _FileTables:
+    """What is read of a file at first: obs with the columns of the Census, var, where X is."""
+
+    path: Path
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    place: str
+
+    def counts_of(self, genes: pd.Series) -> CountsFile:
+        position = pd.Series(np.arange(len(self.var)), index=self.var["feature_id"])
+        return CountsFile(self.path, self.place, len(self.obs), position[genes].to_numpy())
+
+
+def _read_file(path: Path, organism: str) -> _FileTables:
     try:
-        data = anndata.read_h5ad(path)
+        with h5py.File(path) as file:
+            # anndata would read the layers and embeddings, too
+            obs = read_elem(file["obs"])
+            place = "raw/var" if "raw" in file else "var"
+            names = read_elem(file[place])
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(f"{path}: not a readable h5ad file ({error})") from error
-    matrix, names = _counts(data, path)
+    if not (isinstance(obs, pd.DataFrame) and isinstance(names, pd.DataFrame)):
+        raise ValueError(
+            f"{path}: not a readable h5ad file (of anndata before 0.7; write it again with anndata)"
+        )
+    with h5py.File(path) as file:
+        place = counts_place(file, path)
+        shape = matrix_shape(file[place])
+    if shape != (len(obs), len(names)):
+        raise ValueError(
+            f"{path}: {place.replace('/', '.')} has {shape[0]:,} rows and {shape[1]:,} columns for "
+            f"{len(obs):,} cells and {len(names):,} genes; the file is damaged"
+        )
+    _check_organism(obs, path, organism)
+    return _FileTables(path, _cells(obs, path), _genes(names, path), place)
+
+
+def _genes(names: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """feature_id and feature_name, as text."""
     var = pd.DataFrame({"feature_id": names.index.astype(str).astype(object)})
     symbols = names.get("feature_name", names.index)
     var["feature_name"] = np.asarray(symbols, dtype=str).astype(object)
     if not var["feature_id"].is_unique:
         repeated = var.loc[var["feature_id"].duplicated(), "feature_id"].iloc[0]
         raise ValueError(f"{path}: gene {repeated} occurs twice in var")
-    return _cells(data.obs, path), var, matrix
+    return var
 
 
-def _counts(data: anndata.AnnData, path: Path) -> tuple[sparse.csr_matrix, pd.DataFrame]:
-    """Raw counts and the genes that they belong to: raw.X if it is there, else X."""
-    source = data.raw if data.raw is not None else data
-    place = "raw.X" if data.raw is not None else "X"
-    if source.X is None:
-        raise ValueError(f"{path}: no counts, neither in raw.X nor in X")
-    matrix = sparse.csr_matrix(source.X, dtype=np.float32)
-    wrong = (matrix.data < 0) | (matrix.data != np.round(matrix.data))
-    if wrong.any():
+def _check_organism(obs: pd.DataFrame, path: Path, organism: str) -> None:
+    """Refuse cells that say that they are of another organism."""
+    label = organism_label(organism)
+    others = sorted(set(obs.get("organism", pd.Series(dtype=str)).astype(str)) - {label})
+    if others:
         raise ValueError(
-            f"{path}: {place} holds {matrix.data[wrong][0]:.6g}, which is no count; the pipeline "
-            "normalizes by itself, so give raw counts in raw.X or X"
+            f"{path}: obs column organism has {', '.join(others)}, but census.organism is "
+            f"{organism} ({label}); set it to the organism of the files, or leave out other cells"
         )
-    return matrix, source.var
 
 
 def _cells(obs: pd.DataFrame, path: Path) -> pd.DataFrame:

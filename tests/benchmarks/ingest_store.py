@@ -25,9 +25,9 @@ import tiledbsoma
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hce.census import ORGANISM
 from hce.census_store import CensusTables, write_store
 from hce.files import write_atomically
+from hce.organism import HOMO_SAPIENS
 
 RELEASE = "2023-05-15"
 ASSAY = "10x 3' v3"
@@ -183,7 +183,7 @@ def _write_fragment(job: tuple[str, StoreParameters, int]) -> int:
         value,
     )
     columns = {"soma_dim_0": row[:n], "soma_dim_1": column[:n], "soma_data": value[:n]}
-    uri = f"{soma}/census_data/{ORGANISM}/ms/RNA/X/raw"
+    uri = f"{soma}/census_data/{HOMO_SAPIENS}/ms/RNA/X/raw"
     # one thread a process: TileDB would take every core for its filters
     context = tiledbsoma.SOMATileDBContext(
         tiledb_config={"sm.compute_concurrency_level": 1, "sm.io_concurrency_level": 1}

@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hce.census import ORGANISM, gene_positions, open_release, read_genes
+from hce.census import gene_positions, open_release, read_genes
 from hce.counts import TILE_ROWS, read_counts
+from hce.organism import HOMO_SAPIENS
 
 # of 2,048, 4,096, 8,192 and 16,384 the fastest for get_anndata, which favors the published way
 PUBLISHED_CHUNK = 4096
@@ -36,7 +37,7 @@ def published(uri: str, n_cells: int, folder: Path) -> None:
         for first in range(0, n_cells, PUBLISHED_CHUNK):
             cells = cellxgene_census.get_anndata(
                 census,
-                ORGANISM,
+                HOMO_SAPIENS,
                 X_name="raw",
                 obs_coords=np.arange(first, min(first + PUBLISHED_CHUNK, n_cells)).tolist(),
                 obs_column_names=["soma_joinid", "cell_type", "dataset_id", "donor_id"],
@@ -56,18 +57,18 @@ def published(uri: str, n_cells: int, folder: Path) -> None:
 
 def read(uri: str, n_cells: int, folder: Path) -> None:
     """The fastest read known: the pipeline's own, into sorted rows; nothing is written."""
-    with open_release(uri) as census:
-        var = read_genes(census)
+    with open_release(uri) as release:
+        var = read_genes(release)
         positions = gene_positions(var, var["feature_id"].tolist())
-        n_read = sum(len(rows) for _, rows in read_counts(census, np.arange(n_cells), positions))
+        n_read = sum(len(rows) for _, rows in read_counts(release, np.arange(n_cells), positions))
     if n_read != n_cells:
         raise ValueError(f"{uri}: read {n_read} cells, expected {n_cells}")
 
 
 def bare_read(uri: str, n_cells: int, folder: Path) -> None:
     """Only decode: go over the tables that TileDB returns and drop them."""
-    with open_release(uri) as census:
-        matrix = census["census_data"][ORGANISM].ms["RNA"].X["raw"]
+    with open_release(uri) as release:
+        matrix = release.experiment.ms["RNA"].X["raw"]
         for first in range(0, n_cells, BARE_CHUNK):
             rows = slice(first, min(first + BARE_CHUNK, n_cells) - 1)
             for table in matrix.read((rows, None)).tables():

@@ -146,12 +146,12 @@ def test_tiles_and_filters_of_the_counts(stores: dict[str, Path], name: str) -> 
 def test_tables_and_counts_come_back(
     stores: dict[str, Path], tables: dict[str, CensusTables], name: str
 ) -> None:
-    with cellxgene_census.open_soma(uri=str(stores[name])) as census:
-        human = census["census_data"]["homo_sapiens"]
+    with open_release(str(stores[name])) as release:
+        human = release.census["census_data"]["homo_sapiens"]
         obs = human.obs.read().concat().to_pandas()
         var = human.ms["RNA"].var.read().concat().to_pandas()
         entries = human.ms["RNA"].X["raw"].read().coos().concat().to_scipy()
-        datasets = read_datasets(census)
+        datasets = read_datasets(release)
     for read, written in (
         (obs, tables[name].obs),
         (var, tables[name].var),

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from hce.census_store import CensusTables, describe_content, write_store
+from hce.census import open_release, read_genes
+from hce.census_store import COUNTED_CATEGORIES, CensusTables, describe_content, write_store
 
 
 def small_tables() -> CensusTables:
@@ -59,3 +60,21 @@ def test_content_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         wrong = dataclasses.replace(tables, counts=tables.counts.astype(np.float64))
         write_store(tmp_path / "store", wrong, "2023-05-15")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_store_is_of_the_organism_that_was_named(tmp_path: Path) -> None:
+    tables = small_tables()
+    for column in ("donor_id", *COUNTED_CATEGORIES):
+        tables.obs[column] = "x"
+    tables.var["feature_name"] = ["X", "Y"]
+    write_store(tmp_path / "store", tables, "2023-12-15", organism="mus_musculus")
+    uri = (tmp_path / "store").as_posix()
+    with open_release(uri, "mus_musculus") as release:
+        assert list(release.census["census_data"]) == ["mus_musculus"]
+        assert read_genes(release)["feature_id"].tolist() == ["x", "y"]
+        summary = release.census["census_info"]["summary"].read().concat().to_pandas()
+        counts = release.census["census_info"]["summary_cell_counts"].read().concat().to_pandas()
+    assert "number_donors_mus_musculus" in set(summary["label"])
+    assert set(counts["organism"]) == {"Mus musculus"}
+    with pytest.raises(ValueError, match=r"store: has no cells of homo_sapiens, only of mus_mus"):
+        open_release(uri)

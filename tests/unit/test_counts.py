@@ -21,7 +21,7 @@ from hce.counts import TILE_ROWS, read_counts, scatter_ranges
 N_CELLS, N_GENES = 150, 12
 
 
-def store(path: Path, counts: sparse.csr_matrix) -> dict[str, dict[str, SimpleNamespace]]:
+def store(path: Path, counts: sparse.csr_matrix) -> SimpleNamespace:
     """A SOMA array in the place of a Census's X/raw."""
     entries = counts.tocoo()
     with tiledbsoma.SparseNDArray.create(
@@ -34,8 +34,8 @@ def store(path: Path, counts: sparse.csr_matrix) -> dict[str, dict[str, SimpleNa
         }
         array.write(pa.table(columns))
     layer = tiledbsoma.SparseNDArray.open(path.as_posix())
-    human = SimpleNamespace(ms={"RNA": SimpleNamespace(X={"raw": layer})})
-    return {"census_data": {"homo_sapiens": human}}
+    rna = SimpleNamespace(X={"raw": layer})
+    return SimpleNamespace(experiment=SimpleNamespace(ms={"RNA": rna}))
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +48,7 @@ def counts() -> sparse.csr_matrix:
 
 
 @pytest.fixture(scope="module")
-def census(
-    counts: sparse.csr_matrix, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, dict[str, SimpleNamespace]]:
+def census(counts: sparse.csr_matrix, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A store of these counts."""
     return store(tmp_path_factory.mktemp("soma") / "raw", counts)
 
@@ -63,7 +61,7 @@ def census(
     rows_at_once=st.integers(1, 200),
 )
 def test_blocks_joined_are_the_rows_and_columns_of_the_matrix(
-    census: dict[str, dict[str, SimpleNamespace]],
+    census: SimpleNamespace,
     counts: sparse.csr_matrix,
     cells: list[int],
     genes: list[int],
@@ -87,7 +85,7 @@ def test_blocks_joined_are_the_rows_and_columns_of_the_matrix(
     assert np.array_equal(read.toarray(), counts[chosen][:, wanted].toarray())
 
 
-def test_no_cells_give_no_blocks(census: dict[str, dict[str, SimpleNamespace]]) -> None:
+def test_no_cells_give_no_blocks(census: SimpleNamespace) -> None:
     none = np.zeros(0, dtype=np.int64)
     assert list(read_counts(census, none, np.zeros(N_GENES, dtype=np.int32))) == []
 

@@ -6,15 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anndata
+import h5py
 import numpy as np
 import pytest
 from h5ad_example import make_file, write_file
+from numpy.typing import NDArray
+from scipy import sparse
 
 from hce.census import open_release, read_datasets, read_genes, read_obs
-from hce.census_store import write_store
+from hce.census_store import CensusTables, write_store
 from hce.h5ad_release import read_release
 
 Change = Callable[[anndata.AnnData], None]
+
+
+def counts_of(tables: CensusTables) -> NDArray[np.float32]:
+    """All counts, dense."""
+    return sparse.vstack(list(tables.counts)).toarray()
 
 
 def test_counts_follow_their_genes_into_the_store(tmp_path: Path) -> None:
@@ -26,7 +34,7 @@ def test_counts_follow_their_genes_into_the_store(tmp_path: Path) -> None:
     common = tables.var["feature_id"].tolist()
     assert common == [gene for gene in first.var_names if gene in set(second.var_names)]
     expected = np.vstack([data[:, common].X.toarray() for data in (first, second)])
-    np.testing.assert_array_equal(tables.counts.toarray(), expected)
+    np.testing.assert_array_equal(counts_of(tables), expected)
     write_store(tmp_path / "soma", tables, "2030-01-01", layout="2023-12-15")
     with open_release(str(tmp_path / "soma")) as census:
         obs = read_obs(census, ["10x 3' v3"]).to_pandas()
@@ -44,7 +52,7 @@ def test_raw_counts_beside_normalized_values_are_taken(tmp_path: Path) -> None:
     data.raw = data.copy()
     data.X = data.X.log1p()
     tables = read_release([write_file(data, tmp_path / "a.h5ad")])
-    np.testing.assert_array_equal(tables.counts.toarray(), data.raw.X.toarray())
+    np.testing.assert_array_equal(counts_of(tables), data.raw.X.toarray())
 
 
 def rename_labels(data: anndata.AnnData) -> None:
@@ -57,6 +65,12 @@ def leave_a_gap(data: anndata.AnnData) -> None:
 
 def repeat_a_gene(data: anndata.AnnData) -> None:
     data.var_names = ["ENSG00000000001", *data.var_names[1:-1], "ENSG00000000001"]
+
+
+def damage(path: Path) -> None:
+    """Let obs have more cells than X."""
+    with h5py.File(path, "r+") as file:
+        file["X"].attrs["shape"] = np.array([150, 20])
 
 
 REFUSED: dict[str, tuple[Change, str]] = {
@@ -73,6 +87,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
         "obs has no column tissue or tissue_general",
     ),
     "unknown donors": (leave_a_gap, "obs column donor_id has 3 gaps"),
+    "another organism": (
+        lambda data: data.obs.insert(0, "organism", "Mus musculus"),
+        r"has Mus musculus, but census\.organism is homo_sapiens \(Homo sapiens\)",
+    ),
     "a gene twice": (repeat_a_gene, "gene ENSG00000000001 occurs twice"),
 }
 
@@ -87,6 +105,20 @@ def test_what_would_be_guessed_is_refused(tmp_path: Path, case: str) -> None:
     with pytest.raises(ValueError, match=message) as error:
         read_release([path])
     assert str(path) in str(error.value)
+
+
+def test_the_organism_of_the_files_can_be_another(tmp_path: Path) -> None:
+    data = make_file(1)
+    data.obs["organism"] = "Mus musculus"
+    path = write_file(data, tmp_path / "mine.h5ad")
+    assert len(read_release([path], "mus_musculus").obs) == 200
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = write_file(make_file(1), tmp_path / "a.h5ad")
+    damage(path)
+    with pytest.raises(ValueError, match=r"a\.h5ad: X has 150 rows .* for 200 cells and 20 genes"):
+        read_release([path])
 
 
 def test_files_without_a_common_gene_are_refused(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_a_valid_store_passes(
 
 
 @pytest.mark.parametrize("script", [read_obs, select_genes, fetch_counts])
-def test_a_release_without_human_cells_is_refused_by_every_reader(
+def test_a_release_without_the_organism_is_refused_by_every_reader(
     read: Callable[..., pd.DataFrame],
     select: Callable[..., list[str]],
     fetch: Callable[..., Path],
@@ -134,9 +134,8 @@ def test_a_release_without_human_cells_is_refused_by_every_reader(
     script: ModuleType,
 ) -> None:
     store = write_census(tmp_path / "store", organism="mus_musculus")
-    with pytest.raises(
-        ValueError, match=rf"{store}: a SOMA store.*census_data/homo_sapiens is missing; check"
-    ):
+    message = rf"{store}: has no cells of homo_sapiens, only of mus_musculus; set census.organism"
+    with pytest.raises(ValueError, match=message):
         if script is read_obs:
             read(store)
         elif script is select_genes:
@@ -196,6 +195,24 @@ def test_a_gene_list_without_a_gene_of_the_census_is_refused(
     with pytest.raises(ValueError, match=r"no symbol of the gene list.*such as A, B, C"):
         select(store, ids)
     assert not (tmp_path / "genes.parquet").exists()
+
+
+def test_the_gene_list_of_another_organism_is_refused(
+    select: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    many = pd.DataFrame(
+        {"soma_joinid": range(30), "feature_id": [f"ENSMUSG{i}" for i in range(30)]}
+    )
+    many["feature_name"] = ["C3", *(f"Gene{i}" for i in range(29))]
+    store = write_census(tmp_path / "store", var=many)
+    human = pd.DataFrame({"gene_names": ["C3", *(f"GENE{i}" for i in range(50))]})
+    with pytest.raises(ValueError, match=r"of its 51 symbols, 1 are genes .*census\.organism"):
+        select(store, human)
+    assert not (tmp_path / "genes.parquet").exists()
+    # a short list in a large release, and a small panel under a long list
+    assert select(store, human.head(1)) == ["C3"]
+    panel = write_census(tmp_path / "panel", var=many.head(4))
+    assert select(panel, human) == ["C3"]
 
 
 def test_an_ood_release_without_a_gene_is_refused_before_any_count_is_read(

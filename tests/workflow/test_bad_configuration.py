@@ -68,6 +68,10 @@ BAD = {
         {"census": {"train": {"release": "latest"}}},
         ["'latest' does not match", "census.train.release:"],
     ),
+    "organism that is no name of the Census": (
+        {"census": {"organism": "Mus musculus"}},
+        ["'Mus musculus' does not match", "instance['census']['organism']"],
+    ),
     "ontology file without a path": (
         {"ontology": {"source": "file"}},
         ["ontology.path is missing"],

@@ -51,17 +51,17 @@ def test_another_soma_collection_is_no_census(tmp_path: Path) -> None:
     uri = (tmp_path / "store").as_posix()
     with tiledbsoma.Collection.create(uri) as collection:
         collection.add_new_collection("census_info")
-    with pytest.raises(ValueError, match="no Census: census_data/homo_sapiens is missing"):
+    with pytest.raises(ValueError, match="no Census: census_data is missing"):
         open_release(uri)
 
 
-def census_of(folder: Path, obs: pd.DataFrame) -> dict[str, dict[str, SimpleNamespace]]:
+def census_of(folder: Path, obs: pd.DataFrame) -> SimpleNamespace:
     """A real SOMA table in the place of a Census's obs."""
     table = pa.Table.from_pandas(obs, preserve_index=False)
     uri = (folder / "obs").as_posix()
     with tiledbsoma.DataFrame.create(uri, schema=table.schema, domain=[(0, len(obs) - 1)]) as frame:
         frame.write(table)
-    return {"census_data": {"homo_sapiens": SimpleNamespace(obs=tiledbsoma.DataFrame.open(uri))}}
+    return SimpleNamespace(experiment=SimpleNamespace(obs=tiledbsoma.DataFrame.open(uri)))
 
 
 def example_obs(**columns: list[object]) -> pd.DataFrame:

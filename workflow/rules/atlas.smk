@@ -96,13 +96,14 @@ rule fetch_counts:
         runtime=get_runtime,
     params:
         uri=get_release_uri,
+        organism=config["census"]["organism"],
         splits=get_release_splits,
     message:
         "Reading counts of release {wildcards.release}, range {wildcards.range} of {wildcards.n_ranges}"
     shell:
-        "python {input.script} --uri {params.uri} --cells {input.cells} --genes {input.genes} "
-        "--splits {params.splits} --range {wildcards.range} --n-ranges {wildcards.n_ranges} "
-        "--piece {output} > {log} 2>&1"
+        "python {input.script} --uri {params.uri} --organism {params.organism} "
+        "--cells {input.cells} --genes {input.genes} --splits {params.splits} "
+        "--range {wildcards.range} --n-ranges {wildcards.n_ranges} --piece {output} > {log} 2>&1"
 
 
 rule shuffle_shards:

@@ -80,14 +80,15 @@ rule simulate_census:
         parameters=json.dumps(config.get("simulation"), sort_keys=True),
         train_release=config["census"]["train"]["release"],
         ood_release=config["census"]["ood"]["release"],
+        organism=config["census"]["organism"],
         stores=subpath(output.manifest, parent=True),
     message:
         "Simulating Census releases {params.train_release} and {params.ood_release}"
     shell:
         "python {input.script} --ontology {input.ontology} --cell-types {input.cell_types} "
-        "--parameters {params.parameters:q} --train-release {params.train_release} "
-        "--ood-release {params.ood_release} --stores {params.stores} --genes {output.genes} "
-        "--manifest {output.manifest} > {log} 2>&1"
+        "--parameters {params.parameters:q} --organism {params.organism} "
+        "--train-release {params.train_release} --ood-release {params.ood_release} --stores {params.stores} "
+        "--genes {output.genes} --manifest {output.manifest} > {log} 2>&1"
 
 
 rule convert_h5ad:
@@ -112,13 +113,14 @@ rule convert_h5ad:
         runtime=get_runtime,
     params:
         release=get_release_name,
+        organism=config["census"]["organism"],
         store=subpath(output.manifest, parent=True),
     message:
         "Converting the h5ad files of the {wildcards.release} release"
     shell:
         "python {input.script} --files {input.files:q} --release {params.release} "
-        "--store {params.store}/soma --genes {output.genes} --manifest {output.manifest} "
-        "> {log} 2>&1"
+        "--organism {params.organism} --store {params.store}/soma --genes {output.genes} "
+        "--manifest {output.manifest} > {log} 2>&1"
 
 
 rule read_obs:
@@ -143,12 +145,13 @@ rule read_obs:
         runtime=get_runtime,
     params:
         uri=get_release_uri,
+        organism=config["census"]["organism"],
         assays=config["census"]["assays"],
     message:
         "Reading the cells of release {wildcards.release}"
     shell:
-        "python {input.script} --uri {params.uri} --assays {params.assays:q} "
-        "--obs {output.obs} --datasets {output.datasets} > {log} 2>&1"
+        "python {input.script} --uri {params.uri} --organism {params.organism} "
+        "--assays {params.assays:q} --obs {output.obs} --datasets {output.datasets} > {log} 2>&1"
 
 
 rule select_genes:
@@ -174,8 +177,9 @@ rule select_genes:
     params:
         train_uri=release_uri("train"),
         ood_uri=release_uri("ood"),
+        organism=config["census"]["organism"],
     message:
         "Selecting the genes of the model"
     shell:
         "python {input.script} --uri {params.train_uri} --ood-uri {params.ood_uri} "
-        "--gene-list {input.gene_list} --genes {output} > {log} 2>&1"
+        "--organism {params.organism} --gene-list {input.gene_list} --genes {output} > {log} 2>&1"

@@ -46,15 +46,21 @@ except WorkflowError as error:
 
 # --- which run is this ----------------------------------------------------------------------------
 
+# keys that run.json of earlier versions lacks, and what those versions did
+ADDED_KEYS = {"census": {"organism": "homo_sapiens"}}
+
 
 def data_source():
     """What a figure or table says about where its data come from."""
+    organism = config["census"]["organism"].replace("_", " ").capitalize()
+    # the paper's organism goes without saying
+    of = "" if organism == "Homo sapiens" else f", {organism}"
     if config["census"]["source"] == "simulated":
-        return "simulated Census"
+        return f"simulated Census{of}"
     train, ood = (config["census"][name]["release"] for name in ("train", "ood"))
     if config["census"]["source"] == "h5ad":
-        return f"h5ad files, {train} and {ood}"
-    return f"CELLxGENE Census {train} and {ood}"
+        return f"h5ad files, {train} and {ood}{of}"
+    return f"CELLxGENE Census {train} and {ood}{of}"
 
 
 def run_identity():
@@ -65,12 +71,19 @@ def run_identity():
     return {name: config[name] for name in sections}
 
 
+def recorded_identity(stamp):
+    """What run.json says; where an earlier version wrote it, with the keys added since."""
+    stored = json.loads(stamp.read_text())
+    added = {name: keys | stored.get(name, {}) for name, keys in ADDED_KEYS.items()}
+    return stored | added
+
+
 def check_results_folder():
     """Refuse to write over the results of a run on other data."""
     stamp = Path(config["results"]) / "run.json"
     if not stamp.exists():
         return
-    differing = differences(json.loads(stamp.read_text()), run_identity())
+    differing = differences(recorded_identity(stamp), run_identity())
     if differing:
         raise WorkflowError(
             f"{config['results']}/ holds a run on other data ({stamp}):\n  "

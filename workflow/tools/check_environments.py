@@ -1,10 +1,11 @@
 """Run the rules of each stage with exactly the packages of its environment (`make test-envs`).
 
-The workflow runs once on config/tiny.yaml. Then, for each stage, a fresh virtual environment gets
-the packages of envs/STAGE.yaml, by their names on the package index, and every rule of the stage
-runs again in it. A rule that lacks a package fails; a package that the code is said to use and
-nothing loaded fails too. Where conda, mamba or micromamba is there, Snakemake makes the
-environments instead, and a rule that lacks a package fails.
+The workflow runs once on config/tiny.yaml with its controls, and converts some of those cells from
+h5ad files. Then, for each stage, a fresh virtual environment gets the packages of envs/STAGE.yaml,
+by their names on the package index, and every rule of the stage runs again in it. A rule that lacks
+a package fails; a package that the code is said to use and nothing loaded fails too. Where conda,
+mamba or micromamba is there, Snakemake makes the environments instead, and a rule that lacks a
+package fails. Left out is `download`, which needs a network; a rule that no run reaches fails.
 """
 
 from __future__ import annotations
@@ -20,14 +21,24 @@ from collections.abc import Sequence
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import cellxgene_census
 import yaml
 from packaging.utils import canonicalize_name
 
 from derive_environments import CONDA_NAMES, direct_packages
 from stage_rules import REPOSITORY, code, rules, stages
 
-CONFIGURATION = ("--configfile", "config/tiny.yaml", "--notemp", "--cores", "2")
-TARGETS = ("overview", "beyond", "plan", "hierarchy")
+SIMULATED, OWN_FILES = ("config/tiny.yaml",), ("config/tiny.yaml", "own-files.yaml")
+# configuration files of a run -> what it makes
+TARGETS = {
+    SIMULATED: ("overview", "beyond", "plan", "hierarchy", "controls"),
+    OWN_FILES: tuple(f"results-own/converted_census/{r}/manifest.json" for r in ("train", "ood")),
+}
+OPTIONS = ("--notemp", "--cores", "2")
+WITHOUT_NETWORK = "download"
+OWN_CELLS = 500
+# configuration files of a run -> rule -> what it wrote
+Written = dict[tuple[str, ...], dict[str, list[str]]]
 # what a Python process loaded, written when it ends
 RECORDER = """\
 import atexit, os, sys
@@ -53,13 +64,20 @@ def packages(stage: str) -> dict[str, str]:
     return pinned
 
 
-def snakemake(folder: Path, targets: Sequence[str], *options: str, **variables: str) -> str:
+def snakemake(
+    folder: Path,
+    configuration: Sequence[str],
+    targets: Sequence[str],
+    *options: str,
+    **variables: str,
+) -> str:
     """Run the snakemake of this environment in a copy of the repository; stop where it fails."""
     binaries = Path(sys.executable).parent
     path = os.pathsep.join([variables.pop("PATH", ""), str(binaries), os.environ["PATH"]])
     environment = os.environ | {"PATH": path.lstrip(os.pathsep), "PYTHONPATH": ""} | variables
+    arguments = ["--configfile", *configuration, *OPTIONS, *options, "--", *targets]
     done = subprocess.run(
-        [binaries / "snakemake", *CONFIGURATION, *options, "--", *targets],
+        [binaries / "snakemake", *arguments],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -82,15 +100,38 @@ def copy_repository(folder: Path) -> None:
             shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
 
 
-def outputs(folder: Path) -> dict[str, list[str]]:
-    """Files that each rule of the finished run wrote."""
-    text = snakemake(folder, TARGETS, "--summary")
+def write_own_files(folder: Path) -> None:
+    """Some cells of each simulated release as an h5ad file, and a configuration that takes them."""
+    defaults = yaml.safe_load((folder / "config" / "config.yaml").read_text(encoding="utf-8"))
+    census: dict[str, object] = {"source": "h5ad"}
+    for name in ("train", "ood"):
+        store = folder / "results-tiny/simulated_census" / defaults["census"][name]["release"]
+        with cellxgene_census.open_soma(uri=str(store)) as release:
+            cells = cellxgene_census.get_anndata(
+                release, "Homo sapiens", obs_coords=slice(0, OWN_CELLS - 1)
+            )
+        cells.var = cells.var.set_index("feature_id")
+        cells.write_h5ad(folder / f"{name}.h5ad")
+        census[name] = {"files": [f"{name}.h5ad"]}
+    content = yaml.safe_dump({"results": "results-own", "census": census})
+    (folder / OWN_FILES[-1]).write_text(content, encoding="utf-8")
+
+
+def outputs(folder: Path, configuration: Sequence[str]) -> dict[str, list[str]]:
+    """Files that each rule of a finished run wrote."""
+    text = snakemake(folder, configuration, TARGETS[configuration], "--summary")
     lines = text[text.index("output_file\t") :].splitlines()
     written: dict[str, list[str]] = {}
     for row in csv.DictReader(lines, delimiter="\t"):
         if row.get("rule") and (folder / row["output_file"]).is_file():
             written.setdefault(row["rule"], []).append(row["output_file"])
     return written
+
+
+def never_run(written: Written) -> list[str]:
+    """Rules with a script that no run reaches, though they need no network."""
+    reached = {name for files in written.values() for name in files}
+    return sorted({rule.name for rule in rules()} - reached - {WITHOUT_NETWORK})
 
 
 def make_environment(stage: str, folder: Path) -> None:
@@ -123,19 +164,26 @@ def unused(stage: str, loaded: Path) -> list[str]:
     return sorted(direct_packages(stage) - used - {"cellxgene-ontology-guide"})
 
 
-def check(stage: str, run: Path, work: Path, written: dict[str, list[str]], conda: bool) -> str:
+def run_again(stage: str, run: Path, written: Written, *options: str, **variables: str) -> None:
+    """Run every rule of a stage once more, and no other."""
+    for configuration, files in written.items():
+        names = [rule.name for rule in rules() if rule.stage == stage and rule.name in files]
+        targets = [path for name in names for path in files[name]]
+        chosen = ("--force", "--allowed-rules", *names)
+        if names:
+            snakemake(run, configuration, targets, *options, *chosen, **variables)
+
+
+def check(stage: str, run: Path, work: Path, written: Written, conda: bool) -> str:
     """Run every rule of a stage again, alone; return what is wrong, or nothing."""
-    names = [rule.name for rule in rules() if rule.stage == stage and rule.name in written]
-    targets = [path for name in names for path in written[name]]
-    options = ["--force", "--allowed-rules", *names]
     if conda:
-        snakemake(run, targets, "--sdm", "conda", *options)
+        run_again(stage, run, written, "--sdm", "conda")
         return ""
     environment, loaded = work / f"env-{stage}", work / f"loaded-{stage}.txt"
     make_environment(stage, environment)
     loaded.unlink(missing_ok=True)
     binaries = str(environment / "bin")
-    snakemake(run, targets, *options, PATH=binaries, LOADED_MODULES=str(loaded))
+    run_again(stage, run, written, PATH=binaries, LOADED_MODULES=str(loaded))
     import_modules(stage, run, environment, loaded)
     left = unused(stage, loaded)
     return f"nothing in the stage loads {', '.join(left)}" if left else ""
@@ -151,8 +199,14 @@ def main() -> int:
     conda = any(shutil.which(name) for name in ("conda", "mamba", "micromamba"))
     print(f"environments by {'conda' if conda else 'venv and pip'}", flush=True)
     copy_repository(run)
-    snakemake(run, TARGETS)
-    written, wrong = outputs(run), {}
+    written, wrong = {}, {}
+    for configuration, targets in TARGETS.items():
+        if configuration == OWN_FILES:
+            write_own_files(run)
+        snakemake(run, configuration, targets)
+        written[configuration] = outputs(run, configuration)
+    if left := never_run(written):
+        raise RuntimeError(f"no target of TARGETS reaches {', '.join(left)}")
     for stage in arguments.stages:
         try:
             said = check(stage, run, work, written, conda)
