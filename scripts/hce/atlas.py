@@ -14,8 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from hce.ontology import resolve
-
-SPLITS = ("train", "val", "test", "ood")
+from hce.shuffle_order import SPLITS
 
 
 def tech_samples(obs: pd.DataFrame) -> pd.Series:
@@ -197,7 +196,7 @@ def split_cells(
     Returns
     -------
     numpy.ndarray
-        int8 N: position in `SPLITS`, or -1 where the cell is dropped.
+        int8 N: position in `hce.shuffle_order.SPLITS`, or -1 where the cell is dropped.
 
     Raises
     ------

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
 
-from hce.atlas import SPLITS, split_cells, tech_samples
+from hce.atlas import split_cells, tech_samples
 from hce.ontology import resolve
-from hce.shuffle_order import shuffle_keys
+from hce.shuffle_order import SPLITS, shuffle_keys
 
 # columns of the Census that the table carries, under the names the pipeline uses
 METADATA = {
@@ -60,7 +60,7 @@ def atlas_cells(
     Returns
     -------
     pandas.DataFrame
-        soma_joinid, split (position in `hce.atlas.SPLITS`), class, study, donor and metadata.
+        soma_joinid, split (position in `SPLITS`), class, study, donor and metadata.
     """
     position = pd.Series(cell_types.index, index=cell_types["ontology_term_id"])
     labels = _map_categories(obs["cell_type_ontology_term_id"], position)

@@ -33,9 +33,7 @@ def paired_tests(ce: ArrayLike, hce: ArrayLike) -> pd.DataFrame:
     ValueError
         If the two arrays do not have the same two-dimensional shape.
     """
-    ce, hce = np.asarray(ce, dtype=float), np.asarray(hce, dtype=float)
-    if ce.ndim != 2 or ce.shape != hce.shape:
-        raise ValueError(f"ce and hce must both be S x K, got {ce.shape} and {hce.shape}")
+    ce, hce = as_pairs(ce, hce)
     if len(ce) == 0:
         raise ValueError("no seed to compare: ce and hce have no rows")
     difference = hce - ce
@@ -48,6 +46,20 @@ def paired_tests(ce: ArrayLike, hce: ArrayLike) -> pd.DataFrame:
         t[testable], p[testable] = test.statistic, test.pvalue
     result["t"], result["p"], result["p_holm"] = t, p, holm(p)
     return result
+
+
+def as_pairs(ce: ArrayLike, hce: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values of two losses as float64 S x K: S seeds, K quantities.
+
+    Raises
+    ------
+    ValueError
+        If the two do not have the same two-dimensional shape.
+    """
+    ce, hce = np.asarray(ce, dtype=float), np.asarray(hce, dtype=float)
+    if ce.ndim != 2 or ce.shape != hce.shape:
+        raise ValueError(f"ce and hce must both be S x K, got {ce.shape} and {hce.shape}")
+    return ce, hce
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:

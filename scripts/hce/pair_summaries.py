@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from hce.compare import SMALLEST_VARIATION, paired_tests
+from hce.compare import SMALLEST_VARIATION, as_pairs, paired_tests
 
 CONFIDENCE = 0.95
 # why a quantity has no test; an empty note means that it has one
@@ -40,9 +40,7 @@ def summarize_pairs(ce: ArrayLike, hce: ArrayLike) -> pd.DataFrame:
     ValueError
         If the two arrays do not have the same two-dimensional shape.
     """
-    ce, hce = np.asarray(ce, dtype=float), np.asarray(hce, dtype=float)
-    if ce.ndim != 2 or ce.shape != hce.shape:
-        raise ValueError(f"ce and hce must both be S x K, got {ce.shape} and {hce.shape}")
+    ce, hce = as_pairs(ce, hce)
     difference = hce - ce
     table = pd.DataFrame({"n_seeds": np.isfinite(difference).sum(axis=0)})
     for name, values in (("ce", ce), ("hce", hce), ("delta", difference)):

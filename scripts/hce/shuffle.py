@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 
 from hce.files import write_atomically
 from hce.scratch import Scratch
+from hce.shuffle_order import SPLITS
 from hce.sparse_rows import Counts, SparseRows
 
-SPLIT_CODES = {"train": 0, "val": 1, "test": 2, "ood": 3}
+SPLIT_CODES = {split: code for code, split in enumerate(SPLITS)}
 
 
 def _list_of(value_type: pa.DataType) -> pa.ListType:

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import cellxgene_census
 import numpy as np
@@ -14,17 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import tiledbsoma
-import yaml
+from small_simulation import CONFIG, ROOT, SMALL
 
 import simulate_census
 from hce.census import open_release, read_datasets, read_obs
 from hce.census_store import CensusTables, describe_content, write_store
-from hce.ontology import read_obo
-from hce.ontology_sources import format_obo, read_package_terms
-from hce.simulation import simulate
-from hce.simulation_parameters import SimulationParameters
+from hce.simulation import SimulatedCensus
 
-ROOT = Path(__file__).parents[2]
 RELEASES = ("2023-05-15", "2023-12-15")
 ASSAYS = ["10x 5' v2", "10x 3' v3", "10x 3' v2", "10x 5' v1", "10x 3' v1"]
 OBS_STRINGS = (
@@ -62,38 +57,10 @@ VAR = {
     "2023-05-15": VAR_2023_05_15,
     "2023-12-15": [*VAR_2023_05_15, ("nnz", pa.int64()), ("n_measured_obs", pa.int64())],
 }
-SMALL = {
-    "genes": 60,
-    "studies_train": 8,
-    "studies_ood": 5,
-    "donors_train": 6,
-    "donors_ood": 3,
-    "cells_train": 2800,
-    "cells_ood": 700,
-    "tissues_per_study": 6,
-    "min_tech_samples_per_label": 6,
-    "min_cells_per_label": 10,
-    "min_cells_per_ood_label": 4,
-}
 
 
 @pytest.fixture(scope="module")
-def values() -> dict[str, Any]:
-    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    return {**config["simulation"], **SMALL}
-
-
-@pytest.fixture(scope="module")
-def ontology(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ontology") / "cl.obo"
-    path.write_text(format_obo(read_package_terms("2025-02-13"), "2025-02-13"))
-    return path
-
-
-@pytest.fixture(scope="module")
-def tables(values: dict[str, Any], ontology: Path) -> dict[str, CensusTables]:
-    cell_types = pd.read_csv(ROOT / "config" / "cell_types.tsv", sep="\t")
-    census = simulate(SimulationParameters.from_dict(values), read_obo(ontology), cell_types)
+def tables(census: SimulatedCensus) -> dict[str, CensusTables]:
     return {
         name: CensusTables(release.obs, release.var, release.datasets, release.counts)
         for name, release in zip(RELEASES, (census.train, census.ood), strict=True)
@@ -213,13 +180,11 @@ def test_the_client_reads_anndata_and_presence(
     assert presence.sum() == presence.shape[0] * presence.shape[1]
 
 
-def write_by_command_line(
-    folder: Path, values: dict[str, Any], ontology: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def write_by_command_line(folder: Path, ontology: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     options = {
         "ontology": ontology,
         "cell-types": ROOT / "config" / "cell_types.tsv",
-        "parameters": json.dumps(values),
+        "parameters": json.dumps({**CONFIG["simulation"], **SMALL}),
         "train-release": RELEASES[0],
         "ood-release": RELEASES[1],
         "stores": folder,
@@ -233,14 +198,13 @@ def write_by_command_line(
 
 
 def test_two_runs_give_the_same_manifest(
-    values: dict[str, Any],
     ontology: Path,
     tables: dict[str, CensusTables],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = write_by_command_line(tmp_path / "1", values, ontology, monkeypatch)
-    second = write_by_command_line(tmp_path / "2", values, ontology, monkeypatch)
+    first = write_by_command_line(tmp_path / "1", ontology, monkeypatch)
+    second = write_by_command_line(tmp_path / "2", ontology, monkeypatch)
     assert first.read_bytes() == second.read_bytes()
     stated = json.loads(first.read_text())["releases"]
     assert stated == {name: describe_content(tables[name]) for name in RELEASES}

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_simulation import CELL_TYPES, CONFIG, small_parameters
 
 from hce.atlas import select_cell_types, tech_samples
-from hce.ontology import reachability, read_obo
-from hce.ontology_sources import format_obo, read_package_terms
+from hce.ontology import reachability
 from hce.simulation import SimulatedCensus, simulate
 from hce.simulation_annotation import draw_policies, study_policies
 from hce.simulation_parameters import SimulationParameters
 from hce.simulation_releases import SimulatedRelease
 from hce.simulation_studies import draw_studies
-from hce.simulation_types import Hierarchy, build_hierarchy
+from hce.simulation_types import Hierarchy
 
-ROOT = Path(__file__).parents[2]
-CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-CELL_TYPES = pd.read_csv(ROOT / "config" / "cell_types.tsv", sep="\t")
 TEN_X = (
     "10x 5' v2",
     "10x 3' v3",
@@ -35,42 +30,6 @@ TEN_X = (
     "10x 3' transcription profiling",
     "10x 5' transcription profiling",
 )
-SMALL = {
-    "genes": 60,
-    "studies_train": 8,
-    "studies_ood": 5,
-    "donors_train": 6,
-    "donors_ood": 3,
-    "cells_train": 2800,
-    "cells_ood": 700,
-    "tissues_per_study": 6,
-    "two_dataset_studies": 0.25,
-    "min_tech_samples_per_label": 6,
-    "min_cells_per_label": 10,
-    "min_cells_per_ood_label": 4,
-    "rare_type_cells": 5,
-}
-
-
-def small_parameters(**changes: Any) -> SimulationParameters:
-    return SimulationParameters.from_dict({**CONFIG["simulation"], **SMALL, **changes})
-
-
-@pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> nx.DiGraph:
-    path = tmp_path_factory.mktemp("ontology") / "cl.obo"
-    path.write_text(format_obo(read_package_terms("2025-02-13"), "2025-02-13"))
-    return read_obo(path)
-
-
-@pytest.fixture(scope="module")
-def hierarchy(graph: nx.DiGraph) -> Hierarchy:
-    return build_hierarchy(graph, CELL_TYPES)
-
-
-@pytest.fixture(scope="module")
-def census(graph: nx.DiGraph) -> SimulatedCensus:
-    return simulate(small_parameters(), graph, CELL_TYPES)
 
 
 def passes_value_filter(release: SimulatedRelease) -> np.ndarray:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from small_simulation import CELL_TYPES, CONFIG
 
-from hce.ontology import read_obo
-from hce.ontology_sources import format_obo, read_package_terms
 from hce.simulation import simulate
 from hce.simulation_parameters import SimulationParameters
 from hce.simulation_types import build_hierarchy, type_states
 
-ROOT = Path(__file__).parents[2]
-SIMULATION = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["simulation"]
-CELL_TYPES = pd.read_csv(ROOT / "config" / "cell_types.tsv", sep="\t")
+SIMULATION = CONFIG["simulation"]
 NUMBERS = sorted(set(SIMULATION) - {"annotation"})
 WHOLE_NUMBERS = [name for name in NUMBERS if isinstance(SIMULATION[name], int)]
 NO_VARIATION = {name: 0.0 for name in NUMBERS if name.startswith("sd_") and name != "sd_abundance"}
@@ -29,13 +24,6 @@ NO_VARIATION = {name: 0.0 for name in NUMBERS if name.startswith("sd_") and name
 
 def parameters(**changes: Any) -> SimulationParameters:
     return SimulationParameters.from_dict({**SIMULATION, **changes})
-
-
-@pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> nx.DiGraph:
-    path = tmp_path_factory.mktemp("ontology") / "cl.obo"
-    path.write_text(format_obo(read_package_terms("2025-02-13"), "2025-02-13"))
-    return read_obo(path)
 
 
 def test_counts_are_negative_binomial(graph: nx.DiGraph) -> None:

@@ -70,7 +70,7 @@ BAD = {
     ),
     "organism that is no name of the Census": (
         {"census": {"organism": "Mus musculus"}},
-        ["'Mus musculus' does not match", "instance['census']['organism']"],
+        ["'Mus musculus' does not match", "census.organism:"],
     ),
     "ontology file without a path": (
         {"ontology": {"source": "file"}},

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from repository_copy import REPOSITORY, TINY, copy_repository, snakemake
+from repository_copy import REPOSITORY, copy_repository, snakemake
 
 import check_environments
 import derive_environments
@@ -63,9 +63,12 @@ def test_what_draws_is_no_job_of_a_cluster() -> None:
 def test_every_rule_but_the_download_is_run_in_its_environment(tmp_path: Path) -> None:
     """The environments' own run plans every rule with a script, as `make test-envs` demands."""
     folder = copy_repository(tmp_path)
-    targets = check_environments.TARGETS
-    planned = snakemake(folder, *targets[check_environments.SIMULATED], *TINY, "-n").jobs
-    written = {check_environments.SIMULATED: {name: ["file"] for name in planned}}
+    check_environments.write_own_loss(folder)
+    written = {}
+    for files in (check_environments.SIMULATED, check_environments.OWN_LOSS):
+        targets = check_environments.TARGETS[files]
+        planned = snakemake(folder, "-n", "--configfile", *files, "--", *targets).jobs
+        written[files] = {name: ["file"] for name in planned}
     assert check_environments.never_run(written) == ["convert_h5ad"]
     written[check_environments.OWN_FILES] = {"convert_h5ad": ["file"]}
     assert check_environments.never_run(written) == []

@@ -28,10 +28,12 @@ from packaging.utils import canonicalize_name
 from derive_environments import CONDA_NAMES, direct_packages
 from stage_rules import REPOSITORY, code, rules, stages
 
-SIMULATED, OWN_FILES = ("config/tiny.yaml",), ("config/tiny.yaml", "own-files.yaml")
+SIMULATED = ("config/tiny.yaml",)
+OWN_FILES, OWN_LOSS = (*SIMULATED, "own-files.yaml"), (*SIMULATED, "own-loss.yaml")
 # configuration files of a run -> what it makes
 TARGETS = {
     SIMULATED: ("overview", "beyond", "plan", "hierarchy", "controls"),
+    OWN_LOSS: ("results-own-loss/tables/own_losses.tsv",),
     OWN_FILES: tuple(f"results-own/converted_census/{r}/manifest.json" for r in ("train", "ood")),
 }
 OPTIONS = ("--notemp", "--cores", "2")
@@ -117,6 +119,19 @@ def write_own_files(folder: Path) -> None:
     (folder / OWN_FILES[-1]).write_text(content, encoding="utf-8")
 
 
+def write_own_loss(folder: Path) -> None:
+    """A loss in a file, which is HCE itself, and a configuration that takes it."""
+    loss = 'from hce.loss import HierarchicalCrossEntropyLoss as Loss\n\n__all__ = ["Loss"]\n'
+    (folder / "own_loss.py").write_text(loss, encoding="utf-8")
+    content = {
+        "results": "results-own-loss",
+        "architectures": ["linear"],
+        "losses": ["ce", "hce", "own"],
+        "own_losses": {"own": {"file": "own_loss.py"}},
+    }
+    (folder / OWN_LOSS[-1]).write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
 def outputs(folder: Path, configuration: Sequence[str]) -> dict[str, list[str]]:
     """Files that each rule of a finished run wrote."""
     text = snakemake(folder, configuration, TARGETS[configuration], "--summary")
@@ -199,6 +214,7 @@ def main() -> int:
     conda = any(shutil.which(name) for name in ("conda", "mamba", "micromamba"))
     print(f"environments by {'conda' if conda else 'venv and pip'}", flush=True)
     copy_repository(run)
+    write_own_loss(run)
     written, wrong = {}, {}
     for configuration, targets in TARGETS.items():
         if configuration == OWN_FILES:
