@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from copy import deepcopy
+from typing import Any
 
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
 from repository_copy import REPOSITORY
+from snakemake.utils import update_config
 from test_paper_configuration import VALUES
 
 import document_config
@@ -31,3 +38,21 @@ def test_the_dockerfile_is_that_of_the_environments() -> None:
     assert written == write_dockerfile.dockerfile(), "run `make container`"
     for path in (REPOSITORY / "envs").glob("*.yaml"):
         assert f"COPY envs/{path.name} " in written
+
+
+def recipes() -> list[dict[str, Any]]:
+    """What docs/adapt.md tells users to write."""
+    text = (REPOSITORY / "docs" / "adapt.md").read_text(encoding="utf-8")
+    return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+
+
+@pytest.mark.parametrize("recipe", recipes(), ids=lambda recipe: "-".join(recipe))
+def test_the_schema_allows_each_recipe(recipe: dict[str, Any]) -> None:
+    schema = yaml.safe_load(
+        (REPOSITORY / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8")
+    )
+    base = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8"))
+    merged = deepcopy(base)
+    update_config(merged, recipe)
+    assert merged != base
+    Draft202012Validator(schema).validate(merged)
