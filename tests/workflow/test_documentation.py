@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
 from repository_copy import REPOSITORY
-from snakemake.utils import update_config
+from snakemake.utils import update_config, validate
 from test_paper_configuration import VALUES
 
 import document_config
@@ -48,11 +47,8 @@ def recipes() -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("recipe", recipes(), ids=lambda recipe: "-".join(recipe))
 def test_the_schema_allows_each_recipe(recipe: dict[str, Any]) -> None:
-    schema = yaml.safe_load(
-        (REPOSITORY / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8")
-    )
     base = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8"))
     merged = deepcopy(base)
     update_config(merged, recipe)
     assert merged != base
-    Draft202012Validator(schema).validate(merged)
+    validate(merged, str(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"))
