@@ -14,6 +14,7 @@ configfile: "config/config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+include: "workflow/rules/location.smk"
 include: "workflow/rules/common.smk"
 
 

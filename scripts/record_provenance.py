@@ -7,13 +7,15 @@ import json
 from pathlib import Path
 
 from hce.files import write_atomically
-from hce.provenance import provenance_table, resource_table
+from hce.provenance import commit, provenance_table, resource_table
 
 
 def main() -> None:
     """Write one table of versions, data and hardware, and one of the resources of the rules."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repository", type=Path, required=True, help="where the code is")
+    code = parser.add_mutually_exclusive_group(required=True)
+    code.add_argument("--repository", type=Path, help="where the code is")
+    code.add_argument("--commit", help="of the code, where it is no repository")
     parser.add_argument("--configuration", required=True, help="settings to record, JSON")
     parser.add_argument("--files", type=Path, nargs="+", required=True, help="checksums of these")
     parser.add_argument("--benchmarks", type=Path, required=True, help="folder of benchmarks")
@@ -24,7 +26,7 @@ def main() -> None:
     configuration = json.loads(arguments.configuration)
     tables = {
         arguments.provenance: provenance_table(
-            arguments.repository, configuration, arguments.files
+            arguments.commit or commit(arguments.repository), configuration, arguments.files
         ),
         arguments.resources: resource_table(arguments.benchmarks),
     }

@@ -65,15 +65,15 @@ def configuration_rows(configuration: Mapping[str, Any]) -> dict[str, str]:
 
 
 def provenance_table(
-    repository: Path, configuration: Mapping[str, Any], files: Iterable[Path]
+    code: str, configuration: Mapping[str, Any], files: Iterable[Path]
 ) -> pd.DataFrame:
-    """Everything above and the SHA-256 of some files, as section, name and value."""
+    """The commit of the code, everything above and the SHA-256 of some files, a row each."""
     paths = list(files)
     names = [path.name for path in paths]
     # a user's own files may lie in folders of their own and be called alike
     shown = {path.name if names.count(path.name) == 1 else path.as_posix(): path for path in paths}
     sections = {
-        "code": {"commit": commit(repository)},
+        "code": {"commit": code},
         "version": versions(),
         "hardware of this job": hardware(),
         "configuration": configuration_rows(configuration),

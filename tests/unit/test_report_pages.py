@@ -22,7 +22,8 @@ def test_provenance_names_settings_versions_and_checksums(tmp_path: Path) -> Non
     path = tmp_path / "cl.obo"
     path.write_bytes(b"ontology")
     settings = {"census": {"train": {"release": "2023-05-15"}}, "seeds": [0, 1]}
-    table = provenance_table(tmp_path, settings, [path]).set_index(["section", "name"])["value"]
+    table = provenance_table("0a1b2c", settings, [path]).set_index(["section", "name"])["value"]
+    assert table["code", "commit"] == "0a1b2c"
     assert table["configuration", "census.train.release"] == "2023-05-15"
     assert table["configuration", "seeds"] == "[0, 1]"
     assert table["sha256", "cl.obo"] == hashlib.sha256(b"ontology").hexdigest()
@@ -35,7 +36,7 @@ def test_files_that_are_called_alike_keep_their_folders(tmp_path: Path) -> None:
     for path in paths:
         path.parent.mkdir(exist_ok=True)
         path.write_text(path.as_posix())
-    table = provenance_table(tmp_path, {}, paths)
+    table = provenance_table("0a1b2c", {}, paths)
     names = table.loc[table["section"] == "sha256", "name"].tolist()
     assert names == [paths[0].as_posix(), paths[1].as_posix(), "cl.obo"]
 

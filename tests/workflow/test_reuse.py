@@ -1,18 +1,19 @@
-"""The workflow runs from another folder, and as a module of another workflow."""
+"""The workflow runs from another folder, and as a module: of a clone, or of a hosted repository."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from repository_copy import copy_repository, snakemake
+from repository_copy import NOTHING, copy_repository, snakemake
 from test_paper_configuration import merged, read
 
 MODULE = """
 module hce:
-    snakefile: {snakefile!r}
+    snakefile: {snakefile}
 {config}
 
 use rule * from hce as hce_*
@@ -34,7 +35,7 @@ def own() -> dict[str, Any]:
 
 def import_as_module(repository: Path, folder: Path, config: str) -> None:
     """Write a Snakefile that imports the workflow."""
-    text = MODULE.format(snakefile=f"{repository}/Snakefile", config=config)
+    text = MODULE.format(snakefile=repr(f"{repository}/Snakefile"), config=config)
     (folder / "Snakefile").write_text(text)
 
 
@@ -74,6 +75,48 @@ def test_it_is_a_module_of_another_workflow(
     done = snakemake(tmp_path, "--cores", "1", "--", ONTOLOGY)
     assert done.returncode == 0, done.output
     assert (tmp_path / ONTOLOGY).exists()
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> dict[str, str]:
+    """Environment in which github.com/lab/hce, tag v1, is a repository of this machine."""
+    repository = copy_repository(tmp_path / "hosted")
+    author = ["-c", "user.name=lab", "-c", "user.email=lab@example.org"]
+    for command in (["init"], ["add", "."], [*author, "commit", "-m", "all"], ["tag", "v1"]):
+        git(repository, *command)
+    settings = tmp_path / "gitconfig"
+    address = f"url.{repository.as_uri()}.insteadOf"
+    git(repository, "config", "--file", f"{settings}", address, "https://github.com/lab/hce")
+    return {"GIT_CONFIG_GLOBAL": f"{settings}", "XDG_CACHE_HOME": f"{tmp_path / 'cache'}"}
+
+
+def git(repository: Path, *arguments: str) -> str:
+    """What a command of git prints."""
+    command = ["git", "-C", f"{repository}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_it_is_a_module_from_a_hosting_service(
+    hosted: dict[str, str], own: dict[str, Any], tmp_path: Path
+) -> None:
+    # what snakedeploy writes
+    snakefile = 'github("lab/hce", path="Snakefile", tag="v1")'
+    text = MODULE.format(snakefile=snakefile, config="    config: config")
+    (tmp_path / "Snakefile").write_text(text)
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(own))
+    options = ("--cores", "2", "--configfile", "own.yaml")
+    planned = snakemake(tmp_path, *options, "-n", "--", "hce_overview", **hosted)
+    assert planned.returncode == 0, planned.output
+    assert planned.jobs["hce_train_model"] == 2 * 3 * 2
+    cells = "mine/atlas/cells.parquet"
+    done = snakemake(tmp_path, *options, "--", cells, **hosted)
+    assert done.returncode == 0, done.output
+    assert (tmp_path / cells).exists()
+    commit = git(tmp_path / "hosted", "rev-parse", "v1")
+    shown = snakemake(tmp_path, *options, "-n", "-p", "--", "mine/provenance.tsv", **hosted)
+    assert f"record_provenance.py --commit {commit} " in shown.output
+    again = snakemake(tmp_path, *options, "--", cells, **hosted)
+    assert NOTHING in again.output
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,10 @@ for key in workflow.config_settings.config.keys() & config.keys():
 
 check_sections()
 try:
-    validate(config, "../schemas/config.schema.yaml")
+    validate(
+        config,
+        str(Path(repository_file("workflow/schemas/config.schema.yaml")).resolve()),
+    )
 except WorkflowError as error:
     if not isinstance(error.__context__, ValidationError):
         raise

@@ -12,15 +12,7 @@ from code_inputs import modules_of
 from configuration_errors import differences, explain
 from jsonschema.exceptions import ValidationError
 from snakemake.exceptions import WorkflowError
-from snakemake.sourcecache import LocalSourceFile
 from snakemake.utils import validate
-
-if not isinstance(workflow.current_basedir, LocalSourceFile):
-    raise WorkflowError(
-        "this workflow runs its scripts from files: clone the repository and give the path of its "
-        "Snakefile instead of github(...) or an address."
-    )
-REPOSITORY = Path(os.path.relpath(Path(workflow.current_basedir) / "../.."))
 
 
 def repository_file(name):

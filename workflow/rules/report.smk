@@ -32,14 +32,14 @@ rule record_provenance:
         mem_mb=500,
         runtime=5,
     params:
-        repository=REPOSITORY.as_posix(),
+        code=get_code_version(workflow.current_basedir),
         configuration=get_recorded_configuration(),
         benchmarks=f"{config['results']}/benchmarks",
         data_source=data_source(),
     message:
         "Recording what the run was made with"
     shell:
-        "python {input.script} --repository {params.repository} "
+        "python {input.script} {params.code} "
         "--configuration {params.configuration:q} --files {input.files:q} "
         "--benchmarks {params.benchmarks} --data-source {params.data_source:q} "
         "--provenance {output.provenance} --resources {output.resources} > {log} 2>&1"
