@@ -28,6 +28,13 @@ pathvars:
     benchmarks="<results>/benchmarks",
 
 
+# first, and so the default target; as `default_target` it would be that of every importing workflow
+rule all:
+    """Everything: figures, tables, scorecard and the summary of the run."""
+    input:
+        get_everything,
+
+
 include: "workflow/rules/census.smk"
 include: "workflow/rules/ontology.smk"
 include: "workflow/rules/atlas.smk"
@@ -50,15 +57,6 @@ onstart:
 onerror:
     if workflow.executor_plugin.name == "slurm":
         slurm_guard.clean_up()
-
-
-rule all:
-    """Everything: figures, tables, scorecard and the summary of the run."""
-    default_target: True
-    input:
-        get_figures(FIGURES + SUPPLEMENTARY_FIGURES),
-        collect("<results>/tables/{table}.tsv", table=TABLES),
-        "<results>/summary.txt",
 
 
 rule figures:

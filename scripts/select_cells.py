@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.atlas import select_cell_types
+from hce.atlas import rate_cell_types, select_cell_types
 from hce.cells import atlas_cells, cells_table, ood_cells, read_obs_columns
 from hce.files import write_atomically
 from hce.ontology import read_obo
@@ -35,7 +35,7 @@ def main() -> None:
     graph = read_obo(arguments.ontology)
     train_obs = read_obs_columns(arguments.train_obs)
     train_datasets = pd.read_parquet(arguments.train_datasets)
-    cell_types = select_cell_types(
+    rated = rate_cell_types(
         train_obs,
         graph,
         arguments.root,
@@ -43,6 +43,9 @@ def main() -> None:
         arguments.min_tech_samples,
         arguments.min_ancestors,
     )
+    for row in rated[rated["left_out"] != ""].itertuples():
+        print(f"left out: {row.label} ({row.ontology_term_id}), {row.left_out}")
+    cell_types = select_cell_types(rated)
     atlas = atlas_cells(
         train_obs,
         train_datasets,

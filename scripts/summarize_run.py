@@ -27,8 +27,9 @@ def headline(table: pd.DataFrame, figures: str) -> str:
     """Format the macro F1 of each architecture, held-out donors (ID) and new studies (OOD)."""
     indexed = table.set_index(["split", "labels", "architecture"])
     seeds, source = table["n_seeds"].max(), table["data_source"].iloc[0]
+    counted = "1 seed" if seeds == 1 else f"{seeds} seeds"
     lines = [
-        f"Macro F1 over {indexed.loc['ood']['n_labels'].max()} cell types, {seeds} seeds. "
+        f"Macro F1 over {indexed.loc['ood']['n_labels'].max()} cell types, {counted}. "
         f"Data: {source}.",
         "",
         f"{'':8}{'CE ID':>8}{'CE OOD':>8}{'HCE OOD':>9}{'OOD gain':>18}{'p (Holm)':>10}",

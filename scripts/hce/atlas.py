@@ -53,7 +53,7 @@ def tech_samples(obs: pd.DataFrame) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes, names), index=obs.index)
 
 
-def select_cell_types(
+def rate_cell_types(
     obs: pd.DataFrame,
     graph: nx.DiGraph,
     root: str,
@@ -61,7 +61,7 @@ def select_cell_types(
     min_tech_samples: int,
     min_ancestors: int,
 ) -> pd.DataFrame:
-    """Cell types with enough cells and donors that are specific enough (scTab).
+    """Which cell types have enough cells and donors and are specific enough (scTab), and why not.
 
     Parameters
     ----------
@@ -82,33 +82,63 @@ def select_cell_types(
     Returns
     -------
     pandas.DataFrame
-        One row a class, sorted by label: ontology_term_id (as in `obs`), label.
+        One row a cell type of the release, sorted by label: ontology_term_id (as in `obs`), label,
+        cells, samples, left_out (the reason; empty for a class).
 
     Raises
     ------
     ValueError
-        If a cell type with enough cells is not in the ontology, or fewer than two types are left.
+        If a cell type with enough cells, or the root, is not in the ontology.
     """
     types = _count_cell_types(obs)
-    n_types = len(types)
-    types = types[(types["cells"] >= min_cells) & (types["samples"] > min_tech_samples)]
     # a term that the Census itself calls unknown is not a cell type
     types = types[types.index != "unknown"]
-    (root,) = resolve(graph, [root])
+    left_out = pd.Series("", index=types.index, dtype=object)
+    left_out[types["samples"] <= min_tech_samples] = (
+        f"at most {min_tech_samples} technical samples (selection.min_tech_samples)"
+    )
+    left_out[types["cells"] < min_cells] = f"fewer than {min_cells} cells (selection.min_cells)"
+    try:
+        (root,) = resolve(graph, [root])
+    except ValueError as error:
+        raise ValueError(f"selection.root: {error}") from error
     below_root = nx.descendants(graph, root)
-    current = resolve(graph, types.index.tolist())
-    keep = [
-        term in below_root and len(nx.ancestors(graph, term)) > min_ancestors for term in current
-    ]
-    types = types[keep].sort_values("label")
-    if len(types) < 2:
+    rest = left_out.index[left_out == ""]
+    for term, current in zip(rest, resolve(graph, rest.tolist()), strict=True):
+        if current not in below_root:
+            left_out[term] = f"not below {root} (selection.root)"
+        elif len(nx.ancestors(graph, current)) <= min_ancestors:
+            left_out[term] = f"at most {min_ancestors} ancestors (selection.min_ancestors)"
+    return types.assign(left_out=left_out).sort_values("label").reset_index()
+
+
+def select_cell_types(rated: pd.DataFrame) -> pd.DataFrame:
+    """The classes: cell types that are not left out.
+
+    Parameters
+    ----------
+    rated
+        What `rate_cell_types` gives.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a class, sorted by label: ontology_term_id, label.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two types are left.
+    """
+    kept = rated[rated["left_out"] == ""]
+    if len(kept) < 2:
+        reasons = rated.loc[rated["left_out"] != "", "left_out"].value_counts()
+        counts = "; ".join(f"{n} with {reason}" for reason, n in reasons.items())
         raise ValueError(
-            f"{len(types)} cell types left of {n_types} after selection "
-            f"(>= {min_cells} cells, > {min_tech_samples} technical samples, "
-            f"> {min_ancestors} ancestors, below {root}); lower the thresholds under "
-            "`selection` in the configuration"
+            f"{len(kept)} cell types left of {len(rated)} after selection: {counts}; lower the "
+            "thresholds under `selection` in the configuration"
         )
-    return types.reset_index()[["ontology_term_id", "label"]]
+    return kept[["ontology_term_id", "label"]].reset_index(drop=True)
 
 
 def _count_cell_types(obs: pd.DataFrame) -> pd.DataFrame:

@@ -100,7 +100,7 @@ def ood_cells(
     if len(rows) == 0:
         raise ValueError(
             f"OOD test is empty: {new.sum()} cells lie in datasets that the training release does "
-            "not have, none with a cell type of the training set; check census.ood.release"
+            "not have (dataset_id), none with a cell type of the training set; check census.ood"
         )
     split = np.full(len(rows), SPLITS.index("ood"), dtype=np.int8)
     samples = tech_samples(obs[["dataset_id", "donor_id"]].iloc[rows])

@@ -153,7 +153,10 @@ def read_obs(release: Release, assays: Sequence[str]) -> pa.Table:
     # batch by batch, so that the plain strings of all cells are never held at once
     table = pa.concat_tables([_dictionary_encode(batch) for batch in batches]).unify_dictionaries()
     if table.num_rows == 0:
-        raise ValueError(f"{obs.uri}: no cell passes the filter {value_filter(assays)}")
+        raise ValueError(
+            f"{obs.uri}: no cell passes the filter {value_filter(assays)}; the assays are those "
+            "of census.assays in the configuration"
+        )
     # TileDB may return tiles in any order, but sorting 28 million rows again costs their memory
     if not _ascending(table):
         table = table.sort_by("soma_joinid")

@@ -151,9 +151,11 @@ def _check_batch(
         raise ValueError(f"logits must be float B x C, got {logits.dtype} {tuple(logits.shape)}")
     n_classes = logits.shape[1]
     if target.shape != logits.shape[:1] or target.dtype not in (torch.int32, torch.int64):
+        integers = target.ndim == 1 and target.dtype in (torch.int32, torch.int64)
+        soft = "" if integers else " (soft labels are not supported)"
         raise ValueError(
-            f"target must be B={logits.shape[0]} integer class indices (soft labels are not "
-            f"supported), got {target.dtype} {tuple(target.shape)}"
+            f"target must be B={logits.shape[0]} integer class indices{soft}, got {target.dtype} "
+            f"{tuple(target.shape)}"
         )
     if reachability.shape != (n_classes, n_classes):
         raise ValueError(

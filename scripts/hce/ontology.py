@@ -107,18 +107,22 @@ def reachability(graph: nx.DiGraph, term_ids: Sequence[str]) -> NDArray[np.bool_
     Raises
     ------
     ValueError
-        If a term is unknown, two entries of the list are one term, or the graph has a cycle, no
-        directions, or several relations (obonet's own graph, whose edges lead from child to
-        parent).
+        If there is no term, a term is unknown, two entries of the list are one term, or the graph
+        has a cycle, no directions, or several relations (obonet's own graph, whose edges lead from
+        child to parent).
     """
     _check_hierarchy(graph)
+    if not len(term_ids):
+        raise ValueError("no classes: term_ids is empty")
     resolved = resolve(graph, term_ids)
     index: dict[str, int] = {}
     for position, term_id in enumerate(resolved):
         if term_id in index:
+            first, second = term_ids[index[term_id]], term_ids[position]
+            if first == second:
+                raise ValueError(f"{first} is twice in the list of classes")
             raise ValueError(
-                f"{term_ids[index[term_id]]} and {term_ids[position]} are the same term {term_id}; "
-                "merge these labels"
+                f"{first} and {second} are the same term {term_id}; merge these labels"
             )
         index[term_id] = position
     matrix = np.eye(len(resolved), dtype=bool)
@@ -178,7 +182,7 @@ def _add_is_a(graph: nx.DiGraph, relations: nx.MultiDiGraph) -> None:
 
 
 def _check_hierarchy(graph: nx.DiGraph) -> None:
-    if not graph.is_directed() or graph.is_multigraph():
+    if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
         raise ValueError(
             f"a hierarchy is a networkx.DiGraph with edges from parent to child, got "
             f"{type(graph).__name__}; read OBO files with hce.ontology.read_obo"

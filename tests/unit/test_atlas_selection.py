@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from hce.atlas import select_cell_types
+from hce.atlas import rate_cell_types, select_cell_types
 from hce.ontology import read_obo
 
 OboWriter = Callable[..., Path]
@@ -46,7 +46,7 @@ def chain_path(write_obo: OboWriter) -> Path:
 def test_selection_at_its_thresholds(chain_path: Path) -> None:
     """At least 20 cells, more than 5 tech samples, more than 5 ancestors, below the root."""
     obs = pd.DataFrame(chain_obs())
-    selected = select_cell_types(
+    rated = rate_cell_types(
         obs,
         read_obo(chain_path),
         root="CL:0000000",
@@ -54,8 +54,17 @@ def test_selection_at_its_thresholds(chain_path: Path) -> None:
         min_tech_samples=5,
         min_ancestors=5,
     )
+    selected = select_cell_types(rated)
     assert selected["label"].tolist() == ["a fine", "y enough ancestors"]
     assert selected["ontology_term_id"].tolist() == ["CL:0000009", "CL:0000006"]
+    assert rated.set_index("label")["left_out"].to_dict() == {
+        "a fine": "",
+        "b outside the root": "not below CL:0000000 (selection.root)",
+        "w one donor short": "at most 5 technical samples (selection.min_tech_samples)",
+        "x one cell short": "fewer than 20 cells (selection.min_cells)",
+        "y enough ancestors": "",
+        "z few ancestors": "at most 5 ancestors (selection.min_ancestors)",
+    }
 
 
 @pytest.mark.parametrize(
@@ -80,9 +89,9 @@ def test_selection_with_one_threshold_lower(
     obs, graph = pd.DataFrame(chain_obs()), read_obo(chain_path)
     if added is None:
         with pytest.raises(ValueError, match="cell types left"):
-            select_cell_types(obs, graph, **rule)
+            select_cell_types(rate_cell_types(obs, graph, **rule))
     else:
-        labels = select_cell_types(obs, graph, **rule)["label"].tolist()
+        labels = select_cell_types(rate_cell_types(obs, graph, **rule))["label"].tolist()
         assert labels == sorted(["a fine", "y enough ancestors", added])
 
 
@@ -90,14 +99,33 @@ def test_selection_does_not_depend_on_the_order_of_cells(chain_path: Path) -> No
     """Classes are sorted by label."""
     obs, graph = pd.DataFrame(chain_obs()), read_obo(chain_path)
     rule = {"root": "CL:0000000", "min_cells": 1, "min_tech_samples": 0, "min_ancestors": 0}
-    expected = select_cell_types(obs, graph, **rule)
+    expected = select_cell_types(rate_cell_types(obs, graph, **rule))
     assert expected["label"].tolist() == sorted(expected["label"])
     shuffled = obs.sample(frac=1, random_state=0).astype("category")
-    pd.testing.assert_frame_equal(select_cell_types(shuffled, graph, **rule), expected)
+    pd.testing.assert_frame_equal(
+        select_cell_types(rate_cell_types(shuffled, graph, **rule)), expected
+    )
 
 
 def test_selection_of_a_term_without_ontology_raises(chain_path: Path) -> None:
     """A cell type with enough cells that the ontology does not know is named."""
     obs = pd.DataFrame(chain_obs()).replace({"CL:0000009": "CL:0777777"})
     with pytest.raises(ValueError, match="CL:0777777"):
-        select_cell_types(obs, read_obo(chain_path), "CL:0000000", 20, 5, 5)
+        rate_cell_types(obs, read_obo(chain_path), "CL:0000000", 20, 5, 5)
+
+
+def test_thresholds_that_nothing_passes_are_named_with_what_they_leave_out(
+    chain_path: Path,
+) -> None:
+    obs = pd.DataFrame(chain_obs())
+    rated = rate_cell_types(obs, read_obo(chain_path), "CL:0000000", 1000, 5, 5)
+    with pytest.raises(
+        ValueError, match=r"0 cell types left of 6 .* 6 with fewer than 1000 cells \(selection.min_"
+    ):
+        select_cell_types(rated)
+
+
+def test_a_root_that_the_ontology_lacks_is_named_by_its_key(chain_path: Path) -> None:
+    obs = pd.DataFrame(chain_obs())
+    with pytest.raises(ValueError, match=r"selection\.root: .*no term CL:9999999"):
+        rate_cell_types(obs, read_obo(chain_path), "CL:9999999", 20, 5, 5)

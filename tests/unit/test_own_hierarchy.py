@@ -59,12 +59,24 @@ def test_the_hierarchy_is_that_of_the_graph() -> None:
         (nx.DiGraph([("a", "b"), ("b", "a")]), ["a", "b"], r"cycle: (a -> b -> a|b -> a -> b)"),
         (nx.DiGraph([("c", "c")]), ["c"], "cycle: c -> c"),
         (nx.DiGraph([(1, 2), (2, 1)]), [1], "cycle: "),
-        (nx.DiGraph([("a", "b")]), ["a", "b", "a"], "a and a are the same term a"),
+        (nx.DiGraph([("a", "b")]), ["a", "b", "a"], "a is twice in the list of classes"),
+        ({"a": ["b"]}, ["a", "b"], "got dict"),
+        (nx.DiGraph([("a", "b")]), [], "no classes"),
         (nx.DiGraph([("a", "b")]), ["a", "z"], "the graph has no node z; add it"),
         (nx.Graph([("a", "b")]), ["a", "b"], "edges from parent to child, got Graph"),
         (nx.MultiDiGraph([("a", "b")]), ["a", "b"], "got MultiDiGraph; read OBO files with"),
     ],
-    ids=["cycle", "itself", "numbers", "twice", "missing", "undirected", "several relations"],
+    ids=[
+        "cycle",
+        "itself",
+        "numbers",
+        "twice",
+        "dict",
+        "none",
+        "missing",
+        "undirected",
+        "several-relations",
+    ],
 )
 def test_a_wrong_hierarchy_is_refused(graph: nx.Graph, classes: list, message: str) -> None:
     with pytest.raises(ValueError, match=message):

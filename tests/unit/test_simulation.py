@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_simulation import CELL_TYPES, CONFIG, small_parameters
 
-from hce.atlas import select_cell_types, tech_samples
+from hce.atlas import rate_cell_types, select_cell_types, tech_samples
 from hce.ontology import reachability
 from hce.simulation import SimulatedCensus, simulate
 from hce.simulation_annotation import draw_policies, study_policies
@@ -42,7 +42,8 @@ def new_cells(census: SimulatedCensus) -> np.ndarray:
 
 def selected_labels(census: SimulatedCensus, graph: nx.DiGraph, **thresholds: Any) -> set[str]:
     obs = census.train.obs[passes_value_filter(census.train)]
-    return set(select_cell_types(obs, graph, **thresholds)["ontology_term_id"])
+    rated = rate_cell_types(obs, graph, **thresholds)
+    return set(select_cell_types(rated)["ontology_term_id"])
 
 
 def ood_labels(census: SimulatedCensus) -> set[str]:

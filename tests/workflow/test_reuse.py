@@ -77,6 +77,18 @@ def test_it_is_a_module_of_another_workflow(
     assert (tmp_path / ONTOLOGY).exists()
 
 
+def test_an_importing_workflow_keeps_its_own_default_target(
+    repository: Path, own: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(own))
+    import_as_module(repository, tmp_path, "    config: config")
+    snakefile = tmp_path / "Snakefile"
+    first = f'configfile: "own.yaml"\n\nrule mine:\n    input: {ONTOLOGY!r}\n'
+    snakefile.write_text(first + snakefile.read_text())
+    planned = snakemake(tmp_path, "-n", "--cores", "1")
+    assert planned.jobs == {"mine": 1, "hce_record_run": 1, "hce_fetch_ontology": 1}
+
+
 @pytest.fixture
 def hosted(tmp_path: Path) -> dict[str, str]:
     """Environment in which github.com/lab/hce, tag v1, is a repository of this machine."""

@@ -269,6 +269,13 @@ def get_figures(names):
     )
 
 
+def get_everything(wildcards):
+    """All figures and tables of the paper, and the summary."""
+    figures = get_figures(FIGURES + SUPPLEMENTARY_FIGURES)
+    tables = collect("<results>/tables/{table}.tsv", table=TABLES)
+    return figures + tables + ["<results>/summary.txt"]
+
+
 def get_recorded_configuration():
     """What the provenance says of the configuration, as JSON: which data, models and seeds."""
     sections = ["census", "ontology", "architectures", "seeds", "selection", "split"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from difflib import get_close_matches
 
 from jsonschema.exceptions import ValidationError
@@ -27,11 +28,15 @@ def explain(error: ValidationError) -> str:
     Returns
     -------
     str
-        One line for each wrong key.
+        One line for each wrong key, and what the key means.
     """
     path = list(error.absolute_path)
     if error.validator != "additionalProperties" or not isinstance(error.instance, dict):
-        return f"{key_name(path) or 'the configuration'}: {error.message}"
+        said = f"{key_name(path) or 'the configuration'}: {error.message}"
+        if isinstance(error.instance, date):
+            said += "; write it in quotes, YAML takes it for a date"
+        meaning = error.schema.get("description")
+        return f"{said}\n  {key_name(path[-1:])}: {meaning}" if meaning and path else said
     known = list(error.schema.get("properties", {}))
     unknown = [name for name in error.instance if name not in known]
     return "\n".join(f"{key_name([*path, name])}: {no_such_key(name, known)}" for name in unknown)
@@ -40,7 +45,12 @@ def explain(error: ValidationError) -> str:
 def no_such_key(name: str, known: list[str]) -> str:
     """Remedy for a key that does not exist."""
     alike = get_close_matches(str(name), known, n=1)
-    return f"no such key; did you mean {alike[0]}?" if alike else "no such key"
+    return f"no such key; did you mean {alike[0]}?" if alike else f"no such key; {listed(known)}"
+
+
+def listed(known: list[str]) -> str:
+    """The keys that there are."""
+    return f"there are {', '.join(sorted(known))}" if known else "there are none"
 
 
 def differences(stored: object, current: object, path: str = "") -> list[str]:

@@ -82,8 +82,8 @@ def prepare(workflow: Any) -> None:
         jobs = jobs_of_folder(Path.cwd())
     except WorkflowError as error:
         raise WorkflowError(
-            f"{error}\nSLURM does not answer here. Without a cluster: snakemake --profile slurm "
-            "--executor local --cores all"
+            f"{error}\nSLURM does not answer here. To run without a cluster, add to the command: "
+            "--executor local"
         ) from None
     if jobs:
         raise WorkflowError(
