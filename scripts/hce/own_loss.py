@@ -87,8 +87,9 @@ def check_loss(loss: nn.Module, n_classes: int, device: torch.device) -> None:
     ------
     ValueError
         If the loss fails, is no finite floating-point scalar, has no finite gradient other than 0
-        with respect to the logits, has parameters (nothing trains them), or gives another value
-        for the same batch again (a checkpoint does not hold the state of a loss).
+        with respect to the logits, has parameters (nothing trains them), gives another value for
+        the same batch again (a checkpoint does not hold the state of a loss), or ignores the
+        labels.
     """
     if trained := [name for name, value in loss.named_parameters() if value.requires_grad]:
         raise ValueError(
@@ -104,13 +105,29 @@ def check_loss(loss: nn.Module, n_classes: int, device: torch.device) -> None:
             f"Loss gave {first.item()} and then {second.item()} for the same batch; it must keep "
             "no state between batches, which a checkpoint would lose"
         )
-    gradient = None
-    if first.requires_grad:
-        (gradient,) = torch.autograd.grad(first, logits, allow_unused=True)
+    gradient = _gradient(first, logits)
     if gradient is None or not bool(gradient.any()):
         raise ValueError("Loss has no gradient with respect to the logits: it trains nothing")
     if not bool(gradient.isfinite().all()):
         raise ValueError("the gradient of Loss with respect to the logits is not finite")
+    other = _gradient(_value(loss, logits, labels.flip(0)), logits)
+    # lengths may differ by the class weights alone
+    if other is not None and torch.allclose(_directions(gradient), _directions(other), atol=1e-4):
+        raise ValueError(
+            "Loss ignores the labels: apart from a weight, the gradient of each cell is the same "
+            "whatever its label"
+        )
+
+
+def _gradient(value: Tensor, logits: Tensor) -> Tensor | None:
+    if not value.requires_grad:
+        return None
+    return torch.autograd.grad(value, logits, allow_unused=True)[0]
+
+
+def _directions(gradient: Tensor) -> Tensor:
+    """Rows of length 1, or 0 where there is no gradient."""
+    return nn.functional.normalize(gradient, dim=1, eps=torch.finfo(gradient.dtype).tiny)
 
 
 def _value(loss: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:

@@ -46,7 +46,13 @@ def test_without_a_file_it_is_one_of_the_paper() -> None:
     ("text", "name", "hyperparameters", "message"),
     [
         (FILE, "mlp", {}, "mlp is one of the paper's; take another name"),
-        (FILE, "mine", {"depth": 2}, "hyperparameters of mine: .*depth"),
+        (
+            FILE,
+            "mine",
+            {"depth": 2},
+            r"Network is called as Network\(n_genes, n_classes, depth=…\), but takes \(n_genes, "
+            r"n_classes, bias=True\): models\.mine\.depth is no hyperparameter of it",
+        ),
         ("Network = 3", "mine", {}, "no class Network that is a torch.nn.Module"),
         ("", "mine", {}, "no class Network"),
     ],

@@ -106,7 +106,9 @@ def test_the_two_of_the_paper_need_no_file(hierarchy: tuple[Tensor, Tensor]) -> 
 def test_a_random_loss_is_no_mistake_and_the_trial_draws_nothing(
     tmp_path: Path, hierarchy: tuple[Tensor, Tensor]
 ) -> None:
-    file = write(tmp_path, "return (logits + torch.rand_like(logits)).exp().mean()")
+    file = write(
+        tmp_path, "return nn.functional.cross_entropy(logits + torch.rand_like(logits), labels)"
+    )
     before = torch.get_rng_state()
     build_any_loss("mine", file, *hierarchy, {}, CPU)
     assert torch.equal(torch.get_rng_state(), before)
@@ -144,6 +146,18 @@ BODIES = {
         "return (logits - logits.detach()).clamp(min=0).sqrt().sum()",
         "gradient of Loss with respect to the logits is not finite",
     ),
+    "without the labels": (
+        "return logits.exp().mean()",
+        "Loss ignores the labels: apart from a weight, the gradient of each cell is the same",
+    ),
+    "with the weights of the labels only": (
+        "return (self.weight[labels] * logits.softmax(1).pow(2).sum(1)).mean()",
+        "Loss ignores the labels",
+    ),
+    "with the labels in a constant only": (
+        "return logits.exp().mean() + self.weight[labels].sum() + labels.float().pow(2).mean()",
+        "Loss ignores the labels",
+    ),
     "with parameters": (
         f"return {MEAN}",
         r"has parameters \(scale\), which are not trained; make constants buffers",
@@ -178,13 +192,62 @@ def test_what_cannot_be_trained_with_is_refused(
     ("text", "name", "settings", "message"),
     [
         (SHELL.format(body="pass"), "hce", {}, "hce is one of the paper's; take another name"),
-        (SHELL.format(body="pass"), "mine", {"gamma": 2}, "hyperparameters of mine: .*gamma"),
-        (SHELL.format(body="pass"), "mine", {"weight": 2}, "hyperparameters of mine: .*weight"),
+        (
+            SHELL.format(body="pass"),
+            "mine",
+            {"gamma": 2},
+            r"Loss is called as Loss\(reachability, weight, gamma=…\), but takes "
+            r"\(reachability, weight\): own_losses\.mine\.gamma is no hyperparameter of it",
+        ),
+        (
+            SHELL.format(body="pass"),
+            "mine",
+            {"weight": 2},
+            r"own_losses\.mine\.weight is set, but given by the workflow",
+        ),
+        (
+            SHELL.format(body="pass").replace("weight):", "weight, gamma, tau=1):"),
+            "mine",
+            {"gama": 2},
+            r"mine\.gama is no hyperparameter of it; own_losses\.mine\.gamma is missing",
+        ),
+        (
+            SHELL.format(body="pass").replace("weight):", "*, alpha):"),
+            "mine",
+            {"alpha": 2},
+            r"Loss is called as Loss\(reachability, weight, alpha=…\), but takes "
+            r"\(reachability, \*, alpha\): reachability and weight must come first",
+        ),
+        (
+            SHELL.format(body="pass").replace("weight):", "alpha):"),
+            "mine",
+            {"alpha": 2},
+            r"but takes \(reachability, alpha\): reachability and weight must come first",
+        ),
+        (
+            SHELL.format(body="pass").replace("super()", "{}['tau']"),
+            "mine",
+            {},
+            r"Loss\(reachability, weight\) fails: KeyError: 'tau'",
+        ),
+        ("import torch\n\nclass Loss(", "mine", {}, r"cannot be run: SyntaxError: .*line 3"),
         ("def Loss(reachability, weight): pass", "mine", {}, "no class Loss that is a torch.nn"),
         ("class Loss: pass", "mine", {}, "no class Loss that is a torch.nn.Module"),
         ("", "mine", {}, "no class Loss"),
     ],
-    ids=["the paper's name", "unknown key", "key twice", "function", "no module", "empty"],
+    ids=[
+        "the paper's name",
+        "unknown key",
+        "key twice",
+        "typo in a key",
+        "weights not taken",
+        "a hyperparameter in their place",
+        "constructor that fails",
+        "no Python",
+        "function",
+        "no module",
+        "empty",
+    ],
 )
 def test_a_wrong_file_is_refused(
     tmp_path: Path,
@@ -204,3 +267,13 @@ def test_a_wrong_file_is_refused(
 def test_a_missing_file_is_named(tmp_path: Path, hierarchy: tuple[Tensor, Tensor]) -> None:
     with pytest.raises(FileNotFoundError, match=r"gone\.py: no such loss file"):
         build_any_loss("mine", tmp_path / "gone.py", *hierarchy, {}, CPU)
+
+
+def test_a_module_beside_the_file_is_not_found(
+    tmp_path: Path, hierarchy: tuple[Tensor, Tensor]
+) -> None:
+    (tmp_path / "helper.py").write_text("")
+    file = write(tmp_path, f"return {MEAN}")
+    file.write_text(f"import helper\n{file.read_text()}")
+    with pytest.raises(ValueError, match=r"cannot be run: .*'helper'; .*: put helper into it"):
+        build_any_loss("mine", file, *hierarchy, {}, CPU)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,14 +146,41 @@ def test_an_own_loss_is_compared_with_ce_and_hce(own_run: OwnRun) -> None:
     assert set(described["own_files_sha256"]) == {"narrow.py", "my losses/focal.py"}
 
 
-def test_editing_the_file_of_a_loss_trains_with_it_again(own_run: OwnRun) -> None:
+def test_editing_the_file_of_a_loss_trains_with_it_again(own_run: OwnRun, repository: Path) -> None:
     file = own_run.folder / "my losses" / "focal.py"
     text = file.read_text()
     file.write_text(f"{text}\n# one more remark\n")
+    # a newer trial of what has been tried is no reason to train again
+    (own_run.folder / "mine" / "checks" / "architectures" / "narrow.txt").touch()
+    script = repository / "scripts" / "check_own_architecture.py"
+    script.write_text(f"{script.read_text()}\n# one more remark\n")
     again = snakemake(own_run.folder, *own_run.options, "-n", "--", *TARGETS)
     file.write_text(text)
-    once = ("train_model", "predict", "score", "compare_own_losses")
+    once = ("check_own_loss", "train_model", "predict", "score", "compare_own_losses")
     assert again.jobs == dict.fromkeys(once, 1)
+
+
+def test_a_mistake_in_an_own_file_stops_the_run_before_the_data(
+    own_run: OwnRun, tmp_path: Path
+) -> None:
+    shutil.copytree(own_run.folder / "data", tmp_path / "data")
+    for name in ("own.yaml", "own.obo", "narrow.py"):
+        shutil.copy(own_run.folder / name, tmp_path)
+    (tmp_path / "my losses").mkdir()
+    text = (own_run.folder / "my losses" / "focal.py").read_text()
+    (tmp_path / "my losses" / "focal.py").write_text(text.replace("gamma):", "gama):"))
+    done = snakemake(tmp_path, *own_run.options, "--cores", "1", "--", *TARGETS)
+    assert done.returncode != 0
+    assert (
+        "my losses/focal.py: Loss is called as Loss(reachability, weight, gamma=…), but takes "
+        in (done.output)
+    )
+    assert (
+        "own_losses.focal.gamma is no hyperparameter of it; own_losses.focal.gama is missing"
+        in (done.output)
+    )
+    assert "rule check_own_loss:" in done.output
+    assert "rule convert_h5ad:" not in done.output
 
 
 def test_a_listed_file_that_is_not_there_is_named(repository: Path, tmp_path: Path) -> None:

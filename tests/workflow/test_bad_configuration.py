@@ -23,6 +23,14 @@ BAD = {
         {"losses": ["ce", "hce", "focal"], "own_losses": {"focal": {"file": "mine/focal.py"}}},
         ["own_losses.focal.file: there is no file mine/focal.py"],
     ),
+    "own loss with a typo": (
+        {"losses": ["ce", "hce", "focl"], "own_losses": {"focal": {"file": "Snakefile"}}},
+        ["'focl' is not one of ce, hce", "no such key; did you mean focal?"],
+    ),
+    "own loss that is not trained with": (
+        {"own_losses": {"focal": {"file": "Snakefile"}}},
+        ["own_losses.focal: no model would be trained", "add focal to losses or take own_losses."],
+    ),
     "own loss with a name of the paper": (
         {"own_losses": {"hce": {"file": "Snakefile"}}},
         ["own_losses.hce: hce is a loss of this workflow; take another name"],

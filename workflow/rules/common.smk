@@ -9,7 +9,7 @@ from pathlib import Path
 
 import slurm_guard
 from code_inputs import modules_of
-from configuration_errors import differences, explain
+from configuration_errors import differences, explain, no_such_key
 from jsonschema.exceptions import ValidationError
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate

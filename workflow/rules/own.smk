@@ -7,7 +7,7 @@ OWN_LOSSES = [name for name in config["losses"] if name not in PAPER_LOSSES]
 
 
 def check_losses():
-    """Refuse a loss without a file or with another's name, and a run without CE or HCE."""
+    """Refuse a loss without a file, with another's name or left out, and a run without CE or HCE."""
     own = config["own_losses"]
     for name in own.keys() & {*PAPER_LOSSES, PERMUTED_LOSS}:
         raise WorkflowError(
@@ -16,8 +16,8 @@ def check_losses():
     for name in OWN_LOSSES:
         if name not in own:
             raise WorkflowError(
-                f"losses: {name!r} is not one of ce, hce, and own_losses.{name}.file is missing "
-                "(docs/adapt.md)."
+                f"losses: {name!r} is not one of ce, hce, and own_losses.{name}.file is missing: "
+                f"{no_such_key(name, [*PAPER_LOSSES, *own])} (docs/adapt.md)."
             )
         file = Path(own[name]["file"])
         if not file.is_file():
@@ -29,6 +29,12 @@ def check_losses():
         if name not in config["losses"]:
             raise WorkflowError(
                 f"losses: {name} is missing; every other loss is compared with CE and HCE."
+            )
+    for name in own:
+        if name not in OWN_LOSSES:
+            raise WorkflowError(
+                f"own_losses.{name}: no model would be trained with it; add {name} to losses or "
+                f"take own_losses.{name} out."
             )
 
 
@@ -45,6 +51,16 @@ def get_loss_file(wildcards):
     """The file of a loss that is not the paper's."""
     own = config["own_losses"].get(wildcards.loss)
     return [own["file"]] if own else []
+
+
+def get_own_checks(wildcards):
+    """What a training waits for: the trials of its own architecture and loss."""
+    checks = []
+    if get_architecture_file(wildcards):
+        checks.append("<results>/checks/architectures/{architecture}.txt")
+    if get_loss_file(wildcards):
+        checks.append("<results>/checks/losses/{loss}.txt")
+    return checks
 
 
 def get_loss_settings(wildcards):

@@ -1,6 +1,73 @@
 # One model an architecture, loss and seed.
 
 
+rule check_own_loss:
+    """Try a user's own loss before any data are there."""
+    input:
+        # a newer trial is no reason to train again
+        script=ancient(script("check_own_loss")),
+        code=ancient(modules("check_own_loss")),
+        file=get_loss_file,
+    output:
+        "<results>/checks/losses/{loss}.txt",
+    log:
+        "<logs>/check_own_loss/{loss}.log",
+    benchmark:
+        "<benchmarks>/check_own_loss/{loss}.jsonl"
+    priority: 100
+    localrule: True
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=5,
+    params:
+        settings=get_loss_settings,
+        device=branch(config["resources"]["gpus"] > 0, then="cuda", otherwise="cpu"),
+    message:
+        "Trying the loss {wildcards.loss} of {input.file}"
+    shell:
+        # on the screen too: the mistake is the user's
+        "python {input.script} --loss {wildcards.loss} --loss-file {input.file:q} "
+        "--loss-settings {params.settings:q} --device {params.device} --output {output} "
+        "2>&1 | tee {log}"
+
+
+rule check_own_architecture:
+    """Try a user's own architecture before any data are there."""
+    input:
+        # a newer trial is no reason to train again
+        script=ancient(script("check_own_architecture")),
+        code=ancient(modules("check_own_architecture")),
+        file=get_architecture_file,
+    output:
+        "<results>/checks/architectures/{architecture}.txt",
+    log:
+        "<logs>/check_own_architecture/{architecture}.log",
+    benchmark:
+        "<benchmarks>/check_own_architecture/{architecture}.jsonl"
+    priority: 100
+    localrule: True
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=5,
+    params:
+        hyperparameters=get_hyperparameters,
+        batch_size=config["training"]["batch_size"],
+        device=branch(config["resources"]["gpus"] > 0, then="cuda", otherwise="cpu"),
+    message:
+        "Trying the architecture {wildcards.architecture} of {input.file}"
+    shell:
+        "python {input.script} --architecture {wildcards.architecture} "
+        "--architecture-file {input.file:q} --hyperparameters {params.hyperparameters:q} "
+        "--batch-size {params.batch_size} --device {params.device} --output {output} "
+        "2>&1 | tee {log}"
+
+
 rule train_model:
     """Train one model."""
     input:
@@ -11,6 +78,7 @@ rule train_model:
         reachability="<results>/ontology/reachability.npz",
         architecture_file=get_architecture_file,
         loss_file=get_loss_file,
+        checks=get_own_checks,
         loss_reachability=get_loss_reachability,
         augmentations=get_augmentations,
     output:

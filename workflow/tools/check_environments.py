@@ -120,12 +120,17 @@ def write_own_files(folder: Path) -> None:
 
 
 def write_own_loss(folder: Path) -> None:
-    """A loss in a file, which is HCE itself, and a configuration that takes it."""
+    """HCE and the linear model in files of their own, and a configuration that takes them."""
     loss = 'from hce.loss import HierarchicalCrossEntropyLoss as Loss\n\n__all__ = ["Loss"]\n'
     (folder / "own_loss.py").write_text(loss, encoding="utf-8")
+    network = 'from hce.models import LinearClassifier as Network\n\n__all__ = ["Network"]\n'
+    (folder / "own_network.py").write_text(network, encoding="utf-8")
     content = {
         "results": "results-own-loss",
-        "architectures": ["linear"],
+        "architectures": ["own"],
+        "models": {
+            "own": {"file": "own_network.py", "learning_rate": 0.0005, "weight_decay": 0.01}
+        },
         "losses": ["ce", "hce", "own"],
         "own_losses": {"own": {"file": "own_loss.py"}},
     }
