@@ -148,6 +148,8 @@ def get_shards(wildcards):
     ]
 
 
+# of trainings and predictions
+DEVICE = "cuda" if config["resources"]["gpus"] > 0 else "cpu"
 # Keys of models.ARCHITECTURE that belong to the training, not to the network.
 OPTIMIZER_KEYS = ("learning_rate", "weight_decay")
 OTHER_KEYS = ("augmentation", "file")

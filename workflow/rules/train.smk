@@ -24,7 +24,7 @@ rule check_own_loss:
         runtime=5,
     params:
         settings=get_loss_settings,
-        device=branch(config["resources"]["gpus"] > 0, then="cuda", otherwise="cpu"),
+        device=DEVICE,
     message:
         "Trying the loss {wildcards.loss} of {input.file}"
     shell:
@@ -58,7 +58,7 @@ rule check_own_architecture:
     params:
         hyperparameters=get_hyperparameters,
         batch_size=config["training"]["batch_size"],
-        device=branch(config["resources"]["gpus"] > 0, then="cuda", otherwise="cpu"),
+        device=DEVICE,
     message:
         "Trying the architecture {wildcards.architecture} of {input.file}"
     shell:
@@ -102,7 +102,7 @@ rule train_model:
         loss_settings=get_loss_settings,
         hyperparameters=get_hyperparameters,
         training=get_training,
-        device=branch(config["resources"]["gpus"] > 0, then="cuda", otherwise="cpu"),
+        device=DEVICE,
     message:
         "Training {wildcards.architecture} with {wildcards.loss}, seed {wildcards.seed}"
     shell:
@@ -146,7 +146,7 @@ rule predict:
         cpus_per_task=config["resources"]["train_threads"],
         gpu=config["resources"]["gpus"],
     params:
-        device=branch(config["resources"]["gpus"] > 0, then="cuda", otherwise="cpu"),
+        device=DEVICE,
     message:
         "Predicting with {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
     shell:
