@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.scratch import Scratch
+from hce.memory import Scratch
 from hce.shards import write_shard
 from hce.shuffle import gather_part
 from hce.shuffle_order import buckets

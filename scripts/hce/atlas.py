@@ -14,7 +14,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from hce.ontology import resolve
-from hce.shuffle_order import SPLITS
+
+# in pieces and in the table of cells a split is its position here
+SPLITS = ("train", "val", "test", "ood")
 
 
 def tech_samples(obs: pd.DataFrame) -> pd.Series:
@@ -226,7 +228,7 @@ def split_cells(
     Returns
     -------
     numpy.ndarray
-        int8 N: position in `hce.shuffle_order.SPLITS`, or -1 where the cell is dropped.
+        int8 N: position in `SPLITS`, or -1 where the cell is dropped.
 
     Raises
     ------

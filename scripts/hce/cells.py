@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
 
-from hce.atlas import split_cells, tech_samples
+from hce.atlas import SPLITS, split_cells, tech_samples
 from hce.ontology import resolve
-from hce.shuffle_order import SPLITS, shuffle_keys
+from hce.shuffle_order import shuffle_keys
 
 # columns of the Census that the table carries, under the names the pipeline uses
 METADATA = {

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hce.compare import holm
-from hce.pair_summaries import summarize_pairs
+from hce.compare import holm, summarize_pairs
 
 LOSSES = ("ce", "hce")
 # groupings of cells whose groups are contexts that new cells may share with the training set

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hce.census import Release
+from hce.memory import Scratch
 from hce.row_builder import RowBuilder
-from hce.scratch import Scratch
 from hce.sparse_rows import SparseRows
 
 # rows of X in one TileDB tile (Census builder): reads that start on it fetch no tile twice

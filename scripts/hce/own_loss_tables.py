@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from hce.compare import holm
+from hce.compare import NO_PAIR, holm
 from hce.comparison_tables import LOSSES, overall_table
-from hce.pair_summaries import NO_PAIR
 
 FAMILY = ["baseline", "split", "labels"]
 

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hce.scratch import Scratch
+from hce.memory import Scratch
 from hce.sparse_rows import LARGE, Counts, SparseRows
 
 MAX_GENES = 2**16

@@ -24,9 +24,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from hce.atlas import SPLITS
 from hce.files import write_atomically
-from hce.scratch import Scratch
-from hce.shuffle_order import SPLITS
+from hce.memory import Scratch
 from hce.sparse_rows import Counts, SparseRows
 
 SPLIT_CODES = {split: code for code, split in enumerate(SPLITS)}

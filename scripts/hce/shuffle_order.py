@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# in pieces a cell's split is its position here
-SPLITS = ("train", "val", "test", "ood")
-
 
 def shuffle_keys(soma_joinids: ArrayLike, seed: int) -> NDArray[np.uint64]:
     """A pseudo-random sort key for each cell that depends on nothing but (seed, soma_joinid).

@@ -15,7 +15,7 @@ from scipy import sparse
 
 import hce.densify
 import hce.residency
-from hce.buffers import BufferPool
+from hce.memory import BufferPool
 from hce.prefetch import prefetched
 from hce.residency import available_memory, choose_residency
 from hce.sparse_expression import SparseExpression

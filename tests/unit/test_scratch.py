@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hce.scratch import Scratch
+from hce.memory import Scratch
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=12))
