@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.census_store import describe_content, write_store
+from hce.census.h5ad import read_release
+from hce.census.schema import HOMO_SAPIENS
+from hce.census.writing import DigestedBlocks, describe_content, write_store
 from hce.files import write_atomically
-from hce.h5ad_release import read_release
-from hce.organism import HOMO_SAPIENS
-from hce.row_blocks import DigestedBlocks
 
 LAYOUT = "2023-12-15"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hce.census import open_release, read_datasets, read_obs
+from hce.census.reading import open_release, read_datasets, read_obs
+from hce.census.schema import HOMO_SAPIENS
 from hce.files import write_atomically
-from hce.organism import HOMO_SAPIENS
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.census import gene_positions, model_genes, open_release, read_genes
+from hce.census.reading import gene_positions, model_genes, open_release, read_genes
+from hce.census.schema import HOMO_SAPIENS
 from hce.files import write_atomically
-from hce.organism import HOMO_SAPIENS
 
 # of the gene list, or of the genes of the release, whichever is shorter; scTab's has 0.998
 LEAST_OVERLAP = 0.1

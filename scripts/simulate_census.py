@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.census_store import CensusTables, describe_content, write_store
+from hce.census.schema import HOMO_SAPIENS
+from hce.census.writing import CensusTables, describe_content, write_store
 from hce.files import write_atomically
 from hce.ontology import read_obo
-from hce.organism import HOMO_SAPIENS
 from hce.simulation import simulate
 from hce.simulation_parameters import SimulationParameters
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hce.census import Release
+from hce.census.reading import Release
 from hce.memory import Scratch
 from hce.row_builder import RowBuilder
 from hce.sparse_rows import SparseRows

@@ -25,9 +25,9 @@ import tiledbsoma
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hce.census_store import CensusTables, write_store
+from hce.census.schema import HOMO_SAPIENS
+from hce.census.writing import CensusTables, write_store
 from hce.files import write_atomically
-from hce.organism import HOMO_SAPIENS
 
 RELEASE = "2023-05-15"
 ASSAY = "10x 3' v3"

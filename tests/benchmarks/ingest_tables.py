@@ -13,7 +13,7 @@ import pandas as pd
 from ingest_store import ASSAY
 
 from hce.cells import atlas_cells, cells_table
-from hce.census import model_genes, open_release, read_datasets, read_genes, read_obs
+from hce.census.reading import model_genes, open_release, read_datasets, read_genes, read_obs
 from hce.files import write_atomically
 
 SHARE = 0.15

@@ -16,8 +16,8 @@ import tiledbsoma
 from small_simulation import CONFIG, ROOT, SMALL
 
 import simulate_census
-from hce.census import open_release, read_datasets, read_obs
-from hce.census_store import CensusTables, describe_content, write_store
+from hce.census.reading import open_release, read_datasets, read_obs
+from hce.census.writing import CensusTables, describe_content, write_store
 from hce.simulation import SimulatedCensus
 
 RELEASES = ("2023-05-15", "2023-12-15")

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from hce.census import open_release, read_genes
-from hce.census_store import COUNTED_CATEGORIES, CensusTables, describe_content, write_store
+from hce.census.reading import open_release, read_genes
+from hce.census.writing import COUNTED_CATEGORIES, CensusTables, describe_content, write_store
 
 
 def small_tables() -> CensusTables:

@@ -17,11 +17,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hce import h5ad_counts
-from hce.census import open_release
-from hce.census_store import write_store
-from hce.h5ad_release import read_release
-from hce.row_blocks import DigestedBlocks
+from hce.census.h5ad import read_release
+from hce.census.reading import open_release
+from hce.census.writing import DigestedBlocks, write_store
 
 STORED: dict[str, Callable[[sparse.csr_matrix], object]] = {
     "by rows": lambda x: x,
@@ -57,7 +55,7 @@ def expected_counts(paths: list[Path]) -> NDArray[np.float32]:
 def test_the_store_holds_what_the_files_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: str, entries: int
 ) -> None:
-    monkeypatch.setattr(h5ad_counts, "BLOCK_ENTRIES", entries)
+    monkeypatch.setattr(h5ad, "BLOCK_ENTRIES", entries)
     paths = write_files(tmp_path, STORED[stored])
     tables = read_release(paths)
     write_store(tmp_path / "soma", tables, "2030-01-01", layout="2023-12-15")
@@ -80,7 +78,7 @@ def test_the_checksum_does_not_depend_on_the_blocks(
     digested = DigestedBlocks(read_release(paths).counts)
     said = []
     for size in (entries, 10**6):
-        monkeypatch.setattr(h5ad_counts, "BLOCK_ENTRIES", size)
+        monkeypatch.setattr(h5ad, "BLOCK_ENTRIES", size)
         assert sum(block.shape[0] for block in digested) == 120
         said.append((digested.nnz, digested.hexdigest()))
     assert said[0] == said[1]
@@ -101,7 +99,7 @@ def test_the_checksum_tells_any_other_count(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_cells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: str
 ) -> None:
-    monkeypatch.setattr(h5ad_counts, "BLOCK_ENTRIES", 2**15)
+    monkeypatch.setattr(h5ad, "BLOCK_ENTRIES", 2**15)
     peak = []
     for cells in (4_000, 16_000):
         data = make_file(1, cells=cells, genes=100)
@@ -119,7 +117,7 @@ def test_a_value_that_is_no_count_is_named_wherever_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Far into a file: no store is left."""
-    monkeypatch.setattr(h5ad_counts, "BLOCK_ENTRIES", 100)
+    monkeypatch.setattr(h5ad, "BLOCK_ENTRIES", 100)
     data = make_file(1)
     data.X.data[-1] = 2.5
     tables = read_release([write_file(data, tmp_path / "a.h5ad")])

@@ -13,9 +13,9 @@ from h5ad_example import make_file, write_file
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hce.census import open_release, read_datasets, read_genes, read_obs
-from hce.census_store import CensusTables, write_store
-from hce.h5ad_release import read_release
+from hce.census.h5ad import read_release
+from hce.census.reading import open_release, read_datasets, read_genes, read_obs
+from hce.census.writing import CensusTables, write_store
 
 Change = Callable[[anndata.AnnData], None]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from small_simulation import small_parameters
 
-from hce.census import model_genes
+from hce.census.reading import model_genes
 from hce.simulation import SimulatedCensus
 from hce.simulation_habitats import HABITATS
 from hce.simulation_types import Hierarchy

@@ -17,7 +17,7 @@ from shard_example import random_cells, write_shards
 import fetch_ontology
 import predict
 import select_cells
-from hce.census import open_release, read_obs
+from hce.census.reading import open_release, read_obs
 from hce.files import sha256
 from hce.hierarchy_files import write_reachability
 from hce.model_files import copy_weights, save_model

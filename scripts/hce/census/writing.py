@@ -2,8 +2,8 @@
 
 The layout, the types and the tiles are those of the Census builder for schemas 1.0.0 and 1.2.0
 (chanzuckerberg/cellxgene-census, April and November 2023): strings are plain large strings, not
-enumerations; X/raw is one fragment, or one a block where the counts come in blocks. Left out: a
-second organism, and X/normalized of schema 1.2.0.
+enumerations; X/raw is one fragment, or one a block where the counts come in blocks of rows. Left
+out: a second organism, and X/normalized of schema 1.2.0.
 """
 
 from __future__ import annotations
@@ -15,16 +15,77 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import tiledbsoma
+from numpy.typing import NDArray
 from scipy import sparse
 
-from hce.organism import HOMO_SAPIENS, organism_label
-from hce.row_blocks import DigestedBlocks, RowBlocks
+from hce.census.schema import HOMO_SAPIENS, organism_label
+
+
+class RowBlocks(Protocol):
+    """A matrix whose rows come in blocks, float32 csr, each time that it is iterated.
+
+    Attributes
+    ----------
+    shape
+        Rows and columns of the whole.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def __iter__(self) -> Iterator[sparse.csr_matrix]: ...
+
+
+class DigestedBlocks:
+    """Blocks of rows that are digested as they pass, so that they are read only once.
+
+    Attributes
+    ----------
+    blocks
+        The blocks that pass.
+    nnz
+        Entries of the blocks that have passed.
+    """
+
+    def __init__(self, blocks: RowBlocks) -> None:
+        self.blocks = blocks
+        self._start()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the whole."""
+        return self.blocks.shape
+
+    def __iter__(self) -> Iterator[sparse.csr_matrix]:
+        self._start()
+        for block in self.blocks:
+            block.sort_indices()
+            self.nnz += int(block.nnz)
+            self._add("lengths", np.diff(block.indptr), "<i8")
+            self._add("columns", block.indices, "<i8")
+            self._add("values", block.data, "<f4")
+            yield block
+
+    def hexdigest(self) -> str:
+        """SHA-256 of what passed, whatever the blocks were: shape, row lengths, columns, values."""
+        whole = hashlib.sha256(repr(self.shape).encode())
+        for part in self._parts.values():
+            whole.update(part.digest())
+        return whole.hexdigest()
+
+    def _start(self) -> None:
+        self.nnz = 0
+        self._parts = {name: hashlib.sha256() for name in ("lengths", "columns", "values")}
+
+    def _add(self, part: str, values: NDArray, dtype: str) -> None:
+        self._parts[part].update(np.ascontiguousarray(values, dtype=dtype))
+
 
 # Census release -> version of the Census schema, version of the CELLxGENE dataset schema
 SCHEMA_VERSIONS = {"2023-05-15": ("1.0.0", "3.0.0"), "2023-12-15": ("1.2.0", "3.1.0")}

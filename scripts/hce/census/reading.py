@@ -17,7 +17,7 @@ import pyarrow as pa
 import tiledbsoma
 from numpy.typing import NDArray
 
-from hce.organism import HOMO_SAPIENS
+from hce.census.schema import HOMO_SAPIENS
 
 OBS_COLUMNS = (
     "soma_joinid",
