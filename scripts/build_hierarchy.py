@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.files import write_atomically
-from hce.hierarchy import cell_type_table
-from hce.hierarchy_files import write_reachability
+from hce.hierarchy.classes import cell_type_table, write_reachability
 from hce.ontology import reachability, read_obo
 
 COLUMNS = ["split", "class", "cell_type_ontology_term_id", "cell_type"]

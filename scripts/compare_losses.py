@@ -16,7 +16,7 @@ from hce.comparison_tables import (
     strata_table,
 )
 from hce.files import write_atomically
-from hce.hierarchy_files import read_cell_types
+from hce.hierarchy.classes import read_cell_types
 
 TABLES = ("macro_f1", "per_cell_type", "per_study", "strata")
 TABLES_AND_RUNS = [name for table in TABLES for name in (table, f"{table}_runs")]

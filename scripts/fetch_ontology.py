@@ -7,8 +7,8 @@ import gzip
 from pathlib import Path
 
 from hce.files import sha256, write_atomically
+from hce.hierarchy.releases import format_obo, read_package_terms
 from hce.ontology import read_obo
-from hce.ontology_sources import format_obo, read_package_terms
 
 
 def main() -> None:

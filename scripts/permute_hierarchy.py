@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hce.hierarchy import permute_hierarchy
-from hce.hierarchy_files import read_reachability, write_reachability
+from hce.hierarchy.classes import permute_hierarchy, read_reachability, write_reachability
 
 
 def main() -> None:

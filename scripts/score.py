@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hce.files import write_atomically
-from hce.hierarchy_files import read_cell_types, read_reachability
+from hce.hierarchy.classes import read_cell_types, read_reachability
 from hce.scores import CELL_GROUPINGS, CONTEXTS, score_predictions
 
 

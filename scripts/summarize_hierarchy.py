@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.files import write_atomically
-from hce.hierarchy import summarize_hierarchy
+from hce.hierarchy.classes import summarize_hierarchy
 from hce.ontology import reachability, read_obo
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from hce.calibration import calibration_of
 from hce.files import write_atomically
-from hce.hierarchy_files import read_reachability
+from hce.hierarchy.classes import read_reachability
 from hce.prediction_files import predicted_files, read_prediction
 
 COLUMNS = ["class", "predicted_class", "probability", "score"]

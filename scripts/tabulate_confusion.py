@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hce.confusion_tables import corrected_counts, relation_counts, relation_matrix
 from hce.files import write_atomically
-from hce.hierarchy_files import read_reachability
+from hce.hierarchy.classes import read_reachability
 from hce.prediction_files import (
     Predicted,
     paired_runs,

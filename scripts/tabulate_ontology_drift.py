@@ -10,17 +10,17 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-from hce.drift_tables import (
+from hce.files import write_atomically
+from hce.hierarchy.classes import read_cell_types, read_reachability
+from hce.hierarchy.drift import (
     changed_relations,
     changes_in_words,
     confusion_matrix,
     hierarchy_sizes,
     scores_by_release,
 )
-from hce.files import write_atomically
-from hce.hierarchy_files import read_cell_types, read_reachability
+from hce.hierarchy.releases import format_obo, package_releases, read_package_terms
 from hce.ontology import reachability, read_obo
-from hce.ontology_sources import format_obo, package_releases, read_package_terms
 from hce.prediction_files import predicted_files, read_prediction
 
 

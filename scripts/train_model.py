@@ -13,7 +13,7 @@ import torch
 
 from hce.checkpoint import checkpoint_key
 from hce.files import sha256, write_atomically
-from hce.hierarchy_files import read_cell_types, read_reachability
+from hce.hierarchy.classes import read_cell_types, read_reachability
 from hce.lock import sole_writer
 from hce.model_files import save_model
 from hce.own_architecture import build_any_model

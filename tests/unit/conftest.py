@@ -8,8 +8,8 @@ import networkx as nx
 import pytest
 from small_simulation import CELL_TYPES, small_parameters
 
+from hce.hierarchy.releases import format_obo, read_package_terms
 from hce.ontology import read_obo
-from hce.ontology_sources import format_obo, read_package_terms
 from hce.simulation import SimulatedCensus, simulate
 from hce.simulation_types import Hierarchy, build_hierarchy
 

@@ -11,7 +11,7 @@ import pytest
 
 from hce.calibration import calibration_of, expected_calibration_error, reliability
 from hce.confusion_tables import RELATIONS, corrected_counts, relation_counts, relation_matrix
-from hce.drift_tables import (
+from hce.hierarchy.drift import (
     changed_relations,
     changes_in_words,
     confusion_matrix,

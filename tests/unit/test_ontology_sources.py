@@ -7,8 +7,8 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
+from hce.hierarchy.releases import PackageTerm, format_obo, package_releases, read_package_terms
 from hce.ontology import read_obo, resolve
-from hce.ontology_sources import PackageTerm, format_obo, package_releases, read_package_terms
 
 RELEASE = "2025-02-13"
 TERMS: dict[str, PackageTerm] = {

@@ -16,7 +16,7 @@ import pytest
 from safetensors import safe_open
 from shard_example import random_cells, write_shards
 
-from hce.hierarchy_files import write_reachability
+from hce.hierarchy.classes import write_reachability
 
 REPOSITORY = Path(__file__).parents[2]
 N_GENES, N_CLASSES, BATCH = 30, 5, 16
