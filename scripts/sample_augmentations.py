@@ -20,7 +20,7 @@ from hce.augmentation_vectors import (
     passes,
 )
 from hce.files import write_atomically
-from hce.shard_files import ShardFiles
+from hce.storage.files import ShardFiles
 
 
 def main() -> None:

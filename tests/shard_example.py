@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from hce.cell_blocks import Cells
 from hce.shards import write_manifest, write_shard
-from hce.sparse_rows import Counts, SparseRows
+from hce.storage.blocks import Cells
+from hce.storage.rows import Counts, SparseRows
 
 
 def random_cells(

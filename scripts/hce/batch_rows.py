@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hce.cell_blocks import CellBlock, Cells
 from hce.device_block import DeviceBlock, RawRows
 from hce.memory import BufferPool
 from hce.normalize import TARGET_SUM
 from hce.sparse_expression import SparseExpression
+from hce.storage.blocks import CellBlock, Cells
 from hce.threads import in_threads
 
 Block = Cells | CellBlock | DeviceBlock

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hce.census.reading import Release
 from hce.memory import Scratch
 from hce.row_builder import RowBuilder
-from hce.sparse_rows import SparseRows
+from hce.storage.rows import SparseRows
 
 # rows of X in one TileDB tile (Census builder): reads that start on it fetch no tile twice
 TILE_ROWS = 2048

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hce.cell_blocks import CellBlock
 from hce.normalize import TARGET_SUM
 from hce.sparse_expression import SparseExpression
+from hce.storage.blocks import CellBlock
 
 SIGNED = {"uint16": np.int16, "uint32": np.int32}
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hce.memory import Scratch
-from hce.sparse_rows import LARGE, Counts, SparseRows
+from hce.storage.rows import LARGE, Counts, SparseRows
 
 MAX_GENES = 2**16
 

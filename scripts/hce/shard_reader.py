@@ -1,7 +1,7 @@
 """Reading shards into training: sparse from the disk to the device, dense only a batch.
 
     shards (Parquet) -> block of raw counts -> rows of a batch -> normalized -> dense
-    hce.cell_blocks     4 bytes a nonzero      hce.batch_rows     on the device   hce.densify
+    hce.storage.blocks     4 bytes a nonzero      hce.batch_rows     on the device   hce.densify
 
 The block is a window of shards (residency stream) or the whole split, in the memory of the host or
 of the device (`hce.residency`). Threads decode the next window and take the next batches while a
@@ -43,7 +43,7 @@ from hce.batch_rows import Batch, BatchMaker, Block, Rows, cut
 from hce.device_block import DeviceBlock
 from hce.prefetch import prefetched
 from hce.residency import choose_residency
-from hce.shard_files import ShardFiles
+from hce.storage.files import ShardFiles
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ DELTA_BINARY_PACKED, and
     BYTE_STREAM_SPLIT, float32        3,236            17,000         27,500
     BYTE_STREAM_SPLIT, own writer     2,921            47,600         39,600    <- this one
 
-Training reads it into a block (`hce.cell_blocks`): 37,200 cells/s by Arrow, 152,500 by our own
-decoder (`hce.shard_decoding`), both on a machine that others used too.
-The own writer (`hce.parquet_file`) leaves the packed gene positions uncompressed, which explains
+Training reads it into a block (`hce.storage.blocks`): 37,200 cells/s by Arrow, 152,500 by our own
+decoder (`hce.storage.decoding`), both on a machine that others used too.
+The own writer (`hce.storage.parquet`) leaves the packed gene positions uncompressed, which explains
 its size: zstd takes 8 % off, and as long again to write and half as long again to read.
 Counts are 32-bit: after BYTE_STREAM_SPLIT the upper bytes cost nothing, and nothing overflows.
 """
@@ -33,14 +33,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hce.files import sha256, write_atomically
-from hce.parquet_file import (
+from hce.storage.parquet import (
     BYTE_STREAM_SPLIT,
     DELTA_BINARY_PACKED,
     UNCOMPRESSED,
     Column,
     write_parquet,
 )
-from hce.sparse_rows import SparseRows
+from hce.storage.rows import SparseRows
 
 ROW_GROUP = 1024
 # rows of a page: a megabyte of counts, which stays in the processor's cache

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from hce.atlas import SPLITS
 from hce.files import write_atomically
 from hce.memory import Scratch
-from hce.sparse_rows import Counts, SparseRows
+from hce.storage.rows import Counts, SparseRows
 
 SPLIT_CODES = {split: code for code, split in enumerate(SPLITS)}
 

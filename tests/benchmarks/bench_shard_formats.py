@@ -1,9 +1,9 @@
 """Bytes, write and read rates of Parquet encodings for the counts of a shard (`hce.shards`).
 
-Arrow writes all but the last, which is the shards' own writer (`hce.parquet_file`); Arrow reads
-them all. What training needs is a block (`hce.cell_blocks`): the own writer's file is decoded into
-one by Arrow and by `hce.shard_decoding`. Simulated counts of 19,331 genes, all in memory, one
-thread; rates are cells a CPU second, the best of five.
+Arrow writes all but the last, which is the shards' own writer (`hce.storage.parquet`); Arrow reads
+them all. What training needs is a block (`hce.storage.blocks`): the own writer's file is decoded
+into one by Arrow and by `hce.storage.decoding`. Simulated counts of 19,331 genes, all in memory,
+one thread; rates are cells a CPU second, the best of five.
 
 Run: PYTHONPATH=scripts python tests/benchmarks/bench_shard_formats.py
 """
@@ -20,17 +20,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hce.cell_blocks import CellBlock
-from hce.parquet_file import (
+from hce.shards import PAGE, ROW_GROUP
+from hce.storage.blocks import CellBlock
+from hce.storage.decoding import decode_shard
+from hce.storage.parquet import (
     BYTE_STREAM_SPLIT,
     DELTA_BINARY_PACKED,
     UNCOMPRESSED,
     Column,
     write_parquet,
 )
-from hce.shard_decoding import decode_shard
-from hce.shards import PAGE, ROW_GROUP
-from hce.sparse_rows import Counts
+from hce.storage.rows import Counts
 
 N_GENES, N_CELLS, ROUNDS = 19_331, 8_192, 5
 GENES, COUNTS = "genes.list.element", "counts.list.element"
@@ -67,10 +67,10 @@ def main() -> None:
     ]
     own = partial(write_parquet, columns=columns, rows_per_group=ROW_GROUP, rows_per_page=PAGE)
     own = partial(own, metadata={})
-    print(f"{'hce.parquet_file':32}", measure(own), flush=True)
+    print(f"{'hce.storage.parquet':32}", measure(own), flush=True)
     file = io.BytesIO()
     own(file)
-    for name, read in (("Arrow", fill_by_arrow), ("hce.shard_decoding", fill_by_hce)):
+    for name, read in (("Arrow", fill_by_arrow), ("hce.storage.decoding", fill_by_hce)):
         rate = block_rate(pa.BufferReader(file.getvalue()), offsets[-1], read)
         print(f"{'  into a block by ' + name:75} {rate:9,.0f} read", flush=True)
 

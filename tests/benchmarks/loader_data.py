@@ -11,10 +11,10 @@ from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
-from hce.cell_blocks import from_table
 from hce.normalize import size_factor_log1p
 from hce.shards import write_manifest, write_shard
-from hce.sparse_rows import Counts, SparseRows
+from hce.storage.blocks import from_table
+from hce.storage.rows import Counts, SparseRows
 
 N_GENES, DENSITY, N_CLASSES = 19_331, 0.10, 164
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hce.shards import write_manifest, write_shard
-from hce.sparse_rows import Counts, SparseRows
+from hce.storage.rows import Counts, SparseRows
 
 N_GENES, N_CLASSES, DENSITY = 19_331, 164, 0.1
 

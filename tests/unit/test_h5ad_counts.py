@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hce.census import h5ad
 from hce.census.h5ad import read_release
 from hce.census.reading import open_release
 from hce.census.writing import DigestedBlocks, write_store

@@ -15,17 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hce.parquet_file import (
+from hce.storage.parquet import (
     BYTE_STREAM_SPLIT,
     DELTA_BINARY_PACKED,
     PLAIN,
     UNCOMPRESSED,
     ZSTD,
     Column,
+    Struct,
     write_parquet,
 )
-from hce.sparse_rows import Counts
-from hce.thrift_compact import Struct
+from hce.storage.rows import Counts
 
 # lengths around the blocks of 128 and miniblocks of 32 gaps, and lists without elements
 list_sizes = st.lists(st.sampled_from([0, 0, 1, 2, 31, 32, 33, 129, 300]), max_size=40)

@@ -11,7 +11,7 @@ from scipy import sparse
 from shard_example import csr_of, rows_of
 
 from hce.row_builder import RowBuilder, sort_genes
-from hce.sparse_rows import Counts, SparseRows
+from hce.storage.rows import Counts, SparseRows
 
 FIRST = 1_000
 seeds = st.integers(0, 10_000)

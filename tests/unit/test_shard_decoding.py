@@ -21,20 +21,21 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from shard_example import parts_of, write_shards
 
-import hce.shard_files
-from hce.cell_blocks import CellBlock, CountTooLargeError
-from hce.parquet_decoding import join_streams, list_sizes, unpack_deltas
-from hce.parquet_encoding import byte_stream_split, delta_binary_packed, list_levels
-from hce.parquet_file import (
+import hce.storage.files
+from hce.storage.blocks import CellBlock, CountTooLargeError
+from hce.storage.decoding import decode_shard, is_ours, join_streams, list_sizes, unpack_deltas
+from hce.storage.files import ShardFiles
+from hce.storage.parquet import (
     BYTE_STREAM_SPLIT,
     DELTA_BINARY_PACKED,
     UNCOMPRESSED,
     Column,
+    byte_stream_split,
+    delta_binary_packed,
+    list_levels,
     write_parquet,
 )
-from hce.shard_decoding import decode_shard, is_ours
-from hce.shard_files import ShardFiles
-from hce.sparse_rows import Counts
+from hce.storage.rows import Counts
 
 ARRAYS = ("soma_joinid", "label", "indptr", "genes", "counts")
 # around the blocks of 128 and miniblocks of 32 gaps, and cells without genes
@@ -44,7 +45,7 @@ list_sizes_of_cells = st.lists(st.sampled_from([0, 0, 1, 2, 31, 32, 33, 129, 300
 @pytest.fixture(autouse=True)
 def no_split_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let our decoder work on these few cells."""
-    monkeypatch.setattr(hce.shard_files, "SMALL", 0)
+    monkeypatch.setattr(hce.storage.files, "SMALL", 0)
 
 
 def shard(sizes: list[int], count_bits: int, seed: int, group: int = 16, page: int = 4) -> bytes:
@@ -186,7 +187,7 @@ def test_a_shard_cut_short_after_it_was_verified_is_an_error(tmp_path: Path) -> 
 def test_another_number_of_cells_than_listed_is_an_error(
     tmp_path: Path, wrong: tuple[int, int], small: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hce.shard_files, "SMALL", small)
+    monkeypatch.setattr(hce.storage.files, "SMALL", small)
     files = list_by_hand(tmp_path, shard([40, 0, 3], 8, seed=2), *wrong)
     with pytest.raises(ValueError, match=r"damaged\.parquet"):
         files.block([0])

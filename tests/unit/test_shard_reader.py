@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from scipy import sparse
 from shard_example import parts_of, random_cells, write_shards
 
-import hce.shard_files
+import hce.storage.files
 from hce.batch_rows import Batch, BatchMaker, Rows
-from hce.cell_blocks import CellBlock, Cells
 from hce.device_block import DeviceBlock
 from hce.normalize import size_factor_log1p
 from hce.shards import ShardReader
+from hce.storage.blocks import CellBlock, Cells
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -46,7 +46,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def no_split_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the compiled loops of large splits work on these few cells."""
-    monkeypatch.setattr(hce.shard_files, "SMALL", 0)
+    monkeypatch.setattr(hce.storage.files, "SMALL", 0)
 
 
 def test_reading_normalizes_each_cell_to_10000_counts(manifest: Path) -> None:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 from shard_example import parts_of, random_cells, rows_of, write_shards
 
-from hce.cell_blocks import Cells, from_table
 from hce.row_builder import RowBuilder
 from hce.shards import write_shard
+from hce.storage.blocks import Cells, from_table
 
 N_GENES = 12
 SIZES = (37, 5, 64, 20, 41)

@@ -76,7 +76,7 @@ class CellBlock:
 
         Row group by row group, so that what Parquet decodes is still in the cache when it is
         narrowed and the memory beside the block is that of one row group. Threads can fill
-        different cells at one time. `hce.shard_decoding` does the same for our own files, faster.
+        different cells at one time. `hce.storage.decoding` does the same for our own files, faster.
 
         Returns
         -------

@@ -1,7 +1,7 @@
 """The shards of one split: opened, checked against the manifest and decoded. Needs no torch.
 
-A large split is decoded by `hce.shard_decoding` as far as our own writer wrote it; a small one, and
-any other Parquet file of the same columns, by Arrow.
+A large split is decoded by `hce.storage.decoding` as far as our own writer wrote it; a small one,
+and any other Parquet file of the same columns, by Arrow.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hce.cell_blocks import CellBlock, Cells, CountTooLargeError
+from hce.storage.blocks import CellBlock, Cells, CountTooLargeError
 
 Loaded = TypeVar("Loaded")
 # up to this many nonzeros a split does without numba, whose import takes longer than an epoch of it
@@ -109,7 +109,7 @@ class ShardFiles:
             try:
                 file = pq.ParquetFile(source)
                 if not self.small:
-                    from hce.shard_decoding import decode_shard, is_ours
+                    from hce.storage.decoding import decode_shard, is_ours
 
                     if is_ours(file.metadata):
                         return decode_shard(source, file.metadata, block, row, entry)
