@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hce.download import download, known_checksum
+from hce.ingest.download import download, known_checksum
 
 
 def main() -> None:

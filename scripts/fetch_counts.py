@@ -9,8 +9,8 @@ import pandas as pd
 
 from hce.census.reading import gene_positions, open_release, read_genes
 from hce.census.schema import HOMO_SAPIENS
-from hce.counts import block_of, read_counts, scatter_ranges
-from hce.shuffle import order_blocks, write_piece
+from hce.ingest.counts import block_of, read_counts, scatter_ranges
+from hce.ingest.shuffle import order_blocks, write_piece
 
 COLUMNS = ["soma_joinid", "split", "class", "shuffle_key"]
 

@@ -8,9 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.files import write_atomically
-from hce.plan import Settings, disk_needed, estimate, free_disk
-from hce.plan_training import Trainings
-from hce.plan_training import report as training_report
+from hce.ingest.plan import Settings, Trainings, disk_needed, estimate, free_disk, training_report
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hce.augmentation_vectors import (
+from hce.files import write_atomically
+from hce.ingest.augmentation import (
     AugmentationParameters,
     GroupMeans,
     choose_vectors,
@@ -19,7 +20,6 @@ from hce.augmentation_vectors import (
     pair_differences,
     passes,
 )
-from hce.files import write_atomically
 from hce.storage.files import ShardFiles
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from hce.atlas import rate_cell_types, select_cell_types
-from hce.cells import atlas_cells, cells_table, ood_cells, read_obs_columns
 from hce.files import write_atomically
+from hce.ingest.cells import atlas_cells, cells_table, ood_cells, read_obs_columns
 from hce.ontology import read_obo
 
 

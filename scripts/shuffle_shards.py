@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.ingest.order import buckets
+from hce.ingest.shuffle import gather_part
 from hce.memory import Scratch
 from hce.shards import write_shard
-from hce.shuffle import gather_part
-from hce.shuffle_order import buckets
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Applying scTab's augmentation in training (vectors: `hce.augmentation_vectors`).
+"""Applying scTab's augmentation in training (vectors: `hce.ingest.augmentation`).
 
 The vectors are sparse, and clamping at 0 removes their negative entries where a cell has nothing,
 so an augmented cell is the merge of two sparse rows: a sparse batch stays sparse, with exactly the

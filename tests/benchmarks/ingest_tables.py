@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 from ingest_store import ASSAY
 
-from hce.cells import atlas_cells, cells_table
 from hce.census.reading import model_genes, open_release, read_datasets, read_genes, read_obs
 from hce.files import write_atomically
+from hce.ingest.cells import atlas_cells, cells_table
 
 SHARE = 0.15
 SEED = 1

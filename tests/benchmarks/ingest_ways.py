@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from hce.census.reading import gene_positions, open_release, read_genes
 from hce.census.schema import HOMO_SAPIENS
-from hce.counts import TILE_ROWS, read_counts
+from hce.ingest.counts import TILE_ROWS, read_counts
 
 # of 2,048, 4,096, 8,192 and 16,384 the fastest for get_anndata, which favors the published way
 PUBLISHED_CHUNK = 4096

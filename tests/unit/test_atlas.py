@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
 from hce.atlas import balanced_class_weights, split_cells, split_donors, tech_samples
-from hce.shuffle_order import buckets, shuffle_keys
+from hce.ingest.order import buckets, shuffle_keys
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hce.augmentation_vectors import (
+from hce.ingest.augmentation import (
     AugmentationParameters,
     GroupMeans,
     choose_vectors,

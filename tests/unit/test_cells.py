@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from hce.atlas import tech_samples
-from hce.cells import atlas_cells, cells_table, ood_cells
+from hce.ingest.cells import atlas_cells, cells_table, ood_cells
 from hce.ontology import read_obo
 
 PARENTS = {"CL:0000001": [], "CL:0000002": ["CL:0000001"], "CL:0000003": ["CL:0000001"]}

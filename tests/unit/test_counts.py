@@ -16,7 +16,7 @@ from scipy import sparse
 from shard_example import csr_of
 
 from hce.census.reading import gene_positions
-from hce.counts import TILE_ROWS, read_counts, scatter_ranges
+from hce.ingest.counts import TILE_ROWS, read_counts, scatter_ranges
 
 N_CELLS, N_GENES = 150, 12
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import download as download_script
-from hce import download as download_module
-from hce.download import checksum_record, download, known_checksum
+from hce.ingest import download as download_module
+from hce.ingest.download import checksum_record, download, known_checksum
 
 CONTENT = b"format-version: 1.2\n" * 5_000
 CHECKSUM = hashlib.sha256(CONTENT).hexdigest()

@@ -12,10 +12,17 @@ import pandas as pd
 import pytest
 
 import plan_run
-from hce import plan
-from hce.plan import Settings, disk_needed, estimate, free_disk
-from hce.plan_training import FLOP_PER_CELL, Trainings, gpu_hours
-from hce.shuffle_order import shuffle_keys
+from hce.ingest import plan
+from hce.ingest.order import shuffle_keys
+from hce.ingest.plan import (
+    FLOP_PER_CELL,
+    Settings,
+    Trainings,
+    disk_needed,
+    estimate,
+    free_disk,
+    gpu_hours,
+)
 
 # whole tiles of 2,048 cells, so that ranges can be counted by hand
 TILE = 2048

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from shard_example import csr_of, rows_of
 
-from hce.row_builder import RowBuilder, sort_genes
+from hce.ingest.counts import RowBuilder, sort_genes
 from hce.storage.rows import Counts, SparseRows
 
 FIRST = 1_000

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from shard_example import parts_of, random_cells, rows_of, write_shards
 
-from hce.row_builder import RowBuilder
+from hce.ingest.counts import RowBuilder
 from hce.shards import write_shard
 from hce.storage.blocks import Cells, from_table
 

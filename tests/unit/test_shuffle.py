@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shard_example import csr_of, random_cells, rows_of
 
+from hce.ingest.order import shuffle_keys
+from hce.ingest.shuffle import gather_part, order_blocks, write_piece
 from hce.shards import write_shard
-from hce.shuffle import gather_part, order_blocks, write_piece
-from hce.shuffle_order import shuffle_keys
 from hce.storage.blocks import Cells
 
 N_CELLS = 60

@@ -16,7 +16,7 @@ from shard_example import csr_of
 import fetch_counts
 import read_obs
 import select_genes
-from hce.shuffle import gather_part
+from hce.ingest.shuffle import gather_part
 
 ScriptRunner = Callable[..., None]
 GENES = ["A", "B", "C", "D"]

@@ -64,7 +64,7 @@ def cell_type_table(
     Parameters
     ----------
     cells
-        The table of cells (`hce.cells.cells_table`).
+        The table of cells (`hce.ingest.cells.cells_table`).
     matrix
         Bool C x C, reachability over the classes.
     graph

@@ -58,7 +58,7 @@ def order_blocks(chosen: pd.DataFrame, block: NDArray[np.int64]) -> pd.DataFrame
     chosen
         Rows of the table of cells: soma_joinid, split, class, shuffle_key.
     block
-        int64 N, the block in which each is read (`hce.counts.block_of`).
+        int64 N, the block in which each is read (`hce.ingest.counts.block_of`).
     """
     split = chosen["split"].astype(str).map(SPLIT_CODES).to_numpy()
     return chosen.iloc[np.lexsort((chosen["shuffle_key"].to_numpy(), split, block))]
@@ -78,7 +78,7 @@ def write_piece(
     chosen
         Rows of the table of cells in this range, as `order_blocks` orders them.
     blocks
-        Their counts in the same order (`hce.counts.read_counts`).
+        Their counts in the same order (`hce.ingest.counts.read_counts`).
 
     Raises
     ------

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
 
 from hce.atlas import SPLITS, split_cells, tech_samples
+from hce.ingest.order import shuffle_keys
 from hce.ontology import resolve
-from hce.shuffle_order import shuffle_keys
 
 # columns of the Census that the table carries, under the names the pipeline uses
 METADATA = {

@@ -1,0 +1,210 @@
+"""What a run will need, estimated from the table of cells alone, before the long work starts.
+
+GPU hours of the trainings come from measured steps, or are a floor from operations and bytes: what
+a dense training step cannot avoid at the paper's sizes, at the rates in the data sheet of an NVIDIA
+H200 (dense TF32, which matmul precision "high" allows, and its memory). Real steps take longer;
+nothing here has been measured on a GPU.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hce.ingest.counts import TILE_ROWS, scatter_ranges
+from hce.ingest.order import buckets
+
+# Measured by `make bench-ingest` on a Census-shaped store of 19,331 genes and 2,005 nonzero counts
+# a cell: bytes a cell in pieces and shards, and cells a second of one core, start-up included.
+BYTES_PER_CELL = {"pieces": 6_060, "shards": 2_340}
+CELLS_PER_CORE_SECOND = {"fetch_counts": 10_700, "shuffle_shards": 23_400}
+# X/raw of such a store, per cell of the range read: 52.5 MB for 16,384 rows
+TRANSFER_PER_CELL = 3_200
+# soma_joinid, class, predicted class and probability of one cell of one model
+PREDICTION_BYTES = 16
+# 16-bit genes and one byte a count; an upper bound, since a fetch job holds one block of its range
+HELD_PER_CELL = 3 * 2_000
+BASE_MEMORY = 600e6
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The part of the configuration that the estimates depend on."""
+
+    ranges: dict[str, int]
+    shards: dict[str, int]
+    n_models: int
+
+
+def estimate(cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Estimate jobs, memory, disk and time of each stage.
+
+    Parameters
+    ----------
+    cells
+        soma_joinid, split and shuffle_key of the table of cells.
+    settings
+        Ranges of each release, shards of each split, and how many models will predict.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a stage: stage, files (a job holds one at a time), largest_file_cells,
+        memory_mb, disk_gb, transfer_gb, core_hours. Numbers that a stage does not have are NaN.
+    """
+    split = cells["split"].astype(str).to_numpy()
+    joinid = cells["soma_joinid"].to_numpy()
+    rows = []
+    for release, n_ranges in settings.ranges.items():
+        chosen = joinid[(split == "ood") == (release == "ood")]
+        rows.append(_scatter(f"fetch_counts {release}", chosen, n_ranges))
+    for name, n_shards in settings.shards.items():
+        keys = cells["shuffle_key"].to_numpy()[split == name]
+        sizes = np.bincount(buckets(keys, n_shards), minlength=n_shards)
+        rows.append(_gather(f"shuffle_shards {name}", sizes))
+    tested = int(np.isin(split, ["test", "ood"]).sum())
+    size = settings.n_models * tested * PREDICTION_BYTES / 1e9
+    rows.append({"stage": "predict", "files": 2 * settings.n_models, "disk_gb": size})
+    return pd.DataFrame(rows)
+
+
+def disk_needed(stages: pd.DataFrame) -> float:
+    """Disk needed at the worst moment, in GB: shards are complete while pieces still exist."""
+    return float(stages["disk_gb"].sum())
+
+
+def free_disk(folder: str | Path) -> float:
+    """Free disk where a folder is or will be, in GB."""
+    path = Path(folder).absolute()
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free / 1e9
+
+
+def _scatter(stage: str, joinids: np.ndarray, n_ranges: int) -> dict[str, float | str]:
+    bounds = scatter_ranges(joinids, n_ranges)
+    sizes = np.diff(np.searchsorted(joinids, [bounds[0][0], *(end for _, end in bounds)]))
+    read = len(np.unique(joinids // TILE_ROWS)) * TILE_ROWS
+    return {
+        "stage": stage,
+        "files": n_ranges,
+        "largest_file_cells": sizes.max(),
+        "memory_mb": (BASE_MEMORY + sizes.max() * HELD_PER_CELL) / 1e6,
+        "disk_gb": len(joinids) * BYTES_PER_CELL["pieces"] / 1e9,
+        "transfer_gb": read * TRANSFER_PER_CELL / 1e9,
+        "core_hours": len(joinids) / CELLS_PER_CORE_SECOND["fetch_counts"] / 3600,
+    }
+
+
+def _gather(stage: str, sizes: np.ndarray) -> dict[str, float | str]:
+    return {
+        "stage": stage,
+        "files": len(sizes),
+        "largest_file_cells": sizes.max(),
+        # the shard, and room for the next one that is a little larger
+        "memory_mb": (BASE_MEMORY + 2 * sizes.max() * HELD_PER_CELL) / 1e6,
+        "disk_gb": sizes.sum() * BYTES_PER_CELL["shards"] / 1e9,
+        "core_hours": sizes.sum() / CELLS_PER_CORE_SECOND["shuffle_shards"] / 3600,
+    }
+
+
+FLOP_RATE = 494e12  # operations a second
+BANDWIDTH = 4.8e12  # bytes a second
+FLOOR = (
+    f"a floor, not measured: dense operations at {FLOP_RATE / 1e12:.0f} TFLOP/s and bytes at "
+    f"{BANDWIDTH / 1e12:.1f} TB/s (data sheet of an H200); loading, launches and early stopping "
+    "left out. `make bench` on a GPU replaces it"
+)
+# the paper's sizes
+GENES, CLASSES, HIDDEN, LAYERS, BATCH = 19_331, 164, 128, 8, 2048
+TABNET_WIDTH, TABNET_ATTENTION = 2 * (128 + 64), 64
+# A product forward and its weight gradient; the third is the gradient of its input.
+FIRST, INNER = 2 * 2, 2 * 3
+
+FLOP_PER_CELL = {
+    "linear": FIRST * GENES * CLASSES,
+    "mlp": FIRST * GENES * HIDDEN + INNER * ((LAYERS - 1) * HIDDEN * HIDDEN + HIDDEN * CLASSES),
+    # two passes of the first shared layer, and the attention over all genes
+    "tabnet": INNER * GENES * (2 * TABNET_WIDTH + TABNET_ATTENTION),
+}
+# Times that all genes of a cell are read or written in float32: written dense, read forward and
+# backward; augmented (read, write, vector); TabNet's masks, norms and their gradients.
+PASSES = {"linear": 3, "mlp": 6, "tabnet": 30}
+# of a validation cell: forward alone
+VALIDATION_SHARE = 1 / 3
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """The part of the configuration that the time of the trainings depends on."""
+
+    models: dict[str, int]
+    max_epochs: int
+
+
+def gpu_hours(
+    trainings: Trainings, n_train: int, n_validation: int, bench: Path | None
+) -> tuple[dict[str, float], str]:
+    """Estimate the GPU hours of all trainings of each architecture.
+
+    Parameters
+    ----------
+    trainings
+        Trainings of each architecture and epochs at most.
+    n_train, n_validation
+        Cells of an epoch.
+    bench
+        bench.json of `make bench`; used if it was measured on a GPU.
+
+    Returns
+    -------
+    tuple
+        GPU hours by architecture, and a sentence that says what they rest on.
+    """
+    measured = _measured(bench)
+    seconds, basis = _floor(), FLOOR
+    if measured is not None:
+        seconds, device = measured
+        basis = f"steps measured on {device} by `make bench`; loading and early stopping left out"
+    cells = n_train + VALIDATION_SHARE * n_validation
+    hours = {
+        name: n * trainings.max_epochs * cells * seconds[name] / 3600
+        for name, n in trainings.models.items()
+        if name in seconds  # nothing is known of a user's own architecture
+    }
+    return hours, basis
+
+
+def training_report(
+    trainings: Trainings, n_train: int, n_validation: int, bench: Path | None
+) -> str:
+    """One line about all trainings, for the plan."""
+    hours, basis = gpu_hours(trainings, n_train, n_validation, bench)
+    parts = ", ".join(f"{name} {value:,.1f}" for name, value in hours.items())
+    return (
+        f"Trainings: {sum(trainings.models.values())} of up to {trainings.max_epochs} epochs take "
+        f"{sum(hours.values()):,.1f} GPU hours ({parts}): {basis}."
+    )
+
+
+def _floor() -> dict[str, float]:
+    return {
+        name: max(flop / FLOP_RATE, PASSES[name] * 4 * GENES / BANDWIDTH)
+        for name, flop in FLOP_PER_CELL.items()
+    }
+
+
+def _measured(bench: Path | None) -> tuple[dict[str, float], str] | None:
+    if bench is None or not bench.is_file():
+        return None
+    content = json.loads(bench.read_text())
+    if content["device"] == "cpu":
+        return None
+    step = content["step_seconds"]
+    names = {"linear": "linear", "mlp": "mlp", "tabnet": "tabnet, ours"}
+    return {name: step[key] / BATCH for name, key in names.items()}, content["device"]
