@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 
-from hce.batches import forward, sparse_batch
 from hce.files import write_atomically
 from hce.first_layer import model_input
 from hce.hierarchy.classes import read_cell_types, read_reachability
+from hce.loader.batches import forward, sparse_batch
+from hce.loader.reader import ShardReader
 from hce.model_files import load_model
-from hce.shard_reader import ShardReader
 
 SCHEMA = pa.schema(
     [

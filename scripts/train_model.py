@@ -14,11 +14,11 @@ import torch
 from hce.checkpoint import checkpoint_key
 from hce.files import sha256, write_atomically
 from hce.hierarchy.classes import read_cell_types, read_reachability
+from hce.loader.reader import ShardReader
 from hce.lock import sole_writer
 from hce.model_files import save_model
 from hce.own_architecture import build_any_model
 from hce.own_loss import build_any_loss
-from hce.shard_reader import ShardReader
 from hce.training import Trainer, TrainingParameters
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from hce.sparse_expression import SparseExpression
+from hce.loader.expression import SparseExpression
 from hce.threads import in_threads
 
 # range of normalized expression that augmented cells are held to (scTab)

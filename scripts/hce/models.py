@@ -24,7 +24,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from hce.sparse_expression import SparseExpression
+from hce.loader.expression import SparseExpression
 from hce.sparse_linear import affine, store_by_gene
 from hce.tabnet import TabNet
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hce.batches import forward
 from hce.files import write_atomically
+from hce.loader.batches import forward
 from hce.model_files import copy_weights, load_weights
 from hce.own_architecture import build_any_model
 from hce.own_loss import build_any_loss

@@ -100,7 +100,7 @@ def write_manifest(path: str | Path, n_genes: int, shards: dict[str, list[Path]]
 def __getattr__(name: str) -> object:
     """Give `ShardReader` its public name, without torch for those who only write shards."""
     if name == "ShardReader":
-        return importlib.import_module("hce.shard_reader").ShardReader
+        return importlib.import_module("hce.loader.reader").ShardReader
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

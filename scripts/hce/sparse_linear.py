@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hce.sparse_expression import SparseExpression
+from hce.loader.expression import SparseExpression
 from hce.threads import in_threads
 
 

@@ -34,7 +34,7 @@ import torch
 from torch import Tensor, nn
 
 from hce.entmax import Entmax15, Sparsemax
-from hce.sparse_expression import SparseExpression
+from hce.loader.expression import SparseExpression
 from hce.sparse_linear import store_by_gene
 from hce.sparse_mask import sparse_mask
 from hce.tabnet_blocks import AttentiveTransformer, FeatureTransformer, initialize

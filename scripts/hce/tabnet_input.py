@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
-from hce.sparse_expression import SparseExpression
+from hce.loader.expression import SparseExpression
 from hce.sparse_linear import cells_by_weights, genes_by_gradient
 
 

@@ -20,15 +20,14 @@ from tqdm import tqdm
 
 from hce.adamw import AdamW
 from hce.augmentation import Augmentation
-from hce.batch_rows import Batch
-from hce.batches import forward, sparse_batch
 from hce.checkpoint import Progress, restore_checkpoint, save_checkpoint
 from hce.first_layer import check_first_layer, model_input
+from hce.loader.batches import Batch, forward, sparse_batch
+from hce.loader.expression import SparseExpression
+from hce.loader.reader import ShardReader
 from hce.metrics import f1_scores_from_confusion
 from hce.model_files import copy_weights
 from hce.precision import check_precision, reduced_precision
-from hce.shard_reader import ShardReader
-from hce.sparse_expression import SparseExpression
 
 
 @dataclass(frozen=True)

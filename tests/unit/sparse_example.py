@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hce.sparse_expression import SparseExpression
+from hce.loader.expression import SparseExpression
 
 
 def to_sparse(expression: Tensor) -> SparseExpression:

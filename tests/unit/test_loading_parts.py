@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-import hce.densify
-import hce.residency
+import hce.loader.device
+import hce.loader.expression
+from hce.loader.device import available_memory, choose_residency
+from hce.loader.expression import SparseExpression
+from hce.loader.prefetch import prefetched
 from hce.memory import BufferPool
-from hce.prefetch import prefetched
-from hce.residency import available_memory, choose_residency
-from hce.sparse_expression import SparseExpression
 
 CPU = torch.device("cpu")
 GB = 2**30
@@ -86,7 +86,7 @@ def test_a_buffer_grows_and_changes_its_type() -> None:
 @pytest.mark.parametrize("few", [0, 2**19])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_dense_is_that_of_scipy(monkeypatch: pytest.MonkeyPatch, few: int, threads: int) -> None:
-    monkeypatch.setattr(hce.densify, "FEW_NONZERO", few)
+    monkeypatch.setattr(hce.loader.expression, "FEW_NONZERO", few)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -145,7 +145,7 @@ def test_the_memory_is_the_least_that_anyone_grants(
 def test_a_split_stays_in_memory_if_it_needs_at_most_half_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hce.residency, "available_memory", lambda: 8 * GB)
+    monkeypatch.setattr(hce.loader.device, "available_memory", lambda: 8 * GB)
     assert choose_residency("auto", 0, GB, CPU) == "host"
     assert choose_residency("auto", 1, GB, CPU) == "stream"
     assert choose_residency("host", 10**9, 10**12, CPU) == "host"
@@ -160,7 +160,7 @@ def test_a_split_stays_on_a_gpu_that_has_room_for_it_and_the_model(
     monkeypatch: pytest.MonkeyPatch, free: int, needed: int, expected: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * GB, 141 * GB))
-    monkeypatch.setattr(hce.residency, "available_memory", lambda: 1000 * GB)
+    monkeypatch.setattr(hce.loader.device, "available_memory", lambda: 1000 * GB)
     assert choose_residency("auto", 0, needed * GB // 4, torch.device("cuda")) == expected
 
 

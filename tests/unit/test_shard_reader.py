@@ -15,8 +15,8 @@ from scipy import sparse
 from shard_example import parts_of, random_cells, write_shards
 
 import hce.storage.files
-from hce.batch_rows import Batch, BatchMaker, Rows
-from hce.device_block import DeviceBlock
+from hce.loader.batches import Batch, BatchMaker, Rows
+from hce.loader.device import DeviceBlock
 from hce.normalize import size_factor_log1p
 from hce.shards import ShardReader
 from hce.storage.blocks import CellBlock, Cells

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from hce.augmentation import Augmentation
 from hce.first_layer import is_sparse, model_input
+from hce.loader.expression import SparseExpression
 from hce.models import build_model
-from hce.sparse_expression import SparseExpression
 from hce.sparse_kernels import TILE
 from hce.sparse_linear import affine, sparse_linear, store_by_gene
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from hce.loader.expression import SparseExpression
 from hce.models import build_model
-from hce.sparse_expression import SparseExpression
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

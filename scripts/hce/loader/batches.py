@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from torch import Tensor, nn
 
-from hce.device_block import DeviceBlock, RawRows
+from hce.loader.device import DeviceBlock, RawRows
+from hce.loader.expression import SparseExpression
 from hce.memory import BufferPool
 from hce.normalize import TARGET_SUM
-from hce.sparse_expression import SparseExpression
 from hce.storage.blocks import CellBlock, Cells
 from hce.threads import in_threads
 
@@ -132,7 +133,7 @@ class BatchMaker:
     def _normalized_on_host(
         self, parts: Sequence[Rows], indptr: NDArray[np.int64]
     ) -> SparseExpression:
-        from hce.block_kernels import take_normalized
+        from hce.loader.kernels import take_normalized
 
         genes = self._pool.tensor(indptr[-1], "int32")
         values = self._pool.tensor(indptr[-1], "float32")
@@ -144,7 +145,7 @@ class BatchMaker:
 
     def _copied(self, parts: Sequence[Rows], indptr: NDArray[np.int64]) -> RawRows:
         """Raw counts through pinned memory to the device, without waiting for the copy."""
-        from hce.block_kernels import take_raw
+        from hce.loader.kernels import take_raw
 
         # PyTorch hands pinned memory out again only after the copies from it are done
         wide = any(part.block.counts.dtype == np.uint32 for part in parts)
@@ -181,3 +182,17 @@ def _with_offsets(
     for part in parts:
         yield part, indptr[first : first + len(part) + 1]
         first += len(part)
+
+
+def sparse_batch(batch: Batch) -> tuple[SparseExpression, Tensor]:
+    """Return expression and labels (int64 B) of a batch, both on its device."""
+    label = torch.from_numpy(batch.label.astype(np.int64))
+    return batch.expression, label.to(batch.expression.device)
+
+
+def forward(
+    model: nn.Module, expression: Tensor | SparseExpression
+) -> tuple[Tensor, Tensor | None]:
+    """Return the logits and, for TabNet, its mask loss."""
+    output = model(expression)
+    return output if isinstance(output, tuple) else (output, None)

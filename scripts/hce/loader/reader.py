@@ -1,32 +1,11 @@
 """Reading shards into training: sparse from the disk to the device, dense only a batch.
 
-    shards (Parquet) -> block of raw counts -> rows of a batch -> normalized -> dense
-    hce.storage.blocks     4 bytes a nonzero      hce.batch_rows     on the device   hce.densify
+    shards -> block of raw counts -> rows of a batch -> normalized -> dense
+              hce.storage.blocks     hce.loader.batches               hce.loader.expression
 
 The block is a window of shards (residency stream) or the whole split, in the memory of the host or
-of the device (`hce.residency`). Threads decode the next window and take the next batches while a
-model works on this one (`hce.prefetch`).
-
-What was tried on one Zen core, batches of 2,048 cells of 19,331 genes, 10 % of them seen (4 million
-nonzeros, 158 MB dense; medians on a machine that others used too):
-
-    what                                          predicted              measured a batch
-    decoding our shards into the block            10 to 12 ms of CPU     10 ms; by Arrow 33 ms
-    dense batch into memory that was used before  12 GB/s or more        12 ms; fresh: numpy 21 ms
-                                                                         (huge pages), torch 93 ms
-    zeros written between the entries instead     one pass over a row    28 ms against 15 ms: no
-    of a cleared row and then its entries         less
-    taking and normalizing rows: one loop         3 ns a nonzero         16 ms
-      the same as four simple loops               vectorized: half       7 ms
-    log1p once a cell and count, in a table       4 M calls at 11 ns     1.5 ms at most, in the 7
-                                                  would be 44 ms
-    a thread that takes batches ahead, one core   nothing to gain        104,000 against 100,000
-                                                                         cells/s: off by default
-
-The floor is memory: a cell is 7.7 KB read raw, 15.5 KB of normalized rows written and read again,
-and 77 KB of dense row written. Clearing alone takes 6 ms a batch (26 GB/s), so one core can deliver
-340,000 cells/s at most; a loop that only gathers and densifies normalized rows, 160,000.
-tests/benchmarks/bench_loader.py measures all of this against the other loaders.
+of the device (`hce.loader.device`). Threads decode the next window and take the next batches while
+a model works on this one (`hce.loader.prefetch`). What was tried and measured: docs/performance.md.
 """
 
 from __future__ import annotations
@@ -39,10 +18,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hce.batch_rows import Batch, BatchMaker, Block, Rows, cut
-from hce.device_block import DeviceBlock
-from hce.prefetch import prefetched
-from hce.residency import choose_residency
+from hce.loader.batches import Batch, BatchMaker, Block, Rows, cut
+from hce.loader.device import DeviceBlock, choose_residency
+from hce.loader.prefetch import prefetched
 from hce.storage.files import ShardFiles
 
 
@@ -72,8 +50,8 @@ class ShardReader(ShardFiles):
     split
         train, val, test or ood.
     residency
-        Where the cells are kept: one of `hce.residency.RESIDENCIES`. It is chosen when the first
-        batch is asked for, and the batches do not depend on it.
+        Where the cells are kept: one of `hce.loader.device.RESIDENCIES`. It is chosen when the
+        first batch is asked for, and the batches do not depend on it.
     device
         Where the expression of the batches shall be.
     prefetch
