@@ -59,7 +59,7 @@ class Augmentation:
         return SparseExpression(indptr, genes.int(), values, self.vectors.shape[1])
 
     def _merge(self, cells: SparseExpression, chosen: Tensor, sign: Tensor) -> SparseExpression:
-        from hce.sparse_kernels import add_and_clamp, close_gaps
+        from hce.networks.kernels import add_and_clamp, close_gaps
 
         vectors = self._sparse_vectors
         room = torch.diff(cells.indptr) + torch.diff(vectors.indptr)[chosen]

@@ -15,7 +15,8 @@ the second-level cache for each of 4 million entries, at 32 bytes a cycle 26 ms 
 
 Whole steps on two busy cores (tests/benchmarks/bench_steps.py, which prints them again): linear
 8,900 cells/s against 4,300 dense behind a DataLoader, MLP 14,600 against 5,500; for TabNet see
-`hce.tabnet`. bfloat16 and compilation have been tested for what they compute, not for speed: off.
+`hce.networks.tabnet`. bfloat16 and compilation have been tested for what they compute, not for
+speed: off.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from hce.loader.expression import SparseExpression
-from hce.sparse_linear import affine, store_by_gene
-from hce.tabnet import TabNet
+from hce.networks.sparse import affine, store_by_gene
+from hce.networks.tabnet import TabNet
 
 ARCHITECTURES = ("linear", "mlp", "tabnet")
 

@@ -1,4 +1,4 @@
-"""Entmax without a full sort against pytorch-tabnet's, forward pass, one thread (`hce.entmax`).
+"""Entmax without a full sort against pytorch-tabnet's, forward pass, one thread (`hce.networks.tabnet_mask`).
 
 Run: PYTHONPATH=scripts python tests/benchmarks/bench_entmax.py
 """
@@ -12,7 +12,7 @@ import torch
 from pytorch_tabnet.sparsemax import entmax15
 from torch import Tensor
 
-from hce.entmax import Entmax15
+from hce.networks.tabnet_mask import Entmax15
 
 SIZES = ((256, 600), (2_048, 19_331))
 ROUNDS = 3

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytorch_tabnet.sparsemax import Entmax15Function
 
-from hce.entmax import FIRST_K, Entmax15, entmax15_support
+from hce.networks.tabnet_mask import FIRST_K, Entmax15, entmax15_support
 
 
 def both(logits: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:

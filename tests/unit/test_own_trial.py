@@ -90,7 +90,7 @@ def test_a_network_that_can_be_trained_passes(tmp_path: Path, case: str) -> None
 
 
 def test_networks_of_the_paper_pass(tmp_path: Path) -> None:
-    for module, name in (("hce.models", "MultilayerPerceptron"), ("hce.tabnet", "TabNet")):
+    for module, name in (("hce.models", "MultilayerPerceptron"), ("hce.networks.tabnet", "TabNet")):
         file = tmp_path / f"{name}.py"
         file.write_text(f"from {module} import {name} as Network\n")
         assert outcome(file, {}, 512) == "tried on cpu\n"

@@ -15,8 +15,8 @@ from hce.augmentation import Augmentation
 from hce.first_layer import is_sparse, model_input
 from hce.loader.expression import SparseExpression
 from hce.models import build_model
-from hce.sparse_kernels import TILE
-from hce.sparse_linear import affine, sparse_linear, store_by_gene
+from hce.networks.kernels import TILE
+from hce.networks.sparse import affine, sparse_linear, store_by_gene
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

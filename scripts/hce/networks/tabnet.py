@@ -16,9 +16,10 @@ cores, `make bench`):
     what was tried                          predicted           measured
     mask as its nonzero entries: 26 genes   a third of the      with both below, the table above
       a cell at first, after an epoch 7       products less
-    norm over genes folded into the first   a sixth less        (hce.tabnet_input)
+    norm over genes folded into the first   a sixth less        (hce.networks.tabnet_input)
       layer: no gradient of B x G
-    norm of the logits from the covariance  no B x G kept       peak 2.7 to 1.2 GB (hce.sparse_mask)
+    norm of the logits from the covariance  no B x G kept       peak 2.7 to 1.2 GB
+    (hce.networks.tabnet_mask)
       of the attention features
     sparse first layer instead of dense     240 for 600 ms      1.2 s for 1.6 s, noise 0.3 s
     glibc's malloc told to keep memory      fewer page faults   nothing
@@ -33,12 +34,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hce.entmax import Entmax15, Sparsemax
 from hce.loader.expression import SparseExpression
-from hce.sparse_linear import store_by_gene
-from hce.sparse_mask import sparse_mask
-from hce.tabnet_blocks import AttentiveTransformer, FeatureTransformer, initialize
-from hce.tabnet_input import DenseGenes, SparseGenes, scale_genes
+from hce.networks.sparse import store_by_gene
+from hce.networks.tabnet_blocks import AttentiveTransformer, FeatureTransformer, initialize
+from hce.networks.tabnet_input import DenseGenes, SparseGenes, scale_genes
+from hce.networks.tabnet_mask import Entmax15, Sparsemax, sparse_mask
 
 # keeps the logarithm in the mask loss finite (pytorch-tabnet's epsilon)
 MASK_EPSILON = 1e-15

@@ -94,7 +94,7 @@ class _SparseLinear(torch.autograd.Function):
 
 def cells_by_weights(cells: SparseExpression, by_gene: Tensor, start: Tensor) -> Tensor:
     """Return `start` (float K) plus cells times weights (float G x K): float B x K, no gradient."""
-    from hce.sparse_kernels import multiply
+    from hce.networks.kernels import multiply
 
     out = by_gene.new_empty(len(cells), by_gene.shape[1])
     arrays = (cells.indptr, cells.genes, cells.values, by_gene, start, out)
@@ -104,7 +104,7 @@ def cells_by_weights(cells: SparseExpression, by_gene: Tensor, start: Tensor) ->
 
 def genes_by_gradient(cells: SparseExpression, gradient: Tensor) -> Tensor:
     """Return the transposed cells times float B x K: float G x K, no gradient."""
-    from hce.sparse_kernels import multiply_transposed
+    from hce.networks.kernels import multiply_transposed
 
     out = gradient.new_empty(cells.n_genes, gradient.shape[1])
     arrays = (cells.indptr, cells.genes, cells.values, gradient.contiguous(), out)

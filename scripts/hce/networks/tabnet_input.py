@@ -18,7 +18,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
 from hce.loader.expression import SparseExpression
-from hce.sparse_linear import cells_by_weights, genes_by_gradient
+from hce.networks.sparse import cells_by_weights, genes_by_gradient
 
 
 @dataclass(frozen=True)

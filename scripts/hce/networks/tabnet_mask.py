@@ -1,0 +1,255 @@
+"""TabNet's mask as the few genes that it selects, without a matrix of cells by genes kept.
+
+Logits are W a + const in a cell's attention features a, so the variance of a gene's logit over a
+ghost batch is w C w, with C the n_a x n_a covariance of the features: the norm folds into the
+weights, and logits are one product, made for one ghost batch at a time and dropped. 1.5-entmax is 0
+but for some genes; what follows, forward and backward, is computed for those alone.
+
+Exact 1.5-entmax (Peters, Niculae & Martins 2019): the mask of a cell is max(x - tau, 0)^2 with x =
+(z - max z) / 2, and tau such that it sums to 1. Which genes are in the support follows from the
+sorted values alone, largest first: the first rho of them, for the largest rho whose own threshold
+tau_rho lies below the value at rank rho. The thresholds depend on the ranks up to rho only. So the
+k largest values are enough whenever the support that they give is smaller than k, and the result is
+that of a full sort to the last bit. k starts at 64, and is raised fourfold where a batch needs more
+(measured: docs/performance.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.nn import functional
+
+from hce.networks.tabnet_blocks import AttentiveTransformer
+
+FIRST_K = 64
+
+
+class Entmax15(nn.Module):
+    """Exact 1.5-entmax over the last dimension of B x G, in place of pytorch-tabnet's."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Return weights, float B x G; rows sum to 1, most entries are 0."""
+        return _Entmax15Function.apply(logits)
+
+
+class _Entmax15Function(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, logits: Tensor) -> Tensor:
+        values = (logits - logits.amax(dim=1, keepdim=True)) / 2
+        output = (values - _threshold(values)).clamp_min_(0).square_()
+        ctx.save_for_backward(output)
+        return output
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> Tensor:
+        (output,) = ctx.saved_tensors
+        root = output.sqrt()  # 0 outside the support, where the gradient is 0
+        product = gradient * root
+        mean = product.sum(dim=1, keepdim=True) / root.sum(dim=1, keepdim=True)
+        return product - mean * root
+
+
+def _threshold(values: Tensor) -> Tensor:
+    """Return tau, B x 1, of values whose largest in each row is 0."""
+    n_genes = values.shape[1]
+    k = min(FIRST_K, n_genes)
+    while True:
+        top = values.topk(k, dim=1).values  # B x k, largest first
+        rank = torch.arange(1, k + 1, device=values.device, dtype=values.dtype)
+        mean = top.cumsum(dim=1) / rank
+        mean_square = top.square().cumsum(dim=1) / rank
+        spread = rank * (mean_square - mean.square())
+        threshold = mean - ((1 - spread) / rank).clamp_min(0).sqrt()
+        support = (threshold <= top).sum(dim=1, keepdim=True)  # B x 1
+        if k == n_genes or bool((support < k).all()):
+            return threshold.gather(1, support - 1)
+        k = min(4 * k, n_genes)
+
+
+# what Newton's last step may have moved a threshold; the next one would be its square
+TOLERANCE = 1e-8
+
+
+def entmax15_support(
+    logits: NDArray[np.floating],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floating]]:
+    """Return 1.5-entmax as its nonzero entries alone, from compiled loops of numpy.
+
+    tau lies above -1, so only genes less than 2 below the largest logit of a cell can be in its
+    support. Among these sum max(x - tau, 0)^2 - 1 falls and is convex in tau: Newton's method from
+    tau = -1 comes from the left and never passes the root.
+
+    Parameters
+    ----------
+    logits
+        float n x G.
+
+    Returns
+    -------
+    tuple
+        Entries of each row, int64 n; their genes, int64, ascending in a row; and the square roots
+        of their weights, of the dtype of the logits. A row with a NaN is NaN.
+    """
+    n_genes = logits.shape[1]
+    largest = torch.from_numpy(logits).amax(dim=1).numpy()
+    below = logits < (largest - 2)[:, None]
+    entries = np.flatnonzero(np.logical_not(below, out=below))
+    starts = np.searchsorted(entries, np.arange(len(logits)) * n_genes)
+    size = np.diff(starts, append=len(entries))
+    values = (logits.ravel()[entries] - largest.repeat(size)) / np.float64(2)
+    threshold = np.full(len(logits), -1.0)
+    while True:
+        root = np.maximum(values - threshold.repeat(size), 0)
+        excess = np.add.reduceat(root * root, starts) - 1
+        step = excess / (2 * np.add.reduceat(root, starts))
+        threshold += step
+        if not np.fmax.reduce(step) > TOLERANCE:  # a NaN is no step
+            break
+    root = (values - threshold.repeat(size)).astype(logits.dtype)
+    kept = np.logical_not(root <= 0)
+    return np.add.reduceat(kept, starts, dtype=np.int64), entries[kept] % n_genes, root[kept]
+
+
+class Sparsemax(nn.Module):
+    """Sparsemax (Martins & Astudillo 2016) over the last dimension of B x G."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Return weights, float B x G; rows sum to 1, most entries are 0."""
+        values = logits - logits.detach().amax(dim=1, keepdim=True)
+        with torch.no_grad():
+            ordered = values.sort(dim=1, descending=True).values
+            rank = torch.arange(1, values.shape[1] + 1, device=values.device, dtype=values.dtype)
+            excess = ordered.cumsum(dim=1) - 1
+            size = (rank * ordered > excess).sum(dim=1, keepdim=True)
+            inside = values > excess.gather(1, size - 1) / size
+        # the threshold as a function of the values inside, so that gradients flow through it
+        threshold = ((values * inside).sum(dim=1, keepdim=True) - 1) / inside.sum(1, keepdim=True)
+        return (values - threshold).clamp_min(0)
+
+
+# logits made at a time: as many as the caches hold
+LOGITS = 2**20
+
+
+@dataclass(frozen=True)
+class SparseMask:
+    """Masks of B cells in compressed rows.
+
+    Attributes
+    ----------
+    starts
+        int64 B: where the entries of each cell begin.
+    rows, genes
+        int64, cell and gene of each entry.
+    weights
+        float, positive; those of a cell sum to 1.
+    """
+
+    starts: Tensor
+    rows: Tensor
+    genes: Tensor
+    weights: Tensor
+
+    def multiply(self, values: Tensor, weight: Tensor) -> Tensor:
+        """Return cells that are `values` at the mask's genes and else 0 times a layer's weights.
+
+        Parameters
+        ----------
+        values
+            float, one an entry.
+        weight
+            float K x G, fastest if stored by gene (`hce.networks.sparse.store_by_gene`).
+
+        Returns
+        -------
+        Tensor
+            float B x K.
+        """
+        return functional.embedding_bag(
+            self.genes, weight.t(), self.starts, mode="sum", per_sample_weights=values
+        )
+
+
+def sparse_mask(transformer: AttentiveTransformer, attention: Tensor) -> SparseMask:
+    """Return the 1.5-entmax masks of attention features, float B x n_a on the CPU."""
+    # in full precision: bfloat16 would make ties of logits
+    with torch.autocast(attention.device.type, enabled=False):
+        attention = attention.to(transformer.fc.weight.dtype)
+        parts = [
+            _AffineEntmax.apply(*_affine(transformer, chunk))
+            for chunk in transformer.bn.chunks(attention)
+        ]
+    sizes, genes, weights = zip(*parts, strict=True)
+    size = torch.cat(sizes)
+    rows = torch.arange(len(size)).repeat_interleave(size)
+    return SparseMask(size.cumsum(0) - size, rows, torch.cat(genes), torch.cat(weights))
+
+
+def _affine(transformer: AttentiveTransformer, chunk: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return features (n x n_a), weights (G x n_a) and bias (G) whose product are the logits."""
+    norm, weight = transformer.bn.bn, transformer.fc.weight
+    if not norm.training:
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        return chunk, weight * scale[:, None], norm.bias - norm.running_mean * scale
+    n_cells = len(chunk)
+    mean = chunk.mean(dim=0)
+    centered = chunk - mean
+    covariance = centered.t() @ centered / n_cells
+    variance = torch.linalg.vecdot(weight @ covariance, weight)
+    _track(norm, weight @ mean, variance, n_cells)
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    return centered, weight * scale[:, None], norm.bias
+
+
+@torch.no_grad()
+def _track(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, n_cells: int) -> None:
+    """Move the running statistics as PyTorch's batch norm does."""
+    norm.num_batches_tracked.add_(1)
+    norm.running_mean.lerp_(mean, norm.momentum)
+    norm.running_var.lerp_(variance * (n_cells / (n_cells - 1)), norm.momentum)
+
+
+class _AffineEntmax(torch.autograd.Function):
+    """1.5-entmax of features times weights plus bias: entries a cell, their genes and weights."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, features: Tensor, weight: Tensor, bias: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        cells = max(1, LOGITS // len(weight))
+        parts = [
+            entmax15_support(torch.addmm(bias, block, weight.t()).numpy())
+            for block in features.split(cells)
+        ]
+        size, genes, root = (np.concatenate(part) for part in zip(*parts, strict=True))
+        ctx.save_for_backward(features, weight)
+        ctx.support = size, genes, root
+        sizes, positions = torch.from_numpy(size), torch.from_numpy(genes)
+        ctx.mark_non_differentiable(sizes, positions)
+        return sizes, positions, torch.from_numpy(np.square(root))
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: FunctionCtx, _sizes: None, _genes: None, gradient: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        features, weight = ctx.saved_tensors
+        size, genes, root = ctx.support
+        indptr = np.concatenate([[0], np.cumsum(size)])
+        product = gradient.numpy() * root
+        mean = np.add.reduceat(product, indptr[:-1]) / np.add.reduceat(root, indptr[:-1])
+        of_logits = product - mean.repeat(size) * root
+        shape = (len(features), len(weight))
+        by_cell = sparse.csr_matrix((of_logits, genes, indptr), shape=shape)
+        return (
+            torch.from_numpy(by_cell @ weight.numpy()),
+            torch.from_numpy(by_cell.T @ features.numpy()),
+            torch.from_numpy(np.bincount(genes, of_logits, len(weight)).astype(root.dtype)),
+        )
