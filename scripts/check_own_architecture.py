@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from hce.own_trial import run_trial, try_architecture
+from hce.extension.trial import run_trial, try_architecture
 
 
 def main() -> None:

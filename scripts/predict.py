@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 
+from hce.extension.build import build_any_model
 from hce.files import write_atomically
-from hce.first_layer import model_input
 from hce.hierarchy.classes import read_cell_types, read_reachability
 from hce.loader.batches import forward, sparse_batch
 from hce.loader.reader import ShardReader
-from hce.model_files import load_model
+from hce.training.inputs import model_input
+from hce.training.state import load_model
 
 SCHEMA = pa.schema(
     [
@@ -49,11 +51,10 @@ def main() -> None:
     device = torch.device(arguments.device)
     term_ids = read_cell_types(arguments.cell_types)["ontology_term_id"].tolist()
     reachability = torch.from_numpy(read_reachability(arguments.reachability)[0]).to(device)
+    build = partial(build_any_model, file=arguments.architecture_file)
     for split, path in zip(arguments.splits, arguments.predictions, strict=True):
         reader = ShardReader(arguments.manifest, split, "stream", device)
-        model = load_model(
-            arguments.model, reader.n_genes, term_ids, arguments.architecture_file
-        ).to(device)
+        model = load_model(arguments.model, reader.n_genes, term_ids, build).to(device)
         with write_atomically(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
             for batch in predict(model, reader, reachability, arguments.batch_size):
                 writer.write_batch(batch)

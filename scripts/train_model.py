@@ -11,15 +11,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hce.checkpoint import checkpoint_key
+from hce.extension.build import build_any_loss, build_any_model
 from hce.files import sha256, write_atomically
 from hce.hierarchy.classes import read_cell_types, read_reachability
 from hce.loader.reader import ShardReader
-from hce.lock import sole_writer
-from hce.model_files import save_model
-from hce.own_architecture import build_any_model
-from hce.own_loss import build_any_loss
-from hce.training import Trainer, TrainingParameters
+from hce.training.lock import sole_writer
+from hce.training.loop import Trainer, TrainingParameters
+from hce.training.state import checkpoint_key, save_model
 
 
 def main() -> None:
@@ -130,9 +128,9 @@ def build_trainer(
     torch.manual_seed(arguments.seed)
     model = build_any_model(
         arguments.architecture,
-        arguments.architecture_file,
         train.n_genes,
         len(term_ids),
+        arguments.architecture_file,
         **json.loads(arguments.hyperparameters),
     )
     return Trainer(

@@ -1,4 +1,4 @@
-"""Entmax without a full sort against pytorch-tabnet's, forward pass, one thread (`hce.networks.tabnet_mask`).
+"""Entmax without a full sort against pytorch-tabnet's (`hce.networks.tabnet_mask`), one thread.
 
 Run: PYTHONPATH=scripts python tests/benchmarks/bench_entmax.py
 """

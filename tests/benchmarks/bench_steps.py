@@ -40,7 +40,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from hce.loss import build_loss
 from hce.models import build_model
 from hce.shards import ShardReader
-from hce.training import Trainer, TrainingParameters
+from hce.training.loop import Trainer, TrainingParameters
 
 BATCH, SHARDS, CELLS_A_SHARD = 2048, 4, 2048
 TABNETS = ("ours", "pytorch-tabnet", "pytorch-tabnet without identity")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hce.adamw import AdamW
+from hce.training.optimizer import AdamW
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -70,7 +70,7 @@ def test_training_and_prediction_do_not_import_the_compiler() -> None:
     """It takes longer than importing the rest of PyTorch."""
     code = (
         "import sys, torch, predict, train_model\n"
-        "from hce.adamw import AdamW\n"
+        "from hce.training.optimizer import AdamW\n"
         "from hce.models import build_model\n"
         "model = build_model('tabnet', 9, 3, n_d=4, n_a=2)\n"
         "optimizer = AdamW(model.parameters(), 0.1, 0.1)\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hce.augmentation import Augmentation
+from hce.training.inputs import Augmentation
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -8,9 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from hce.checkpoint import Progress, checkpoint_key, restore_checkpoint, save_checkpoint
-from hce.model_files import copy_weights
 from hce.models import build_model
+from hce.training.state import (
+    Progress,
+    checkpoint_key,
+    copy_weights,
+    restore_checkpoint,
+    save_checkpoint,
+)
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

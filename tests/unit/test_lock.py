@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hce.lock import sole_writer
+from hce.training.lock import sole_writer
 
 HOLD = """
 import sys

@@ -9,8 +9,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from hce.model_files import copy_weights, load_model, load_weights, save_model
 from hce.models import build_model
+from hce.training.state import copy_weights, load_model, load_weights, save_model
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

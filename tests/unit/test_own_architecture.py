@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from hce.model_files import copy_weights, load_model, save_model
-from hce.own_architecture import build_any_model
+from hce.extension.build import build_any_model
+from hce.training.state import copy_weights, load_model, save_model
 
 FILE = """
 from torch import nn
@@ -27,19 +28,19 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_what_is_saved_is_loaded(file: Path, tmp_path: Path) -> None:
-    model = build_any_model("mine", file, 5, 3, bias=False)
+    model = build_any_model("mine", 5, 3, file, bias=False)
     path = tmp_path / "model.safetensors"
     terms = ["CL:0000001", "CL:0000002", "CL:0000003"]
     save_model(path, copy_weights(model), "mine", {"bias": False}, 5, terms)
     cells = torch.randn(4, 5)
-    loaded = load_model(path, 5, terms, file)
+    loaded = load_model(path, 5, terms, partial(build_any_model, file=file))
     assert torch.equal(loaded(cells), model(cells))
     with pytest.raises(ValueError, match="unknown architecture 'mine'"):
         load_model(path, 5, terms)
 
 
 def test_without_a_file_it_is_one_of_the_paper() -> None:
-    assert build_any_model("linear", None, 5, 3)(torch.randn(2, 5)).shape == (2, 3)
+    assert build_any_model("linear", 5, 3)(torch.randn(2, 5)).shape == (2, 3)
 
 
 @pytest.mark.parametrize(
@@ -63,10 +64,10 @@ def test_a_wrong_file_is_refused(
 ) -> None:
     file.write_text(text)
     with pytest.raises(ValueError, match=message) as error:
-        build_any_model(name, file, 5, 3, **hyperparameters)
+        build_any_model(name, 5, 3, file, **hyperparameters)
     assert str(file) in str(error.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"gone\.py: no such architecture file"):
-        build_any_model("mine", tmp_path / "gone.py", 5, 3)
+        build_any_model("mine", 5, 3, tmp_path / "gone.py")

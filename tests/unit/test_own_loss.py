@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hce.extension.build import build_any_loss
 from hce.loss import HierarchicalCrossEntropyLoss
-from hce.own_loss import build_any_loss
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

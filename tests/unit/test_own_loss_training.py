@@ -16,7 +16,7 @@ from shard_example import random_cells, write_shards
 from torch import Tensor
 
 from hce.hierarchy.classes import write_reachability
-from hce.model_files import copy_weights
+from hce.training.state import copy_weights
 from train_model import build_trainer, checkpoint_path, train, training_parameters
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

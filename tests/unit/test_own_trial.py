@@ -13,8 +13,8 @@ import torch
 
 import check_own_architecture
 import check_own_loss
+from hce.extension.trial import PARENTS, example_reachability, run_trial, try_architecture, try_loss
 from hce.ontology import reachability
-from hce.own_trial import PARENTS, example_reachability, run_trial, try_architecture, try_loss
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from sparse_example import random_expression, to_sparse
 from torch import Tensor, nn
 
-from hce.augmentation import Augmentation
-from hce.first_layer import is_sparse, model_input
 from hce.loader.expression import SparseExpression
 from hce.models import build_model
 from hce.networks.kernels import TILE
 from hce.networks.sparse import affine, sparse_linear, store_by_gene
+from hce.training.inputs import Augmentation, is_sparse, model_input
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from hce.hierarchy.classes import write_reachability
 from hce.loss import build_loss
-from hce.model_files import copy_weights
 from hce.models import build_model
 from hce.shards import ShardReader
-from hce.training import Trainer, TrainingParameters
+from hce.training.loop import Trainer, TrainingParameters
+from hce.training.state import copy_weights
 from train_model import build_trainer, training_parameters
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

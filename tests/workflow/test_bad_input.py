@@ -20,9 +20,9 @@ import select_cells
 from hce.census.reading import open_release, read_obs
 from hce.files import sha256
 from hce.hierarchy.classes import write_reachability
-from hce.model_files import copy_weights, save_model
 from hce.models import build_model
 from hce.shards import ShardReader
+from hce.training.state import copy_weights, save_model
 
 OboWriter = Callable[..., Path]
 ScriptRunner = Callable[..., None]

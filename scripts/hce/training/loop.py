@@ -18,16 +18,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from hce.adamw import AdamW
-from hce.augmentation import Augmentation
-from hce.checkpoint import Progress, restore_checkpoint, save_checkpoint
-from hce.first_layer import check_first_layer, model_input
 from hce.loader.batches import Batch, forward, sparse_batch
 from hce.loader.expression import SparseExpression
 from hce.loader.reader import ShardReader
 from hce.metrics import f1_scores_from_confusion
-from hce.model_files import copy_weights
-from hce.precision import check_precision, reduced_precision
+from hce.training.inputs import (
+    Augmentation,
+    check_first_layer,
+    check_precision,
+    model_input,
+    reduced_precision,
+)
+from hce.training.optimizer import AdamW
+from hce.training.state import Progress, copy_weights, restore_checkpoint, save_checkpoint
 
 
 @dataclass(frozen=True)

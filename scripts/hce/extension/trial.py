@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hce.extension.build import build_any_loss, build_any_model
 from hce.files import write_atomically
 from hce.loader.batches import forward
-from hce.model_files import copy_weights, load_weights
-from hce.own_architecture import build_any_model
-from hce.own_loss import build_any_loss
+from hce.training.state import copy_weights, load_weights
 
 N_GENES, N_CLASSES, N_CELLS = 2000, 20, 64
 NONZERO = 0.1  # of the counts of a cell, as in the Census
@@ -60,7 +59,7 @@ def try_loss(
     Raises
     ------
     FileNotFoundError, ValueError
-        As `hce.own_loss.build_any_loss`.
+        As `hce.extension.build.build_any_loss`.
     """
     weight = torch.logspace(-1, 1, len(PARENTS))
     build_any_loss(name, file, example_reachability(), weight, settings, device)
@@ -83,11 +82,11 @@ def try_architecture(
     Raises
     ------
     FileNotFoundError, ValueError
-        As `hce.own_architecture.build_any_model`, or as `check_network`.
+        As `hce.extension.build.build_any_model`, or as `check_network`.
     """
 
     def build() -> nn.Module:
-        return build_any_model(name, file, N_GENES, N_CLASSES, **hyperparameters).to(device)
+        return build_any_model(name, N_GENES, N_CLASSES, file, **hyperparameters).to(device)
 
     try:
         try:

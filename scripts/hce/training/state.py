@@ -1,0 +1,229 @@
+"""What a training leaves on disk: the weights of a model, and running checkpoints.
+
+A model is one safetensors file with everything needed to build it again. A checkpoint is the full
+state of an unfinished training in one safetensors file beside the model it will become. Its name
+carries a key of everything that determines the result (data, hierarchy, hyperparameters, code), so
+a training never resumes from the checkpoint of another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from hce.files import sha256, write_atomically
+from hce.models import build_model
+from hce.training.optimizer import AdamW
+
+
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of all parameters and buffers on the CPU, by name.
+
+    Layers that TabNet shares between steps appear under each of their names, as in the paper's
+    implementation.
+    """
+    return {
+        name: tensor.detach().to("cpu", copy=True).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+
+
+def save_model(
+    path: str | Path,
+    weights: dict[str, Tensor],
+    architecture: str,
+    hyperparameters: dict[str, float | int | str],
+    n_genes: int,
+    term_ids: list[str],
+) -> None:
+    """Write the weights of a trained model, with the architecture and its classes as metadata."""
+    description = {
+        "architecture": architecture,
+        "hyperparameters": hyperparameters,
+        "n_genes": n_genes,
+        "term_ids": term_ids,
+    }
+    with write_atomically(path) as temporary:
+        # one metadata entry: safetensors writes several in arbitrary order
+        save_file(weights, temporary, metadata={"model": json.dumps(description, sort_keys=True)})
+
+
+def load_model(
+    path: str | Path,
+    n_genes: int,
+    term_ids: list[str],
+    build: Callable[..., nn.Module] = build_model,
+) -> nn.Module:
+    """Build a trained model from its file, in evaluation mode on the CPU.
+
+    Parameters
+    ----------
+    path
+        Written by `save_model`.
+    n_genes
+        Genes of the cells it shall see.
+    term_ids
+        Ontology term ids of the classes, in the order of the predictions.
+    build
+        Makes the untrained model from its architecture, the numbers of genes and classes, and the
+        hyperparameters, as `hce.models.build_model` does for the paper's architectures.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is no model, or was trained on other genes or classes.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such model")
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})["model"])
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"{path}: not a model written by this pipeline ({error})") from error
+    if description["n_genes"] != n_genes:
+        raise ValueError(
+            f"{path}: trained on {description['n_genes']} genes, the cells have {n_genes}; "
+            "train the model again on these shards"
+        )
+    if description["term_ids"] != term_ids:
+        raise ValueError(
+            f"{path}: trained on {len(description['term_ids'])} cell types, which are not the "
+            f"{len(term_ids)} of this run (or not in this order); train the model again"
+        )
+    model = build(
+        description["architecture"], n_genes, len(term_ids), **description["hyperparameters"]
+    )
+    load_weights(model, weights, path)
+    return model.eval()
+
+
+def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str | Path) -> None:
+    """Load weights by name.
+
+    Raises
+    ------
+    ValueError
+        If a name or a shape does not fit the model; `source` is named in the message.
+    """
+    try:
+        with torch.no_grad():
+            model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"{source}: its weights do not fit this model: {error}") from error
+
+
+@dataclass
+class Progress:
+    """Where a training is: what has been done, and what it has reached."""
+
+    epoch: int = 0
+    batch: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    wait_seconds: float = 0.0
+    best_epoch: int = -1
+    best_macro_f1: float = -1.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def checkpoint_key(settings: dict[str, object], inputs: list[Path]) -> str:
+    """Return 16 hexadecimal digits that identify a training.
+
+    Parameters
+    ----------
+    settings
+        Everything given on the command line, JSON types only.
+    inputs
+        Files that determine the result; their contents count. The code of every `hce` module that
+        is loaded counts too.
+    """
+    code = sorted(
+        module.__file__
+        for name, module in sys.modules.items()
+        if name.startswith("hce.") and module.__file__
+    )
+    digests = [sha256(path) for path in [*inputs, *code]]
+    text = json.dumps([settings, digests, torch.__version__], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def save_checkpoint(
+    path: Path,
+    progress: Progress,
+    model: nn.Module,
+    best_weights: dict[str, Tensor] | None,
+    optimizer: AdamW | torch.optim.Optimizer,
+    generators: dict[str, torch.Generator],
+) -> None:
+    """Write the state of a training, atomically."""
+    tensors = {f"model.{name}": value for name, value in copy_weights(model).items()}
+    for name, value in (best_weights or {}).items():
+        tensors[f"best.{name}"] = value
+    state = optimizer.state_dict()
+    for parameter, slots in state["state"].items():
+        for slot, value in slots.items():
+            copy = value.detach().to("cpu", copy=True).contiguous()
+            tensors[f"optimizer.{parameter}.{slot}"] = copy
+    for name, generator in generators.items():
+        tensors[f"generator.{name}"] = generator.get_state()
+    with write_atomically(path) as temporary:
+        save_file(tensors, temporary, metadata={"progress": json.dumps(asdict(progress))})
+
+
+def restore_checkpoint(
+    path: Path,
+    model: nn.Module,
+    optimizer: AdamW | torch.optim.Optimizer,
+    generators: dict[str, torch.Generator],
+) -> tuple[Progress, dict[str, Tensor] | None]:
+    """Put a training back to where its checkpoint was written.
+
+    Returns
+    -------
+    tuple
+        The progress, and the weights of the best epoch so far (None before the first).
+    """
+    parts: dict[str, dict[str, Tensor]] = {
+        "model": {},
+        "best": {},
+        "optimizer": {},
+        "generator": {},
+    }
+    with safe_open(path, framework="pt") as file:
+        progress = Progress(**json.loads(file.metadata()["progress"]))
+        for name in file.keys():  # noqa: SIM118
+            part, rest = name.split(".", 1)
+            parts[part][rest] = file.get_tensor(name)
+    model.load_state_dict(parts["model"])
+    state = optimizer.state_dict()
+    state["state"] = {}
+    parameters = [entry for group in optimizer.param_groups for entry in group["params"]]
+    for name, value in parts["optimizer"].items():
+        parameter, slot = name.split(".", 1)
+        state["state"].setdefault(int(parameter), {})[slot] = _laid_out(
+            value, parameters[int(parameter)]
+        )
+    optimizer.load_state_dict(state)
+    for name, value in parts["generator"].items():
+        generators[name].set_state(value)
+    return progress, parts["best"] or None
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    # the fused optimizer walks memory, so a slot must lie in memory as its parameter does
+    if value.shape != parameter.shape:
+        return value  # the number of steps
+    return torch.empty_like(parameter, device=value.device).copy_(value)
