@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.comparison_tables import (
+from hce.files import write_atomically
+from hce.hierarchy.classes import read_cell_types
+from hce.statistics.tables import (
     group_runs,
     group_table,
     overall_runs,
@@ -15,8 +17,6 @@ from hce.comparison_tables import (
     strata_runs,
     strata_table,
 )
-from hce.files import write_atomically
-from hce.hierarchy.classes import read_cell_types
 
 TABLES = ("macro_f1", "per_cell_type", "per_study", "strata")
 TABLES_AND_RUNS = [name for table in TABLES for name in (table, f"{table}_runs")]

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.comparison_tables import overall_runs
 from hce.files import write_atomically
-from hce.own_loss_tables import own_loss_table
+from hce.statistics.tables import overall_runs, own_loss_table
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.files import write_atomically
-from hce.published import compare_with_published, read_published
+from hce.statistics.published import compare_with_published, read_published
 
 
 def main() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hce.evaluation.scores import CELL_GROUPINGS, CONTEXTS, score_predictions
 from hce.files import write_atomically
 from hce.hierarchy.classes import read_cell_types, read_reachability
-from hce.scores import CELL_GROUPINGS, CONTEXTS, score_predictions
 
 
 def main() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.calibration import calibration_of
+from hce.evaluation.calibration import calibration_of
+from hce.evaluation.predictions import predicted_files, read_prediction
 from hce.files import write_atomically
 from hce.hierarchy.classes import read_reachability
-from hce.prediction_files import predicted_files, read_prediction
 
 COLUMNS = ["class", "predicted_class", "probability", "score"]
 

@@ -9,15 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hce.confusion_tables import corrected_counts, relation_counts, relation_matrix
+from hce.evaluation.confusion import corrected_counts, relation_counts, relation_matrix
+from hce.evaluation.predictions import Predicted, paired_runs, predicted_files, read_prediction
 from hce.files import write_atomically
 from hce.hierarchy.classes import read_reachability
-from hce.prediction_files import (
-    Predicted,
-    paired_runs,
-    predicted_files,
-    read_prediction,
-)
 
 LOSSES = ("ce", "hce")
 COLUMNS = ["soma_joinid", "class", "predicted_class"]

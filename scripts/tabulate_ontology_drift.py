@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
+from hce.evaluation.predictions import predicted_files, read_prediction
 from hce.files import write_atomically
 from hce.hierarchy.classes import read_cell_types, read_reachability
 from hce.hierarchy.drift import (
@@ -21,7 +22,6 @@ from hce.hierarchy.drift import (
 )
 from hce.hierarchy.releases import format_obo, package_releases, read_package_terms
 from hce.ontology import reachability, read_obo
-from hce.prediction_files import predicted_files, read_prediction
 
 
 def main() -> None:

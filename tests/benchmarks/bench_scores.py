@@ -4,9 +4,9 @@ The loop looks up the descendants of each cell's label, as an array, and replace
 it is among them; scikit-learn then gives the F1 of each label. It is timed on a part of the cells
 and scaled, since it is linear in them; scikit-learn is timed on all. Ours is
 `hce.metrics.f1_scores` (score_vs_loop). For all groupings together, table in to table out, ours is
-`hce.scores.score_predictions`; the published way corrects once and then hands every group of cells
-to scikit-learn, one grouping timed and scaled (groupings_vs_loop). The cells are drawn from a seed:
-nothing here is a result.
+`hce.evaluation.scores.score_predictions`; the published way corrects once and then hands every
+group of cells to scikit-learn, one grouping timed and scaled (groupings_vs_loop). The cells are
+drawn from a seed: nothing here is a result.
 
 Run: PYTHONPATH=scripts python tests/benchmarks/bench_scores.py --output scores.json
 """
@@ -26,8 +26,8 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, precision_score, recall_score
 
+from hce.evaluation.scores import CELL_GROUPINGS, CONTEXTS, score_predictions
 from hce.metrics import f1_scores
-from hce.scores import CELL_GROUPINGS, CONTEXTS, score_predictions
 
 N_CELLS, N_CLASSES = 2_600_000, 164
 LOOPED = 200_000

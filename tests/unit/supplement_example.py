@@ -5,7 +5,6 @@ from __future__ import annotations
 import figure_example as example
 import pandas as pd
 
-from hce.comparison_tables import group_runs, group_table, strata_runs, strata_table
 from hce.context_tables import context_gains
 from hce.figure2_tables import cell_type_gains, ontology_nodes
 from hce.gain_tables import (
@@ -16,6 +15,7 @@ from hce.gain_tables import (
     type_properties,
 )
 from hce.ontology_panels import panel_tables
+from hce.statistics.tables import group_runs, group_table, strata_runs, strata_table
 from hce.study_tables import study_scores
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hce.calibration import calibration_of, expected_calibration_error, reliability
-from hce.confusion_tables import RELATIONS, corrected_counts, relation_counts, relation_matrix
+from hce.evaluation.calibration import calibration_of, expected_calibration_error, reliability
+from hce.evaluation.confusion import RELATIONS, corrected_counts, relation_counts, relation_matrix
+from hce.evaluation.predictions import Predicted, paired_runs, predicted_files, read_prediction
 from hce.hierarchy.drift import (
     changed_relations,
     changes_in_words,
@@ -19,7 +20,6 @@ from hce.hierarchy.drift import (
     scores_by_release,
 )
 from hce.metrics import macro_f1
-from hce.prediction_files import Predicted, paired_runs, predicted_files, read_prediction
 
 LEUKOCYTE, T_CELL, ALPHA_BETA, CD4, CD8, GAMMA_DELTA, B_CELL, NEURON = range(8)
 

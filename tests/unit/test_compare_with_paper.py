@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from hce.published import compare_with_published, read_published
+from hce.statistics.published import compare_with_published, read_published
 
 REPOSITORY = Path(__file__).parents[2]
 REAL = "CELLxGENE Census 2023-05-15 and 2023-12-15"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from hce.comparison_tables import (
+from hce.statistics.tables import (
     group_runs,
     group_table,
     overall_runs,

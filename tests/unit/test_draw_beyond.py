@@ -14,8 +14,8 @@ import draw_calibration
 import draw_confusion
 import draw_ontology_drift
 import draw_training_curves
-from hce.calibration import MEASURES
-from hce.confusion_tables import RELATIONS
+from hce.evaluation.calibration import MEASURES
+from hce.evaluation.confusion import RELATIONS
 
 ALL = ["linear", "mlp", "tabnet"]
 

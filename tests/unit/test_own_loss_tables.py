@@ -8,8 +8,7 @@ import pytest
 from scipy import stats
 
 from hce.compare import holm
-from hce.comparison_tables import overall_table
-from hce.own_loss_tables import own_loss_table
+from hce.statistics.tables import overall_table, own_loss_table
 
 # OOD macro F1 of seeds 0, 1, 2
 OOD = {

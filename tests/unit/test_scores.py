@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from hce.scores import CELL_GROUPINGS, score_predictions
+from hce.evaluation.scores import CELL_GROUPINGS, score_predictions
 
 N_CLASSES, N_CELLS = 7, 300
 TERMS = [f"CL:{number:07d}" for number in range(N_CLASSES)]
