@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from hce.files import write_atomically
-from hce.provenance import commit, provenance_table, resource_table
+from hce.report.provenance import commit, provenance_table, resource_table
 
 
 def main() -> None:

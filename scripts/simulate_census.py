@@ -14,8 +14,8 @@ from hce.census.schema import HOMO_SAPIENS
 from hce.census.writing import CensusTables, describe_content, write_store
 from hce.files import write_atomically
 from hce.ontology import read_obo
-from hce.simulation import simulate
-from hce.simulation_parameters import SimulationParameters
+from hce.simulation.census import simulate
+from hce.simulation.parameters import SimulationParameters
 
 logger = logging.getLogger("simulate_census")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.files import write_atomically
-from hce.hyperparameter_tables import hyperparameter_table
+from hce.report.hyperparameters import hyperparameter_table
 
 TABLES = {"tableS1": "linear", "tableS2": "mlp", "tableS3": "tabnet"}
 

@@ -14,9 +14,8 @@ from markupsafe import Markup
 
 from hce.files import write_atomically
 from hce.names import ARCHITECTURE_NAMES
-from hce.ontology_page import draw_page, drawing_library, node_data
 from hce.ontology_panels import OVERVIEW
-from hce.table_page import ShownTable, headline, shown_table
+from hce.report.page import ShownTable, draw_page, drawing_library, headline, node_data, shown_table
 
 TITLE = "Hierarchical cross-entropy for cell type annotation: the results of this run"
 SIMULATED = (

@@ -10,8 +10,8 @@ from small_simulation import CELL_TYPES, small_parameters
 
 from hce.hierarchy.releases import format_obo, read_package_terms
 from hce.ontology import read_obo
-from hce.simulation import SimulatedCensus, simulate
-from hce.simulation_types import Hierarchy, build_hierarchy
+from hce.simulation.census import SimulatedCensus, simulate
+from hce.simulation.types import Hierarchy, build_hierarchy
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from hce.simulation_parameters import SimulationParameters
+from hce.simulation.parameters import SimulationParameters
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())

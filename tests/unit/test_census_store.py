@@ -18,7 +18,7 @@ from small_simulation import CONFIG, ROOT, SMALL
 import simulate_census
 from hce.census.reading import open_release, read_datasets, read_obs
 from hce.census.writing import CensusTables, describe_content, write_store
-from hce.simulation import SimulatedCensus
+from hce.simulation.census import SimulatedCensus
 
 RELEASES = ("2023-05-15", "2023-12-15")
 ASSAYS = ["10x 5' v2", "10x 3' v3", "10x 3' v2", "10x 5' v1", "10x 3' v1"]

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 import supplement_example as supplement
 
-from hce.ontology_page import draw_page, drawing_library, node_data
-from hce.provenance import commit, provenance_table, resource_table
-from hce.table_page import cell_text, headline, shown_table
+from hce.report.page import cell_text, draw_page, drawing_library, headline, node_data, shown_table
+from hce.report.provenance import commit, provenance_table, resource_table
 
 
 def test_provenance_names_settings_versions_and_checksums(tmp_path: Path) -> None:

@@ -14,12 +14,11 @@ from small_simulation import CELL_TYPES, CONFIG, small_parameters
 
 from hce.atlas import rate_cell_types, select_cell_types, tech_samples
 from hce.ontology import reachability
-from hce.simulation import SimulatedCensus, simulate
-from hce.simulation_annotation import draw_policies, study_policies
-from hce.simulation_parameters import SimulationParameters
-from hce.simulation_releases import SimulatedRelease
-from hce.simulation_studies import draw_studies
-from hce.simulation_types import Hierarchy
+from hce.simulation.annotation import draw_policies, study_policies
+from hce.simulation.census import SimulatedCensus, SimulatedRelease, simulate
+from hce.simulation.parameters import SimulationParameters
+from hce.simulation.studies import draw_studies
+from hce.simulation.types import Hierarchy
 
 TEN_X = (
     "10x 5' v2",

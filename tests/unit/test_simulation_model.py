@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_simulation import CELL_TYPES, CONFIG
 
-from hce.simulation import simulate
-from hce.simulation_parameters import SimulationParameters
-from hce.simulation_types import build_hierarchy, type_states
+from hce.simulation.census import simulate
+from hce.simulation.parameters import SimulationParameters
+from hce.simulation.types import build_hierarchy, type_states
 
 SIMULATION = CONFIG["simulation"]
 NUMBERS = sorted(set(SIMULATION) - {"annotation"})

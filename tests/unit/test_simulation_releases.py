@@ -7,10 +7,9 @@ import pandas as pd
 from small_simulation import small_parameters
 
 from hce.census.reading import model_genes
-from hce.simulation import SimulatedCensus
-from hce.simulation_habitats import HABITATS
-from hce.simulation_types import Hierarchy
-from hce.simulation_vocabulary import TISSUES
+from hce.simulation.census import SimulatedCensus
+from hce.simulation.types import Hierarchy
+from hce.simulation.vocabulary import HABITATS, TISSUES
 
 
 def new_cells(census: SimulatedCensus) -> np.ndarray:

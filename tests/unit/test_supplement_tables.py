@@ -10,7 +10,7 @@ import supplement_example as supplement
 from scipy import stats
 
 from hce.gain_tables import correlation_tests, gain_points, group_tests, type_properties
-from hce.hyperparameter_tables import hyperparameter_table
+from hce.report.hyperparameters import hyperparameter_table
 
 
 def test_studies_are_ordered_by_gain_and_named_where_a_name_is_known() -> None:

@@ -14,9 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hce.ontology import direct_parents, reachability
-from hce.simulation_habitats import habitats
-from hce.simulation_parameters import SimulationParameters
-from hce.simulation_vocabulary import FOREIGN_TYPES
+from hce.simulation.parameters import SimulationParameters
+from hce.simulation.vocabulary import FOREIGN_TYPES, habitats
 
 COLUMNS = ("label", "ontology_term_id", "in_ood_test")
 

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hce.simulation_parameters import SimulationParameters
-from hce.simulation_studies import Studies
-from hce.simulation_types import Hierarchy
+from hce.simulation.parameters import SimulationParameters
+from hce.simulation.studies import Studies
+from hce.simulation.types import Hierarchy
 
 
 @dataclass(frozen=True)

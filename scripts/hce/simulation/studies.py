@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hce.simulation_parameters import SimulationParameters
-from hce.simulation_types import Hierarchy
-from hce.simulation_vocabulary import (
+from hce.simulation.parameters import SimulationParameters
+from hce.simulation.types import Hierarchy
+from hce.simulation.vocabulary import (
     ASSAYS,
     DISEASES,
     ETHNICITIES,
