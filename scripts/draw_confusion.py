@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from hce.figure_bars import FILL_ALPHA, draw_bar
-from hce.figure_cli import draw_two_tables_from_command_line
-from hce.figure_style import (
+from hce.figures.bars import FILL_ALPHA, draw_bar
+from hce.figures.cli import draw_two_tables_from_command_line
+from hce.figures.style import (
     ARCHITECTURE_COLORS,
     DOUBLE_COLUMN_MM,
     INK,
@@ -20,10 +20,10 @@ from hce.figure_style import (
     TEXT_PT,
     TITLE_PT,
     add_axes_mm,
+    format_seeds,
     new_figure,
     text_mm,
 )
-from hce.figure_text import format_seeds
 from hce.names import ARCHITECTURE_NAMES, LOSS_NAMES, known_architectures
 
 HEIGHT_MM = 82.0

@@ -9,10 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from hce.figure_bars import FILL_ALPHA, draw_bar, footnote, label_architectures, score_figure
-from hce.figure_cli import draw_from_command_line
-from hce.figure_style import INK, LOSS_COLORS, SMALL_PT
-from hce.figure_text import format_seeds, format_signed
+from hce.figures.bars import FILL_ALPHA, draw_bar, footnote, label_architectures, score_figure
+from hce.figures.cli import draw_from_command_line
+from hce.figures.style import INK, LOSS_COLORS, SMALL_PT, format_seeds, format_signed
 
 # color and name of each condition, and where its bar stands
 CONDITIONS = {

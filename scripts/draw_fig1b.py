@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hce.figure_cli import draw_from_command_line
-from hce.figure_overview import draw_overview
+from hce.figures.atlas import draw_overview
+from hce.figures.cli import draw_from_command_line
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hce.figure_cli import draw_from_command_line
-from hce.figure_style import (
+from hce.figures.cli import draw_from_command_line
+from hce.figures.style import (
     LOSS_COLORS,
     QUIET,
     RULE,
@@ -15,10 +15,10 @@ from hce.figure_style import (
     TEXT_PT,
     TITLE_PT,
     add_axes_mm,
+    format_count,
     new_figure,
     text_mm,
 )
-from hce.figure_text import format_count
 
 HEIGHT_MM = 44.0
 ROW_MM = 7.0

@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hce.figure_bars import write_above
-from hce.figure_cli import draw_from_command_line
-from hce.figure_scores import draw_scores
-from hce.figure_style import ID_LEVEL_COLOR, SMALL_PT
-from hce.figure_text import format_signed
+from hce.figures.bars import draw_scores, write_above
+from hce.figures.cli import draw_from_command_line
+from hce.figures.style import ID_LEVEL_COLOR, SMALL_PT, format_signed
 
 
 def draw(table: pd.DataFrame) -> Figure:

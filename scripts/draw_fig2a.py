@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from hce.figure_cli import draw_from_command_line
-from hce.figure_style import (
+from hce.figures.cli import draw_from_command_line
+from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
@@ -19,9 +19,9 @@ from hce.figure_style import (
     TITLE_PT,
     add_axes_mm,
     new_figure,
+    short_cell_type,
     text_mm,
 )
-from hce.figure_text import short_cell_type
 
 HEIGHT_MM = 68.0
 PANEL_MM = 84.0

@@ -8,16 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from hce.figure_bars import (
-    FILL_ALPHA,
-    draw_bar,
-    footnote,
-    label_architectures,
-    score_figure,
+from hce.figures.bars import FILL_ALPHA, draw_bar, footnote, label_architectures, score_figure
+from hce.figures.cli import draw_from_command_line
+from hce.figures.style import (
+    INK,
+    LOSS_COLORS,
+    QUIET,
+    SMALL_PT,
+    format_p,
+    format_seeds,
+    format_signed,
+    is_significant,
 )
-from hce.figure_cli import draw_from_command_line
-from hce.figure_style import INK, LOSS_COLORS, QUIET, SMALL_PT
-from hce.figure_text import format_p, format_seeds, format_signed, is_significant
 from hce.names import LOSS_NAMES
 
 OFFSETS = {"ce": -0.2, "hce": 0.2}

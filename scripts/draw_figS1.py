@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hce.figure_cli import draw_from_command_line
-from hce.figure_studies import draw_studies
+from hce.figures.cli import draw_from_command_line
+from hce.figures.studies import draw_studies
 
 
 def draw(table: pd.DataFrame) -> Figure:

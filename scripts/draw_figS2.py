@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hce.figure_cli import draw_two_tables_from_command_line
-from hce.figure_ontology_panels import draw_ontology_panels
+from hce.figures.cli import draw_two_tables_from_command_line
+from hce.figures.hierarchy import draw_ontology_panels
 
 
 def draw(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:

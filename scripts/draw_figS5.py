@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hce.figure_cli import draw_two_tables_from_command_line
-from hce.figure_gains import draw_kinds
+from hce.figures.cli import draw_two_tables_from_command_line
+from hce.figures.gains import draw_kinds
 
 TITLE = "Gain of HCE by node kind and number of descendants (OOD)"
 

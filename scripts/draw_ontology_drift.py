@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hce.figure_cli import draw_two_tables_from_command_line
-from hce.figure_style import (
+from hce.figures.cli import draw_two_tables_from_command_line
+from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
@@ -20,10 +20,10 @@ from hce.figure_style import (
     TEXT_PT,
     TITLE_PT,
     add_axes_mm,
+    format_signed,
     new_figure,
     text_mm,
 )
-from hce.figure_text import format_signed
 from hce.names import ARCHITECTURE_NAMES, LOSS_NAMES, known_architectures
 
 PANEL_MM = (40.0, 36.0)

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from hce.figure_cli import draw_from_command_line
-from hce.figure_style import (
+from hce.figures.cli import draw_from_command_line
+from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
@@ -19,10 +19,10 @@ from hce.figure_style import (
     TEXT_PT,
     TITLE_PT,
     add_axes_mm,
+    format_seeds,
     new_figure,
     text_mm,
 )
-from hce.figure_text import format_seeds
 from hce.names import ARCHITECTURE_NAMES, LOSS_NAMES, known_architectures
 
 HEIGHT_MM = 107.0

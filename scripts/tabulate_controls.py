@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.control_tables import control_gains
+from hce.figures.scores import control_gains
 from hce.files import write_atomically
 
 

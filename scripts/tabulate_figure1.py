@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.figure1_tables import overview, scores_of_runs, split_sizes, with_id_level
+from hce.figures.atlas import overview, scores_of_runs, split_sizes, with_id_level
 from hce.files import write_atomically
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hce.figure2_tables import cell_type_gains, gains, ontology_edges, ontology_nodes
-from hce.figure_concept import concept_table
+from hce.figures.concept import concept_table
+from hce.figures.hierarchy_tables import cell_type_gains, gains, ontology_edges, ontology_nodes
 from hce.files import write_atomically
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.figures.studies import study_scores
 from hce.files import write_atomically
-from hce.study_tables import study_scores
 
 
 def main() -> None:

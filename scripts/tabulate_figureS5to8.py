@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.figure2_tables import cell_type_gains
-from hce.files import write_atomically
-from hce.gain_tables import (
+from hce.figures.gains import (
     correlation_tests,
     gain_points,
     group_tests,
     one_family,
     type_properties,
 )
+from hce.figures.hierarchy_tables import cell_type_gains
+from hce.files import write_atomically
 
 # figure: the property on its axis, the column of its groups, the groups
 KINDS = {

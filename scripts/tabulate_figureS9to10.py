@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.context_tables import context_gains
+from hce.figures.contexts import context_gains
 from hce.files import write_atomically
 
 CONTEXTS = {"figS9": "disease", "figS10": "tissue"}

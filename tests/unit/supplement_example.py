@@ -5,18 +5,17 @@ from __future__ import annotations
 import figure_example as example
 import pandas as pd
 
-from hce.context_tables import context_gains
-from hce.figure2_tables import cell_type_gains, ontology_nodes
-from hce.gain_tables import (
+from hce.figures.contexts import context_gains
+from hce.figures.gains import (
     correlation_tests,
     gain_points,
     group_tests,
     one_family,
     type_properties,
 )
-from hce.ontology_panels import panel_tables
+from hce.figures.hierarchy_tables import cell_type_gains, ontology_nodes, panel_tables
+from hce.figures.studies import study_scores
 from hce.statistics.tables import group_runs, group_table, strata_runs, strata_table
-from hce.study_tables import study_scores
 
 
 def studies(architectures: list[str], n_seeds: int) -> pd.DataFrame:

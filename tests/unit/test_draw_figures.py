@@ -23,10 +23,10 @@ import draw_fig2a
 import draw_fig2b
 import draw_fig2c
 import draw_fig2d
-from hce.control_tables import control_gains
-from hce.figure1_tables import overview, scores_of_runs, split_sizes, with_id_level
-from hce.figure2_tables import cell_type_gains, gains, ontology_edges, ontology_nodes
-from hce.figure_concept import concept_table
+from hce.figures.atlas import overview, scores_of_runs, split_sizes, with_id_level
+from hce.figures.concept import concept_table
+from hce.figures.hierarchy_tables import cell_type_gains, gains, ontology_edges, ontology_nodes
+from hce.figures.scores import control_gains
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

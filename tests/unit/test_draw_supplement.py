@@ -21,8 +21,7 @@ import draw_figS7
 import draw_figS8
 import draw_figS9
 import draw_figS10
-from hce.figure2_tables import ontology_nodes
-from hce.ontology_panels import panel_tables
+from hce.figures.hierarchy_tables import ontology_nodes, panel_tables
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 CONNECTION = ("connected", "isolated")

@@ -11,25 +11,23 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from hce.figure_style import (
+from hce.figures.style import (
     ARCHITECTURE_COLORS,
     LOSS_COLORS,
     SMALL_PT,
     add_axes_mm,
-    new_figure,
-    read_source_data,
-    save_figure,
-    single_data_source,
-    stamp,
-)
-from hce.figure_text import (
     format_compact,
     format_p,
     format_seeds,
     format_signed,
     is_significant,
+    new_figure,
+    read_source_data,
+    save_figure,
     short_cell_type,
     shorten,
+    single_data_source,
+    stamp,
     wrap_label,
 )
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hce.figures.layout import ISOLATED, Page, classify_edges, lay_out, layers
 from hce.ontology import direct_parents
-from hce.ontology_layout import ISOLATED, Page, classify_edges, lay_out, layers
 
 PAGE = Page()
 

@@ -9,7 +9,7 @@ import pytest
 import supplement_example as supplement
 from scipy import stats
 
-from hce.gain_tables import correlation_tests, gain_points, group_tests, type_properties
+from hce.figures.gains import correlation_tests, gain_points, group_tests, type_properties
 from hce.report.hyperparameters import hyperparameter_table
 
 

@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 import torch
 
-from hce.control_tables import control_gains
-from hce.figure1_tables import overview, scores_of_runs, split_sizes, with_id_level
-from hce.figure2_tables import (
+from hce.figures.atlas import overview, scores_of_runs, split_sizes, with_id_level
+from hce.figures.concept import EXAMPLE_LOGITS, concept_table
+from hce.figures.hierarchy_tables import (
     cell_type_gains,
     gains,
     ontology_edges,
     ontology_graph,
     ontology_nodes,
 )
-from hce.figure_concept import EXAMPLE_LOGITS, concept_table
+from hce.figures.scores import control_gains
 from hce.loss import hierarchical_cross_entropy
 
 

@@ -28,9 +28,8 @@ from bokeh.plotting import figure
 from bokeh.resources import Resources
 from matplotlib.colors import Normalize, to_hex
 
-from hce.figure_ontology import DIVERGING
-from hce.figure_style import ABSENT, INK
-from hce.figure_text import format_signed, short_cell_type
+from hce.figures.hierarchy import DIVERGING
+from hce.figures.style import ABSENT, INK, format_signed, short_cell_type
 from hce.names import ARCHITECTURE_NAMES
 
 ROUNDED = 4

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hce.figure_style import read_source_data, save_figure, single_data_source, stamp
+from hce.figures.style import read_source_data, save_figure, single_data_source, stamp
 
 
 def draw_from_command_line(draw: Callable[[pd.DataFrame], Figure], description: str) -> None:

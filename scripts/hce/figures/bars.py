@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hce.figure_style import (
+from hce.figures.style import (
+    ARCHITECTURE_COLORS,
     INK,
     QUIET,
     SINGLE_COLUMN_MM,
@@ -17,6 +18,7 @@ from hce.figure_style import (
     TEXT_PT,
     TITLE_PT,
     add_axes_mm,
+    format_seeds,
     new_figure,
     text_mm,
 )
@@ -138,3 +140,31 @@ def footnote(fig: Figure, n_seeds: Sequence[int], test: str) -> None:
     if several and test:
         parts.append(test)
     text_mm(fig, 3, 4.6, "; ".join(parts), SMALL_PT, QUIET)
+
+
+def draw_scores(table: pd.DataFrame, title: str) -> tuple[Figure, Axes]:
+    """Draw the mean of each architecture as a bar with its number, the runs as dots.
+
+    Parameters
+    ----------
+    table
+        Source data as made by `hce.figures.atlas.scores_of_runs`.
+    title
+        Of the figure.
+
+    Returns
+    -------
+    Figure, Axes
+        The axes have the architectures at 0, 1, 2, ... in the order of the table.
+    """
+    fig, ax = score_figure(title)
+    counts = table.drop_duplicates("architecture").set_index("architecture")["n_seeds"]
+    for place, architecture in enumerate(counts.index):
+        rows = table[table["architecture"] == architecture]
+        color = ARCHITECTURE_COLORS.get(architecture, QUIET)
+        top = draw_bar(ax, place, rows, BAR_WIDTH, color)
+        if has_runs(rows):
+            write_above(ax, place, top, f"{100 * rows['mean'].iloc[0]:.1f}")
+    label_architectures(ax, counts.index.tolist(), [format_seeds([n]) for n in counts])
+    footnote(fig, counts.tolist(), "")
+    return fig, ax

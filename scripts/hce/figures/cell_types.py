@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from hce.figure_style import (
+from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
@@ -18,10 +18,12 @@ from hce.figure_style import (
     SMALL_PT,
     TITLE_PT,
     add_axes_mm,
+    format_seeds,
     new_figure,
+    short_cell_type,
+    shorten,
     text_mm,
 )
-from hce.figure_text import format_seeds, short_cell_type, shorten
 from hce.names import ARCHITECTURE_NAMES
 
 HEIGHT_MM = 112.0
@@ -37,8 +39,8 @@ def draw_cell_types(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Source data as made by `hce.figure2_tables.cell_type_gains`, of one architecture or of
-        several, which are drawn one below the other.
+        Source data as made by `hce.figures.hierarchy_tables.cell_type_gains`, of one architecture
+        or of several, which are drawn one below the other.
     """
     architectures = list(dict.fromkeys(table["architecture"]))
     fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM * len(architectures))
