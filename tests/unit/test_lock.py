@@ -18,7 +18,7 @@ from hce.training.lock import sole_writer
 HOLD = """
 import sys
 from pathlib import Path
-from hce.lock import sole_writer
+from hce.training.lock import sole_writer
 with sole_writer(Path(sys.argv[1]), sys.argv[2], lambda line: None):
     print("holds", flush=True)
     if sys.stdin.readline() == "fail\\n":

@@ -110,8 +110,8 @@ def test_the_example_of_the_readme_runs_with_these_packages_alone() -> None:
 @pytest.mark.parametrize(
     ("extra", "modules"),
     [
-        ("metrics", ["metrics", "scores", "compare"]),
-        ("models", ["models", "training", "shards", "shard_reader", "model_files"]),
+        ("metrics", ["metrics", "evaluation/scores", "compare"]),
+        ("models", ["models", "training/loop", "shards", "loader/reader", "training/state"]),
     ],
 )
 def test_an_extra_holds_what_its_modules_import(extra: str, modules: list[str]) -> None:

@@ -261,7 +261,7 @@ def habitats(term_ids: Sequence[str], parents: Sequence[Sequence[int]]) -> NDArr
         if not ready:
             raise ValueError(
                 f"no habitat for {term_ids[pending[0]]}; add it to HABITATS in "
-                "simulation_habitats.py"
+                "hce/simulation/vocabulary.py"
             )
         for index in ready:
             allowed[index] = allowed[list(parents[index])].any(axis=0)
