@@ -23,7 +23,7 @@ import draw_figS9
 import draw_figS10
 from hce.figures.hierarchy_tables import ontology_nodes, panel_tables
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 CONNECTION = ("connected", "isolated")
 
 

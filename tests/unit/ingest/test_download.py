@@ -169,7 +169,7 @@ def test_a_name_that_the_table_lacks_is_refused(run_script: Callable[..., Path])
 
 
 def test_the_table_of_the_repository_names_every_file_with_its_source() -> None:
-    datasets = Path(__file__).parents[2] / "config" / "datasets.tsv"
+    datasets = Path(__file__).parents[3] / "config" / "datasets.tsv"
     url, checksum = known_checksum(datasets, "anywhere/scTab-features.parquet")
     assert url.startswith("https://github.com/theislab/scTab/")
     assert checksum == "dd3ba56793678216d89217703e47e7955bfc09403110eb74d7c395f97a67501c"

@@ -15,7 +15,7 @@ from hce.training.optimizer import AdamW
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
 def make_network() -> nn.Sequential:

@@ -123,7 +123,7 @@ def test_short_cell_types(label: str, short: str) -> None:
 
 
 def test_short_cell_types_stay_different() -> None:
-    path = Path(__file__).parents[2] / "config/cell_types.tsv"
+    path = Path(__file__).parents[3] / "config/cell_types.tsv"
     labels = pd.read_csv(path, sep="\t")["label"]
     assert labels.map(short_cell_type).nunique() == len(labels) == 164
 

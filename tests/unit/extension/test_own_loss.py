@@ -17,7 +17,7 @@ from hce.loss import HierarchicalCrossEntropyLoss
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 HierarchyMaker = Callable[..., np.ndarray]
-GUIDE = Path(__file__).parents[2] / "docs" / "adapt.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "adapt.md"
 N_CLASSES = 6
 CPU = torch.device("cpu")
 SHELL = """

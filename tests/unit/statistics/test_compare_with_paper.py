@@ -12,7 +12,7 @@ import yaml
 
 from hce.statistics.published import compare_with_published, read_published
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 REAL = "CELLxGENE Census 2023-05-15 and 2023-12-15"
 
 

@@ -28,7 +28,7 @@ from hce.figures.concept import concept_table
 from hce.figures.hierarchy_tables import cell_type_gains, gains, ontology_edges, ontology_nodes
 from hce.figures.scores import control_gains
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
 def id_and_ood(architectures: list[str], n_seeds: int) -> tuple[Figure, Figure]:
