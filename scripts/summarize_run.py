@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.files import write_atomically
-from hce.names import ARCHITECTURE_NAMES
+from hce.names import architecture_name
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def headline(table: pd.DataFrame, figures: str) -> str:
         scores = (within["ce_mean"], ood["ce_mean"], ood["hce_mean"])
         shown = [f"{score:.3f}" if pd.notna(score) else "–" for score in scores]
         lines.append(
-            f"{ARCHITECTURE_NAMES.get(architecture, architecture):8}"
+            f"{architecture_name(architecture):8}"
             f"{shown[0]:>8}{shown[1]:>8}{shown[2]:>9}{_gain(ood):>18}{p:>10}"
         )
     lines += ["", f"Figures: {figures}"]

@@ -13,8 +13,8 @@ from hce.evaluation.confusion import corrected_counts, relation_counts, relation
 from hce.evaluation.predictions import Predicted, paired_runs, predicted_files, read_prediction
 from hce.files import write_atomically
 from hce.hierarchy.classes import read_reachability
+from hce.names import LOSSES
 
-LOSSES = ("ce", "hce")
 COLUMNS = ["soma_joinid", "class", "predicted_class"]
 
 

@@ -8,8 +8,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+# adjusted p values below it are called significant
+ALPHA = 0.05
 # F1 values are ratios of counts; differences below this are rounding, not variation
 SMALLEST_VARIATION = 1e-12
+
+
+def is_significant(p_holm: float | pd.Series) -> bool | pd.Series:
+    """Whether an adjusted p value, or each of several, is below 0.05; a missing one is not."""
+    return p_holm < ALPHA
 
 
 def paired_tests(ce: ArrayLike, hce: ArrayLike) -> pd.DataFrame:
@@ -77,6 +84,34 @@ def _testable(difference: NDArray[np.float64]) -> NDArray[np.bool_]:
         return np.zeros(difference.shape[1], dtype=bool)
     finite = np.isfinite(difference).all(axis=0)
     return finite & (np.ptp(difference, axis=0) > SMALLEST_VARIATION)
+
+
+def paired_differences(
+    runs: pd.DataFrame, by: list[str], value: str, name: str, loss: str = "hce"
+) -> pd.DataFrame:
+    """Value of a loss minus that of CE, wherever a run of each has one (one row, or none).
+
+    Parameters
+    ----------
+    runs
+        One row a value, with the columns loss and those of `by`.
+    by
+        Columns in which the two runs agree, the seed among them.
+    value
+        The column to compare.
+    name
+        What to call the difference.
+    loss
+        The loss beside CE.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `by`, sorted by them, and the difference.
+    """
+    wide = runs.pivot_table(index=by, columns="loss", values=value)
+    wide = wide.reindex(columns=["ce", loss]).dropna()
+    return (wide[loss] - wide["ce"]).rename(name).reset_index()
 
 
 CONFIDENCE = 0.95

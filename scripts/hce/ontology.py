@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import networkx as nx
@@ -150,6 +150,25 @@ def direct_parents(matrix: NDArray[np.bool_]) -> list[list[int]]:
     # a strict ancestor that reaches the class through a third class is no parent
     through_another = (strict.astype(np.int64) @ strict.astype(np.int64)) > 0
     return [np.flatnonzero(column).tolist() for column in (strict & ~through_another).T]
+
+
+def depths(graph: nx.DiGraph) -> dict[Hashable, int]:
+    """Depth of each node: the length of the longest path that leads to it from a root.
+
+    Parameters
+    ----------
+    graph
+        Edges lead from parent to child.
+
+    Raises
+    ------
+    ValueError
+        If the graph has a cycle.
+    """
+    _check_acyclic(graph)
+    # each generation holds the nodes whose ancestors all stand in earlier ones
+    generations = enumerate(nx.topological_generations(graph))
+    return {node: depth for depth, generation in generations for node in generation}
 
 
 def _is_obsolete(term: dict[str, object]) -> bool:

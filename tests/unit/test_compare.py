@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import special, stats
 from statsmodels.stats.multitest import multipletests
 
-from hce.compare import holm, paired_tests
+from hce.compare import holm, is_significant, paired_differences, paired_tests
 
 seeds = st.integers(0, 2**32 - 1)
 p_values = hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1))
@@ -212,3 +213,24 @@ def test_holm_of_nothing() -> None:
     """No test, or none with a meaning."""
     assert holm(np.zeros(0)).shape == (0,)
     assert np.isnan(holm(np.array([np.nan, np.nan]))).all()
+
+
+@pytest.mark.parametrize(("p", "marked"), [(0.0499, True), (0.05, False), (np.nan, False)])
+def test_only_below_five_percent_is_significant(p: float, marked: bool) -> None:
+    assert is_significant(p) is marked
+    assert is_significant(pd.Series([p, 1.0])).tolist() == [marked, False]
+
+
+def test_differences_are_those_of_runs_that_agree() -> None:
+    runs = pd.DataFrame(
+        {
+            "seed": [0, 0, 0, 1, 2, 2],
+            "loss": ["ce", "hce", "hce_permuted", "ce", "hce", "hce_permuted"],
+            "f1": [0.5, 0.75, 0.25, 0.5, 0.75, 0.25],
+        }
+    )
+    table = paired_differences(runs, ["seed"], "f1", "gain")
+    assert table.to_dict("list") == {"seed": [0], "gain": [0.25]}
+    permuted = paired_differences(runs, ["seed"], "f1", "gain", "hce_permuted")
+    assert permuted.to_dict("list") == {"seed": [0], "gain": [-0.25]}
+    assert paired_differences(runs[runs["seed"] > 0], ["seed"], "f1", "gain").empty

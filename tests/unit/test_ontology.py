@@ -8,11 +8,12 @@ from pathlib import Path
 
 import networkx as nx
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ontology_example import DIAMOND, OBSOLETE
 
-from hce.ontology import direct_parents, reachability, read_obo, resolve
+from hce.ontology import depths, direct_parents, reachability, read_obo, resolve
 
 HierarchyMaker = Callable[..., np.ndarray]
 OboWriter = Callable[..., Path]
@@ -191,3 +192,24 @@ def test_gzipped_file(write_obo: OboWriter, tmp_path: Path) -> None:
     path = tmp_path / "cl.obo.gz"
     path.write_bytes(gzip.compress(write_obo(DIAMOND).read_bytes()))
     assert set(read_obo(path)) == set(DIAMOND)
+
+
+@given(seed=st.integers(0, 10_000), n_terms=st.integers(1, 40))
+def test_depth_is_the_longest_path_from_a_root(seed: int, n_terms: int) -> None:
+    """Against a walk up from each term, in the graph and in its reachability."""
+    parents, graph = random_terms(seed, n_terms)
+
+    def longest(term: str) -> int:
+        return max((longest(parent) + 1 for parent in parents[term]), default=0)
+
+    found = depths(graph)
+    assert found == {term: longest(term) for term in parents}
+    assert depths(nx.transitive_closure_dag(graph)) == found
+    assert max(found.values()) == nx.dag_longest_path_length(graph)
+
+
+def test_depth_of_a_short_cut_and_of_a_cycle() -> None:
+    """A short cut does not count; a hierarchy has no cycle."""
+    assert depths(nx.DiGraph([(0, 1), (1, 2), (0, 2)])) == {0: 0, 1: 1, 2: 2}
+    with pytest.raises(ValueError, match="cycle"):
+        depths(nx.DiGraph([(0, 1), (1, 0)]))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hce.loss import build_loss
 from hce.models import ARCHITECTURES, build_model
+from hce.names import LOSSES
 
 CLASSES = {"architecture": "Network", "loss": "Loss"}
 # where the configuration has the hyperparameters, and what they are called with by position
@@ -154,9 +155,6 @@ def build_any_model(
     if architecture in ARCHITECTURES:
         raise ValueError(f"{file}: {architecture} is one of the paper's; take another name")
     return build_own(file, "architecture", architecture, (n_genes, n_classes), hyperparameters)
-
-
-LOSSES = ("ce", "hce")
 
 
 def build_any_loss(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hce.atlas import balanced_class_weights
 from hce.files import write_atomically
-from hce.ontology import direct_parents, resolve
+from hce.ontology import depths, direct_parents, resolve
 
 
 def node_kinds(matrix: NDArray[np.bool_]) -> pd.DataFrame:
@@ -80,7 +80,7 @@ def cell_type_table(
     split = cells["split"]
     label = cells["class"].to_numpy(np.int64)
     atlas, training = (split != "ood").to_numpy(), label[(split == "train").to_numpy()]
-    depth = _depths(graph)
+    depth = depths(graph)
     table = pd.DataFrame(
         {
             "index": np.arange(len(term_ids)),
@@ -110,13 +110,6 @@ def permute_hierarchy(matrix: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]
     """
     order = np.random.default_rng(seed).permutation(len(matrix))
     return matrix[np.ix_(order, order)]
-
-
-def _depths(graph: nx.DiGraph) -> dict[str, int]:
-    depth: dict[str, int] = {}
-    for term in nx.topological_sort(graph):
-        depth[term] = max((depth[parent] + 1 for parent in graph.predecessors(term)), default=0)
-    return depth
 
 
 def write_reachability(path: str | Path, matrix: NDArray[np.bool_], term_ids: list[str]) -> None:

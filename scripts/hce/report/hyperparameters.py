@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from hce.names import LOSSES
+
 # these name the model or are results of its training
 IDENTITY = ("architecture", "loss", "seed")
 OUTCOMES = ("best_epoch", "best_validation_macro_f1")
-LOSSES = ("ce", "hce")
 COLUMNS = ["section", "hyperparameter", *LOSSES, "n_models"]
 
 

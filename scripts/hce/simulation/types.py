@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hce.ontology import direct_parents, reachability
+from hce.ontology import depths, direct_parents, reachability
 from hce.simulation.parameters import SimulationParameters
 from hce.simulation.vocabulary import FOREIGN_TYPES, habitats
 
@@ -86,10 +86,9 @@ def build_hierarchy(graph: nx.DiGraph, cell_types: pd.DataFrame) -> Hierarchy:
     term_ids = cell_types["ontology_term_id"].to_numpy(str)
     reached = reachability(graph, term_ids.tolist())
     parents = tuple(tuple(row) for row in direct_parents(reached))
-    depth = np.zeros(len(term_ids), dtype=np.int64)
-    # an ancestor reaches more labels than its descendants do
-    for label in np.argsort(-reached.sum(axis=1), kind="stable"):
-        depth[label] = max((depth[parent] + 1 for parent in parents[label]), default=0)
+    strict = reached & ~np.eye(len(term_ids), dtype=bool)
+    of_label = depths(nx.from_numpy_array(strict, create_using=nx.DiGraph))
+    depth = np.array([of_label[label] for label in range(len(term_ids))])
     return Hierarchy(
         term_ids=term_ids,
         labels=cell_types["label"].to_numpy(str),

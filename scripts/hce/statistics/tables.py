@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hce.compare import NO_PAIR, holm, summarize_pairs
+from hce.names import LOSSES
 
-LOSSES = ("ce", "hce")
 # groupings of cells whose groups are contexts that new cells may share with the training set
 STRATA = ("tissue", "disease", "assay", "tissue_in_training", "disease_in_training")
 
