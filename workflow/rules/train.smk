@@ -114,7 +114,7 @@ rule train_model:
         "$(test -z '{input.architecture_file}' "
         "|| echo --architecture-file {input.architecture_file}) "
         "$(test -z '{input.augmentations}' || echo --augmentations {input.augmentations}) "
-        "--device {params.device} --threads {threads} --model {output.model} "
+        "--code {params.code} --device {params.device} --threads {threads} --model {output.model} "
         "--history {output.history} --record {output.record} > {log} 2>&1"
 
 
