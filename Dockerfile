@@ -1,10 +1,10 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="38b978a99ecf414ea28ac172b3d99ffb3c4d2328043feb5b557baeb92e5a94bf"
+LABEL io.github.snakemake.conda_env_hash="189f8746bd71143e8b2692483e8d1a9d36b2934278098030b64f02c5f86886ca"
 # Conda environment:
 #   source: envs/atlas.yaml
-#   prefix: /conda-envs/d837793dfff236540dcd9cb7851e3787
+#   prefix: /conda-envs/a844d5a10c30bfddb0bddeb90c90229f
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -18,6 +18,7 @@ LABEL io.github.snakemake.conda_env_hash="38b978a99ecf414ea28ac172b3d99ffb3c4d23
 #     - obonet=1.3.0
 #     - pandas=2.3.3
 #     - pyarrow=26.0.1
+#     - pytorch=2.13.0
 #     - scikit-learn=1.9.1
 #     - scipy=1.17.1
 #     - pip
@@ -40,7 +41,6 @@ LABEL io.github.snakemake.conda_env_hash="38b978a99ecf414ea28ac172b3d99ffb3c4d23
 #         - fonttools==4.68.0
 #         - formulaic==1.2.2
 #         - frozenlist==1.8.0
-#         - fsspec==2026.9.0
 #         - google-crc32c==1.9.0
 #         - h5py==3.16.0
 #         - idna==3.20
@@ -72,14 +72,13 @@ LABEL io.github.snakemake.conda_env_hash="38b978a99ecf414ea28ac172b3d99ffb3c4d23
 #         - statsmodels==0.15.0
 #         - tiledbsoma==2.3.0
 #         - tqdm==4.70.1
-#         - typing-extensions==4.16.0
 #         - umap-learn==0.5.12
 #         - urllib3==2.8.0
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
 #         - zarr==3.1.6
-RUN mkdir -p /conda-envs/d837793dfff236540dcd9cb7851e3787
-COPY envs/atlas.yaml /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.yaml
+RUN mkdir -p /conda-envs/a844d5a10c30bfddb0bddeb90c90229f
+COPY envs/atlas.yaml /conda-envs/a844d5a10c30bfddb0bddeb90c90229f/environment.yaml
 # Conda environment:
 #   source: envs/census.yaml
 #   prefix: /conda-envs/7f5743f39ff50277cf9263cc2745f479
@@ -153,26 +152,7 @@ RUN mkdir -p /conda-envs/7f5743f39ff50277cf9263cc2745f479
 COPY envs/census.yaml /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml
 # Conda environment:
 #   source: envs/evaluate.yaml
-#   prefix: /conda-envs/4c2608e4118c26b18a559e0ded559763
-#   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
-#   # Change requirements.in, then `make lock envs`.
-#   channels:
-#     - conda-forge
-#     - nodefaults
-#   dependencies:
-#     - python=3.11
-#     - networkx=3.6.1
-#     - numpy=2.4.6
-#     - pandas=2.3.3
-#     - pyarrow=26.0.1
-#     - pyyaml=6.0.3
-#     - scipy=1.17.1
-#     - statsmodels=0.15.0
-RUN mkdir -p /conda-envs/4c2608e4118c26b18a559e0ded559763
-COPY envs/evaluate.yaml /conda-envs/4c2608e4118c26b18a559e0ded559763/environment.yaml
-# Conda environment:
-#   source: envs/figures.yaml
-#   prefix: /conda-envs/45e1f4e94c7eb11066d037961c3c17dd
+#   prefix: /conda-envs/25f2d83b24081e9b91a7e1a0caac6623
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -183,9 +163,33 @@ COPY envs/evaluate.yaml /conda-envs/4c2608e4118c26b18a559e0ded559763/environment
 #     - matplotlib-base=3.11.2
 #     - networkx=3.6.1
 #     - numpy=2.4.6
+#     - obonet=1.3.0
 #     - pandas=2.3.3
-RUN mkdir -p /conda-envs/45e1f4e94c7eb11066d037961c3c17dd
-COPY envs/figures.yaml /conda-envs/45e1f4e94c7eb11066d037961c3c17dd/environment.yaml
+#     - pyarrow=26.0.1
+#     - pyyaml=6.0.3
+#     - scipy=1.17.1
+#     - statsmodels=0.15.0
+RUN mkdir -p /conda-envs/25f2d83b24081e9b91a7e1a0caac6623
+COPY envs/evaluate.yaml /conda-envs/25f2d83b24081e9b91a7e1a0caac6623/environment.yaml
+# Conda environment:
+#   source: envs/figures.yaml
+#   prefix: /conda-envs/fbdc3e18d8f5b86b0af2e99f2dcaeb8d
+#   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
+#   # Change requirements.in, then `make lock envs`.
+#   channels:
+#     - conda-forge
+#     - nodefaults
+#   dependencies:
+#     - python=3.11
+#     - matplotlib-base=3.11.2
+#     - networkx=3.6.1
+#     - numpy=2.4.6
+#     - obonet=1.3.0
+#     - pandas=2.3.3
+#     - scipy=1.17.1
+#     - statsmodels=0.15.0
+RUN mkdir -p /conda-envs/fbdc3e18d8f5b86b0af2e99f2dcaeb8d
+COPY envs/figures.yaml /conda-envs/fbdc3e18d8f5b86b0af2e99f2dcaeb8d/environment.yaml
 # Conda environment:
 #   source: envs/ontology.yaml
 #   prefix: /conda-envs/590a34ad2dca24cb585a2401949bbd63
@@ -210,7 +214,7 @@ RUN mkdir -p /conda-envs/590a34ad2dca24cb585a2401949bbd63
 COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml
 # Conda environment:
 #   source: envs/report.yaml
-#   prefix: /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5
+#   prefix: /conda-envs/36323a40e97f477758cf1107d8b4d9b1
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -224,12 +228,15 @@ COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment
 #     - matplotlib-base=3.11.2
 #     - networkx=3.6.1
 #     - numpy=2.4.6
+#     - obonet=1.3.0
 #     - pandas=2.3.3
-RUN mkdir -p /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5
-COPY envs/report.yaml /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5/environment.yaml
+#     - scipy=1.17.1
+#     - statsmodels=0.15.0
+RUN mkdir -p /conda-envs/36323a40e97f477758cf1107d8b4d9b1
+COPY envs/report.yaml /conda-envs/36323a40e97f477758cf1107d8b4d9b1/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/76f48910b5626d430d6a077031bc3fbb
+#   prefix: /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -237,22 +244,24 @@ COPY envs/report.yaml /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5/environment.y
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - networkx=3.6.1
 #     - numba=0.68.1
 #     - numpy=2.4.6
+#     - obonet=1.3.0
 #     - pandas=2.3.3
 #     - pyarrow=26.0.1
 #     - pytorch=2.13.0
 #     - safetensors=0.8.0
 #     - scipy=1.17.1
 #     - tqdm=4.70.1
-RUN mkdir -p /conda-envs/76f48910b5626d430d6a077031bc3fbb
-COPY envs/train.yaml /conda-envs/76f48910b5626d430d6a077031bc3fbb/environment.yaml
+RUN mkdir -p /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12
+COPY envs/train.yaml /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12/environment.yaml
 
-RUN conda env create --prefix /conda-envs/d837793dfff236540dcd9cb7851e3787 --file /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.yaml && \
+RUN conda env create --prefix /conda-envs/a844d5a10c30bfddb0bddeb90c90229f --file /conda-envs/a844d5a10c30bfddb0bddeb90c90229f/environment.yaml && \
     conda env create --prefix /conda-envs/7f5743f39ff50277cf9263cc2745f479 --file /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml && \
-    conda env create --prefix /conda-envs/4c2608e4118c26b18a559e0ded559763 --file /conda-envs/4c2608e4118c26b18a559e0ded559763/environment.yaml && \
-    conda env create --prefix /conda-envs/45e1f4e94c7eb11066d037961c3c17dd --file /conda-envs/45e1f4e94c7eb11066d037961c3c17dd/environment.yaml && \
+    conda env create --prefix /conda-envs/25f2d83b24081e9b91a7e1a0caac6623 --file /conda-envs/25f2d83b24081e9b91a7e1a0caac6623/environment.yaml && \
+    conda env create --prefix /conda-envs/fbdc3e18d8f5b86b0af2e99f2dcaeb8d --file /conda-envs/fbdc3e18d8f5b86b0af2e99f2dcaeb8d/environment.yaml && \
     conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \
-    conda env create --prefix /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5 --file /conda-envs/52329da2e4ee11f46ff56d7decdf2bf5/environment.yaml && \
-    conda env create --prefix /conda-envs/76f48910b5626d430d6a077031bc3fbb --file /conda-envs/76f48910b5626d430d6a077031bc3fbb/environment.yaml && \
+    conda env create --prefix /conda-envs/36323a40e97f477758cf1107d8b4d9b1 --file /conda-envs/36323a40e97f477758cf1107d8b4d9b1/environment.yaml && \
+    conda env create --prefix /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12 --file /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12/environment.yaml && \
     conda clean --all -y

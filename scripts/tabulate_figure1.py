@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.figures.atlas import overview, scores_of_runs, split_sizes, with_id_level
+from hce.figures.atlas import overview, split_sizes
+from hce.figures.scores import scores_of_runs, with_id_level
 from hce.files import write_atomically
 
 

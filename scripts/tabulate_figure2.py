@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hce.figures.cell_types import cell_type_gains
 from hce.figures.concept import concept_table
-from hce.figures.hierarchy_tables import cell_type_gains, gains, ontology_edges, ontology_nodes
+from hce.figures.hierarchy import ontology_edges, ontology_nodes
+from hce.figures.scores import gains
 from hce.files import write_atomically
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hce.figures.hierarchy_tables import ontology_nodes, panel_tables
+from hce.figures.hierarchy import ontology_nodes
+from hce.figures.hierarchy_panels import panel_tables
 from hce.files import write_atomically
 
 ARCHITECTURES = {"figS2": "linear", "figS3": "mlp", "figS4": "tabnet"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.figures.cell_types import cell_type_gains
 from hce.figures.gains import (
     correlation_tests,
     gain_points,
@@ -14,7 +15,6 @@ from hce.figures.gains import (
     one_family,
     type_properties,
 )
-from hce.figures.hierarchy_tables import cell_type_gains
 from hce.files import write_atomically
 
 # figure: the property on its axis, the column of its groups, the groups

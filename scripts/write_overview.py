@@ -12,7 +12,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from hce.figures.hierarchy_tables import OVERVIEW
+from hce.figures.hierarchy_panels import OVERVIEW
 from hce.files import write_atomically
 from hce.names import ARCHITECTURE_NAMES
 from hce.report.page import ShownTable, draw_page, drawing_library, headline, node_data, shown_table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import figure_example as example
 import pandas as pd
 
+from hce.figures.cell_types import cell_type_gains
 from hce.figures.contexts import context_gains
 from hce.figures.gains import (
     correlation_tests,
@@ -13,7 +14,8 @@ from hce.figures.gains import (
     one_family,
     type_properties,
 )
-from hce.figures.hierarchy_tables import cell_type_gains, ontology_nodes, panel_tables
+from hce.figures.hierarchy import ontology_nodes
+from hce.figures.hierarchy_panels import panel_tables
 from hce.figures.studies import study_scores
 from hce.statistics.tables import group_runs, group_table, strata_runs, strata_table
 

@@ -99,96 +99,6 @@ rule tabulate_ontology_drift:
         "> {log} 2>&1"
 
 
-use rule draw_figS1 as draw_training_curves with:
-    """Draw the training curves: loss and validation macro F1 of every run."""
-    input:
-        source_data="<results>/figures/source_data/training_curves.csv",
-    output:
-        pdf="<results>/figures/training_curves.pdf",
-        png=report(
-            "<results>/figures/training_curves.png",
-            caption="../report/training_curves.rst",
-            category="Beyond the paper",
-            labels={"figure": "training curves"},
-        ),
-    log:
-        "<logs>/draw_training_curves.log",
-    benchmark:
-        "<benchmarks>/draw_training_curves.jsonl"
-    localrule: True
-    params:
-        script=script("draw_training_curves"),
-        code=fingerprint("draw_training_curves"),
-
-
-rule draw_confusion:
-    """Draw what cells are mistaken for, and the mistakes of CE that HCE does not make."""
-    input:
-        source_data="<results>/figures/source_data/confusion.csv",
-        corrected="<results>/figures/source_data/confusion_corrected.csv",
-    output:
-        pdf="<results>/figures/confusion.pdf",
-        png=report(
-            "<results>/figures/confusion.png",
-            caption="../report/confusion.rst",
-            category="Beyond the paper",
-            labels={"figure": "mistakes: siblings, lineages"},
-        ),
-    log:
-        "<logs>/draw_confusion.log",
-    benchmark:
-        "<benchmarks>/draw_confusion.jsonl"
-    localrule: True
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
-    params:
-        script=script("draw_confusion"),
-        code=fingerprint("draw_confusion"),
-    message:
-        "Drawing {output.pdf}"
-    shell:
-        "python {params.script} --source-data {input.source_data} "
-        "--corrected {input.corrected} --pdf {output.pdf} --png {output.png} > {log} 2>&1"
-
-
-rule draw_ontology_drift:
-    """Draw the hierarchy and the scores under other ontology releases."""
-    input:
-        source_data="<results>/figures/source_data/ontology_drift.csv",
-        scores="<results>/figures/source_data/ontology_drift_scores.csv",
-    output:
-        pdf="<results>/figures/ontology_drift.pdf",
-        png=report(
-            "<results>/figures/ontology_drift.png",
-            caption="../report/ontology_drift.rst",
-            category="Beyond the paper",
-            labels={"figure": "ontology drift"},
-        ),
-    log:
-        "<logs>/draw_ontology_drift.log",
-    benchmark:
-        "<benchmarks>/draw_ontology_drift.jsonl"
-    localrule: True
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
-    params:
-        script=script("draw_ontology_drift"),
-        code=fingerprint("draw_ontology_drift"),
-    message:
-        "Drawing {output.pdf}"
-    shell:
-        "python {params.script} --source-data {input.source_data} --scores {input.scores} "
-        "--pdf {output.pdf} --png {output.png} > {log} 2>&1"
-
-
 rule tabulate_calibration:
     """Write how often the models are right for what they say."""
     input:
@@ -216,28 +126,6 @@ rule tabulate_calibration:
         "python {params.script} --predictions {input.predictions} "
         "--reachability {input.reachability} --data-source {params.data_source:q} "
         "--output {output} > {log} 2>&1"
-
-
-use rule draw_figS1 as draw_calibration with:
-    """Draw the calibration: how often the models are right for what they say."""
-    input:
-        source_data="<results>/figures/source_data/calibration.csv",
-    output:
-        pdf="<results>/figures/calibration.pdf",
-        png=report(
-            "<results>/figures/calibration.png",
-            caption="../report/calibration.rst",
-            category="Beyond the paper",
-            labels={"figure": "calibration of p and s"},
-        ),
-    log:
-        "<logs>/draw_calibration.log",
-    benchmark:
-        "<benchmarks>/draw_calibration.jsonl"
-    localrule: True
-    params:
-        script=script("draw_calibration"),
-        code=fingerprint("draw_calibration"),
 
 
 rule beyond:

@@ -67,38 +67,6 @@ rule tabulate_controls:
         "--finest-macro-f1-runs {input.finest_runs} --output {output} > {log} 2>&1"
 
 
-rule draw_controls:
-    """Draw the OOD gain of HCE with its cause removed, and with a wrong hierarchy."""
-    input:
-        source_data="<results>/figures/source_data/controls.csv",
-    output:
-        pdf="<results>/figures/controls.pdf",
-        png=report(
-            "<results>/figures/controls.png",
-            caption="../report/controls.rst",
-            category="Controls of the simulation",
-        ),
-    log:
-        "<logs>/draw_controls.log",
-    benchmark:
-        "<benchmarks>/draw_controls.jsonl"
-    localrule: True
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
-    params:
-        script=script("draw_controls"),
-        code=fingerprint("draw_controls"),
-    message:
-        "Drawing {output.pdf}"
-    shell:
-        "python {params.script} --source-data {input.source_data} --pdf {output.pdf} "
-        "--png {output.png} > {log} 2>&1"
-
-
 rule controls:
     """The controls of the simulation: more work than the demo itself."""
     input:

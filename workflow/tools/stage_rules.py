@@ -10,26 +10,41 @@ from pathlib import Path
 
 WORKFLOW = Path(__file__).parents[1]
 RULE_FILES = WORKFLOW / "rules"
-sys.path.insert(0, str(WORKFLOW / "lib"))
+REPOSITORY = Path(__file__).parents[2]
+sys.path[:0] = [str(WORKFLOW / "lib"), str(REPOSITORY / "scripts")]
 
 from fingerprint import SCRIPTS, imported_names, module_name, reached  # noqa: E402
+from hce.figures.registry import DRAWINGS  # noqa: E402
 
-REPOSITORY = Path(__file__).parents[2]
-# a rule, or one that takes over another: `use rule draw_figS1 as draw_figS7 with:`
-HEADER = re.compile(r"^(?:use rule (?P<base>\w+) as (?P<heir>\w+) with|rule (?P<name>\w+)):", re.M)
+# a rule, one that takes over another, or the one in a loop that draws a figure:
+# `use rule compare_losses as compare_permuted with:`
+HEADER = re.compile(
+    r"^(?:use rule (?P<base>\w+) as (?P<heir>\w+) with|rule (?P<name>\w+)| +rule):", re.M
+)
+DRAWN = 'f"draw_{figure}"'
 
 
 @dataclass(frozen=True)
 class Rule:
     """A rule that runs a script: its name, the script's and the environment's.
 
-    A local rule runs where snakemake runs, not as a job of a cluster.
+    A local rule runs where snakemake runs, not as a job of a cluster. A rule that draws hands its
+    script a function, MODULE:FUNCTION.
     """
 
     name: str
     script: str
     stage: str
     local: bool
+    function: str = ""
+
+    def files(self) -> list[Path]:
+        """The script, and the file of the function."""
+        files = [SCRIPTS / f"{self.script}.py"]
+        if self.function:
+            module = self.function.split(":")[0]
+            files.append(SCRIPTS.joinpath(*module.split(".")).with_suffix(".py"))
+        return files
 
 
 @cache
@@ -41,17 +56,22 @@ def rules() -> tuple[Rule, ...]:
         headers = list(HEADER.finditer(text))
         ends = [header.start() for header in headers[1:]] + [len(text)]
         for header, end in zip(headers, ends, strict=False):
-            name = header["name"] or header["heir"]
-            blocks[name] = (header["base"], text[header.start() : end])
+            block = text[header.start() : end]
+            if DRAWN in block:
+                blocks |= {f"draw_{figure}": (None, block) for figure in DRAWINGS}
+            else:
+                blocks[header["name"] or header["heir"]] = (header["base"], block)
     found = []
     for name, (_, block) in blocks.items():
         script = _said(r'script\("(\w+)"\)', name, blocks)
         if script:
-            local = "\n    localrule: True\n" in block
+            local = re.search(r"^ +localrule: True$", block, re.M) is not None
             stage = _said(r"envs/(\w+)\.yaml", name, blocks)
             if stage is None:
                 raise ValueError(f"rule {name} runs a script, but names no environment envs/*.yaml")
-            found.append(Rule(name, script, stage, local))
+            drawn = DRAWN in block
+            function = DRAWINGS[name.removeprefix("draw_")].function if drawn else ""
+            found.append(Rule(name, script, stage, local, function))
     return tuple(found)
 
 
@@ -71,7 +91,7 @@ def stages() -> list[str]:
 
 def code(stage: str) -> set[Path]:
     """Scripts of the rules of a stage, and the modules of the library that they reach."""
-    return reached(SCRIPTS / f"{rule.script}.py" for rule in rules() if rule.stage == stage)
+    return reached(file for rule in rules() if rule.stage == stage for file in rule.files())
 
 
 def modules(stage: str) -> list[str]:

@@ -1,8 +1,7 @@
-"""The atlas, the OOD set and the split: source data and drawing of Fig. 1a-c."""
+"""The training atlas, the OOD test set and the split by donor (Fig. 1a-c)."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,9 +14,9 @@ from hce.figures.style import (
     POINTS_PER_MM,
     QUIET,
     RULE,
+    SINGLE_COLUMN_MM,
     SMALL_PT,
     TEXT_PT,
-    TITLE_PT,
     add_axes_mm,
     format_compact,
     format_count,
@@ -25,8 +24,8 @@ from hce.figures.style import (
     short_cell_type,
     shorten,
     text_mm,
+    write_beside,
 )
-from hce.names import known_architectures
 
 HEADLINES = ("cells", "cell_types", "donors", "tissues", "studies")
 COMPOSITION = ("tissue", "assay", "cell_type")
@@ -93,42 +92,6 @@ def split_sizes(summary: pd.DataFrame) -> pd.DataFrame:
     return table[columns].rename_axis("subset").reset_index()
 
 
-def scores_of_runs(runs: pd.DataFrame, loss: str, split: str, labels: str) -> pd.DataFrame:
-    """Macro F1 of every run of one loss on one split (Fig. 1d, e).
-
-    Parameters
-    ----------
-    runs
-        Rows of macro_f1_runs.tsv.
-    loss, split, labels
-        Which rows to take.
-
-    Returns
-    -------
-    pandas.DataFrame
-        architecture, seed, macro_f1, mean, sd (NaN for one run), n_seeds, n_labels, n_cells,
-        data_source. An architecture without a run has one row with n_seeds = 0.
-    """
-    keys = {"loss": loss, "split": split, "labels": labels}
-    chosen = runs[np.logical_and.reduce([runs[key] == value for key, value in keys.items()])]
-    parts = []
-    for architecture in known_architectures(runs["architecture"]):
-        part = chosen[chosen["architecture"] == architecture].sort_values("seed")
-        scores = part["macro_f1"]
-        if part.empty:
-            part = pd.DataFrame({"architecture": [architecture]})
-        parts.append(part.assign(mean=scores.mean(), sd=scores.std(ddof=1), n_seeds=len(scores)))
-    columns = ["architecture", "seed", "macro_f1", "mean", "sd", "n_seeds", "n_labels", "n_cells"]
-    table = pd.concat(parts, ignore_index=True).reindex(columns=columns)
-    return table.assign(data_source=runs["data_source"].iloc[0])
-
-
-def with_id_level(ood: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
-    """Add to the OOD scores the mean ID score of each architecture (column id_mean)."""
-    level = test.drop_duplicates("architecture").set_index("architecture")["mean"]
-    return ood.assign(id_mean=ood["architecture"].map(level))
-
-
 def _group_sizes(composition: pd.DataFrame, subset: str, grouping: str) -> pd.Series:
     rows = composition[(composition["subset"] == subset) & (composition["grouping"] == grouping)]
     # names decide between groups of one size, so that the order never depends on the input's
@@ -166,20 +129,22 @@ PANELS = {
 }
 BAR_COLOR = LOSS_COLORS["hce"]
 NEW_COLOR = ARCHITECTURE_COLORS["linear"]
+MIDDLE = "center_baseline"
 
 
-def draw_overview(table: pd.DataFrame, title: str) -> Figure:
-    """Draw the headline numbers in a row and, below, the cells per tissue, assay and type.
+def draw_atlas(table: pd.DataFrame) -> Figure:
+    """Draw Fig. 1a: the training atlas."""
+    return _draw_overview(table, "Training atlas")
 
-    Parameters
-    ----------
-    table
-        Source data as made by `hce.figures.atlas.overview`.
-    title
-        What set of cells this is.
-    """
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM)
-    text_mm(fig, 3, HEIGHT_MM - 4.5, title, TITLE_PT, weight="bold")
+
+def draw_ood_set(table: pd.DataFrame) -> Figure:
+    """Draw Fig. 1b: the out-of-distribution (OOD) test set."""
+    return _draw_overview(table, "OOD test set: studies added since the training release")
+
+
+def _draw_overview(table: pd.DataFrame, title: str) -> Figure:
+    """The headline numbers in a row and, below, the cells per tissue, assay and type."""
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title)
     headlines = table[table["part"] == "headline"].set_index("group")["value"]
     tile = (DOUBLE_COLUMN_MM - 6) / len(HEADLINE_NAMES)
     for place, (key, name) in enumerate(HEADLINE_NAMES.items()):
@@ -213,17 +178,38 @@ def _draw_bars(ax: Axes, rows: pd.DataFrame, room: float, characters: int) -> No
         ax.barh(place, end, height=0.68, color=BAR_COLOR if row["in_atlas"] else NEW_COLOR)
         name = shorten(short_cell_type(str(row["group"])), characters)
         color = QUIET if remainder[place] else INK
-        _write(ax, name, 0, place, -room * POINTS_PER_MM, color)
-        _write(ax, format_compact(row["value"]), end, place, 2, QUIET)
+        write_beside(ax, name, (0, place), (-room * POINTS_PER_MM, 0), color=color, va=MIDDLE)
+        size = format_compact(row["value"])
+        write_beside(ax, size, (end, place), (2, 0), color=QUIET, va=MIDDLE)
 
 
-def _write(ax: Axes, text: str, x: float, y: float, offset: float, color: str) -> None:
-    ax.annotate(
-        text,
-        (x, y),
-        (offset, 0),
-        textcoords="offset points",
-        va="center_baseline",
-        fontsize=SMALL_PT,
-        color=color,
-    )
+SPLIT_HEIGHT_MM = 44.0
+SPLIT_ROW_MM = 7.0
+SPLIT_BAR_MM = 13.0
+USES = {"train": "weights", "val": "early stopping", "test": "ID evaluation"}
+NAMES = {"train": "Train", "val": "Validation", "test": "Test"}
+# heading and left edge in millimeters
+SPLIT_PANELS = {"cells": ("Cells", 24.0), "donors": ("Donors", 60.0)}
+
+
+def draw_split(table: pd.DataFrame) -> Figure:
+    """Draw Fig. 1c: cells and donors of the training release, split by donor."""
+    fig = new_figure(SINGLE_COLUMN_MM, SPLIT_HEIGHT_MM, "Split of the training atlas by donor")
+    top = SPLIT_HEIGHT_MM - 13
+    for place, subset in enumerate(table["subset"]):
+        base = top - (place + 0.5) * SPLIT_ROW_MM
+        text_mm(fig, 3, base + 0.3, NAMES.get(subset, subset), TEXT_PT)
+        text_mm(fig, 3, base - 2.4, USES.get(subset, ""), SMALL_PT, QUIET)
+    for column, (heading, left) in SPLIT_PANELS.items():
+        text_mm(fig, left, top + 1.5, heading, TEXT_PT, weight="bold")
+        height = SPLIT_ROW_MM * len(table)
+        ax = add_axes_mm(fig, left, top - height, SPLIT_BAR_MM, height)
+        ax.set_axis_off()
+        ax.set(xlim=(0, 1), ylim=(len(table) - 0.5, -0.5))
+        shares = table[f"{column}_share"].fillna(0)
+        ax.barh(range(len(table)), shares, height=0.5, color=LOSS_COLORS["hce"])
+        ax.plot([0, 0], [-0.5, len(table) - 0.5], color=RULE, linewidth=0.6, clip_on=False)
+        for place, (count, share) in enumerate(zip(table[column], shares, strict=True)):
+            text = f"{format_count(count)}\n{100 * share:.1f} %"
+            write_beside(ax, text, (share, place), (2, 0), va="center").set_linespacing(1.1)
+    return fig

@@ -1,4 +1,4 @@
-"""Bars with the single runs as dots, one group of bars an architecture (Fig. 1d, e, 2b)."""
+"""Bars with the single runs as dots, which several figures are made of."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hce.figures.style import (
-    ARCHITECTURE_COLORS,
     INK,
     QUIET,
     SINGLE_COLUMN_MM,
     SMALL_PT,
     TEXT_PT,
-    TITLE_PT,
     add_axes_mm,
-    format_seeds,
+    draw_dots,
     new_figure,
-    text_mm,
+    write_beside,
+    write_note,
 )
-from hce.names import ARCHITECTURE_NAMES
+from hce.names import architecture_name
 
 HEIGHT_MM = 68.0
 AXES_MM = (13.0, 17.0, 72.0, 41.0)
-BAR_WIDTH = 0.56
 FILL_ALPHA = 0.45
 
 
@@ -35,8 +33,7 @@ def score_figure(title: str) -> tuple[Figure, Axes]:
 
     Figures made by it have their axes at the same place, so that they align side by side.
     """
-    fig = new_figure(SINGLE_COLUMN_MM, HEIGHT_MM)
-    text_mm(fig, 3, HEIGHT_MM - 4.5, title, TITLE_PT, weight="bold")
+    fig = new_figure(SINGLE_COLUMN_MM, HEIGHT_MM, title)
     ax = add_axes_mm(fig, *AXES_MM)
     ax.set(ylim=(0, 100), yticks=range(0, 101, 20))
     ax.set_ylabel("Macro F1 (%)", labelpad=2)
@@ -69,25 +66,19 @@ def draw_bar(
         The end of what was drawn that is farther from zero, in percent; 0 if there is no run.
     """
     if not has_runs(rows, column):
-        missing = {"rotation": 90, "fontsize": SMALL_PT, "color": QUIET, "ha": "center"}
-        ax.annotate("not run", (x, 0), (0, 4), textcoords="offset points", **missing)
+        write_upright(ax, x, "not run", QUIET)
         return 0.0
     mean, sd = 100 * rows["mean"].iloc[0], 100 * rows["sd"].iloc[0]
     values = 100 * rows[column].to_numpy()
     ax.bar(x, mean, width, color=color, alpha=FILL_ALPHA, linewidth=0)
     level = {"linewidth": 1.4, "solid_capstyle": "butt"}
     ax.plot([x - width / 2, x + width / 2], [mean, mean], color=color, **level)
-    _draw_dots(ax, x + width * spread(len(values)), values, color)
+    draw_dots(ax, x + width * spread(len(values)), values, color, edge=0.4)
     ends = values
     if len(values) > 1:
         ax.errorbar(x, mean, sd, color=INK, elinewidth=0.6, capsize=2, capthick=0.6, zorder=2)
         ends = np.append(values, [mean - sd, mean + sd])
     return float(ends.max() if mean >= 0 else ends.min())
-
-
-def _draw_dots(ax: Axes, x: np.ndarray, y: np.ndarray, color: str) -> None:
-    dots = ax.plot(x, y, linestyle="none", marker="o", markersize=2.8, zorder=3)[0]
-    dots.set(markerfacecolor=color, markeredgecolor=INK, markeredgewidth=0.4)
 
 
 def spread(n_runs: int) -> np.ndarray:
@@ -102,7 +93,7 @@ def has_runs(rows: pd.DataFrame, column: str = "macro_f1") -> bool:
 
 def label_architectures(ax: Axes, architectures: Sequence[str], n_text: Sequence[str]) -> None:
     """Write the name of each architecture and its number of runs below the axes."""
-    names = [ARCHITECTURE_NAMES.get(name, name) for name in architectures]
+    names = [architecture_name(name) for name in architectures]
     ax.set_xticks(range(len(names)), names, fontsize=TEXT_PT)
     ax.tick_params(axis="x", length=0, pad=3)
     ax.set_xlim(-0.6, len(names) - 0.4)
@@ -120,17 +111,25 @@ def label_architectures(ax: Axes, architectures: Sequence[str], n_text: Sequence
         )
 
 
-def write_above(ax: Axes, x: float, y: float, text: str) -> None:
-    """Write a value above what was drawn up to y."""
-    ax.annotate(
-        text,
-        (x, y),
-        (0, 2.5),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=SMALL_PT,
-    )
+def write_upright(ax: Axes, x: float, text: str, color: str) -> None:
+    """Write upright from the line at zero, over what is there."""
+    style = {"rotation": 90, "fontsize": SMALL_PT, "color": color, "ha": "center", "zorder": 5}
+    ax.annotate(text, (x, 0), (0, 4), textcoords="offset points", **style)
+
+
+def write_beyond(ax: Axes, x: float, end: float, text: str, weight: str = "normal") -> None:
+    """Write a value beyond the end of what was drawn from zero up or down to there."""
+    aside, va = ((0, 2.5), "bottom") if end >= 0 else ((0, -2.5), "top")
+    write_beside(ax, text, (x, end), aside, weight=weight, ha="center", va=va)
+
+
+def scale_gains(ax: Axes, ends: Sequence[float]) -> None:
+    """Name an axis of gains, leave room for the numbers beyond the bars, draw a line at no gain."""
+    low, high = min(ends), max(ends)
+    margin = max(0.12 * (high - low), 1.0)
+    ax.set_ylim(low - margin if low < 0 else 0, high + margin)
+    ax.set_ylabel("Gain in macro F1 (points)", labelpad=2)
+    ax.axhline(0, color=INK, linewidth=0.6)
 
 
 def footnote(fig: Figure, n_seeds: Sequence[int], test: str) -> None:
@@ -139,32 +138,4 @@ def footnote(fig: Figure, n_seeds: Sequence[int], test: str) -> None:
     parts = ["Bar, mean; dots, runs", "whisker, s.d." if several else "one run: no s.d., no test"]
     if several and test:
         parts.append(test)
-    text_mm(fig, 3, 4.6, "; ".join(parts), SMALL_PT, QUIET)
-
-
-def draw_scores(table: pd.DataFrame, title: str) -> tuple[Figure, Axes]:
-    """Draw the mean of each architecture as a bar with its number, the runs as dots.
-
-    Parameters
-    ----------
-    table
-        Source data as made by `hce.figures.atlas.scores_of_runs`.
-    title
-        Of the figure.
-
-    Returns
-    -------
-    Figure, Axes
-        The axes have the architectures at 0, 1, 2, ... in the order of the table.
-    """
-    fig, ax = score_figure(title)
-    counts = table.drop_duplicates("architecture").set_index("architecture")["n_seeds"]
-    for place, architecture in enumerate(counts.index):
-        rows = table[table["architecture"] == architecture]
-        color = ARCHITECTURE_COLORS.get(architecture, QUIET)
-        top = draw_bar(ax, place, rows, BAR_WIDTH, color)
-        if has_runs(rows):
-            write_above(ax, place, top, f"{100 * rows['mean'].iloc[0]:.1f}")
-    label_architectures(ax, counts.index.tolist(), [format_seeds([n]) for n in counts])
-    footnote(fig, counts.tolist(), "")
-    return fig, ax
+    write_note(fig, "; ".join(parts), 4.6)

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from hce.figures.bars import FILL_ALPHA, draw_bar, spread
+from hce.compare import is_significant, paired_differences
+from hce.figures.bars import (
+    FILL_ALPHA,
+    draw_bar,
+    has_runs,
+    scale_gains,
+    spread,
+    write_beyond,
+    write_upright,
+)
 from hce.figures.style import (
     ARCHITECTURE_COLORS,
     DOUBLE_COLUMN_MM,
     ID_LEVEL_COLOR,
     INK,
     LOSS_COLORS,
-    MM_PER_INCH,
     QUIET,
     SMALL_PT,
+    STRIPE,
     TEXT_PT,
     TITLE_PT,
     add_axes_mm,
@@ -26,14 +36,19 @@ from hce.figures.style import (
     format_p,
     format_seeds,
     format_signed,
-    is_significant,
+    legend_mm,
     new_figure,
     shorten,
     text_mm,
+    write_beside,
+    write_note,
 )
-from hce.names import ARCHITECTURE_NAMES, known_architectures
-
-KEYS = ["architecture", "part", "group"]
+from hce.names import (
+    ARCHITECTURE_NAMES,
+    architecture_name,
+    known_architectures,
+    sort_as_known,
+)
 
 
 def context_gains(
@@ -66,19 +81,13 @@ def context_gains(
         parts.append(_gains(chosen, of_part).assign(part=part))
         parts[-1]["seen"] = parts[-1]["group"].isin(list(seen))
     table = pd.concat(parts, ignore_index=True)
-    table["significant"] = [is_significant(p) for p in table["p_holm"]]
-    places = {name: place for place, name in enumerate(known_architectures(tests["architecture"]))}
-    table["place"] = table["architecture"].map(places)
-    table = table.sort_values(["part", "group", "place", "seed"]).drop(columns="place")
-    return table.reset_index(drop=True).assign(
-        context=context, data_source=tests["data_source"].iloc[0]
-    )
+    table["significant"] = is_significant(table["p_holm"])
+    table = sort_as_known(table, ["part", "group", "architecture", "seed"])
+    return table.assign(context=context, data_source=tests["data_source"].iloc[0])
 
 
 def _gains(tests: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    wide = runs.pivot_table(index=["architecture", "group", "seed"], columns="loss", values="f1")
-    wide = wide.reindex(columns=["ce", "hce"]).dropna()
-    gains = (wide["hce"] - wide["ce"]).rename("gain").reset_index()
+    gains = paired_differences(runs, ["architecture", "group", "seed"], "f1", "gain")
     sizes = runs.drop_duplicates("group")[["group", "support", "n_labels"]]
     every = sizes.rename(columns={"support": "n_cells"}).merge(
         pd.DataFrame({"architecture": known_architectures(tests["architecture"])}), how="cross"
@@ -103,20 +112,19 @@ OFFSETS = {"linear": -0.24, "mlp": 0.0, "tabnet": 0.24}
 
 
 def draw_contexts(table: pd.DataFrame) -> Figure:
-    """Draw the gain pooled over seen and unseen contexts and, beside it, in each context.
+    """Draw Supplementary Figs. 9 and 10: the gain in seen and unseen contexts, and in each.
 
     Parameters
     ----------
     table
-        Source data as made by `hce.figures.contexts.context_gains`.
+        Source data as made by `context_gains`.
     """
     context = str(table["context"].iloc[0])
     single = table[table["part"] == "single"]
     panel = max(ROW_MM * single["group"].nunique(), SMALLEST_PANEL_MM)
     height = HEADER_MM + panel + FOOTER_MM
-    fig = new_figure(DOUBLE_COLUMN_MM, height)
     title = f"Gain of HCE in {context}s that training had, and in those it lacked (OOD)"
-    text_mm(fig, 3, height - 4.5, title, TITLE_PT, weight="bold")
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title)
     left = add_axes_mm(fig, LEFT_MM, FOOTER_MM, LEFT_WIDTH_MM, panel)
     _draw_pooled(left, table[table["part"] == "pooled"], context)
     right = add_axes_mm(fig, RIGHT_MM, FOOTER_MM, RIGHT_WIDTH_MM, panel)
@@ -134,42 +142,25 @@ def _draw_pooled(ax: Axes, pooled: pd.DataFrame, context: str) -> None:
         for group, (color, offset) in POOLED.items():
             part = rows[rows["group"] == group]
             if part.empty:
-                _note(ax, place + offset, f"no {group} {context}", QUIET)
+                write_upright(ax, place + offset, f"no {group} {context}", QUIET)
                 continue
             end = draw_bar(ax, place + offset, part, BAR_WIDTH, color, "gain")
             ends.append(end)
-            if part["gain"].notna().any():
+            if has_runs(part, "gain"):
                 _write_gain(ax, place + offset, end, part.iloc[0])
-        name = ARCHITECTURE_NAMES.get(architecture, architecture)
-        names.append(f"{name}\n{format_seeds([rows['n_seeds'].max()])}")
-    margin = max(0.12 * (max(ends) - min(ends)), 1.0)
-    ax.set_ylim(min(ends) - (margin if min(ends) < 0 else 0), max(ends) + margin)
+        n_seeds = format_seeds([rows["n_seeds"].max()])
+        names.append(f"{architecture_name(architecture)}\n{n_seeds}")
+    scale_gains(ax, ends)
     ax.set_xlim(-0.5, len(architectures) - 0.5)
     ax.set_xticks(range(len(names)), names, fontsize=SMALL_PT, linespacing=1.25)
     ax.tick_params(axis="x", length=0, pad=3)
-    ax.set_ylabel("Gain in macro F1 (points)", labelpad=2)
-    ax.axhline(0, color=INK, linewidth=0.6)
-
-
-def _note(ax: Axes, x: float, text: str, color: str) -> None:
-    upright = {"rotation": 90, "fontsize": SMALL_PT, "ha": "center", "zorder": 5}
-    ax.annotate(text, (x, 0), (0, 4), textcoords="offset points", color=color, **upright)
 
 
 def _write_gain(ax: Axes, x: float, end: float, row: pd.Series) -> None:
     """Write the mean beyond the bar, with a star if significant, and the adjusted p at its foot."""
-    up = row["mean"] >= 0
-    ax.annotate(
-        format_signed(100 * row["mean"], 1) + ("*" if row["significant"] else ""),
-        (x, end),
-        (0, 2.5 if up else -2.5),
-        textcoords="offset points",
-        ha="center",
-        va="bottom" if up else "top",
-        fontsize=SMALL_PT,
-        fontweight="bold" if row["significant"] else "normal",
-    )
-    _note(ax, x, format_p(row["p_holm"]), INK)
+    star, weight = ("*", "bold") if row["significant"] else ("", "normal")
+    write_beyond(ax, x, end, format_signed(100 * row["mean"], 1) + star, weight)
+    write_upright(ax, x, format_p(row["p_holm"]), INK)
 
 
 def _draw_single(ax: Axes, single: pd.DataFrame) -> None:
@@ -177,7 +168,7 @@ def _draw_single(ax: Axes, single: pd.DataFrame) -> None:
     rows = {group: place for place, group in enumerate(order.index)}
     facts = single.drop_duplicates("group").set_index("group").loc[order.index]
     for place in range(0, len(rows), 2):
-        ax.axhspan(place - 0.5, place + 0.5, color="#F6F6F6", linewidth=0, zorder=-2)
+        ax.axhspan(place - 0.5, place + 0.5, color=STRIPE, linewidth=0, zorder=-2)
     for architecture, offset in OFFSETS.items():
         part = single[single["architecture"] == architecture].dropna(subset=["gain"])
         color = ARCHITECTURE_COLORS[architecture]
@@ -189,9 +180,8 @@ def _draw_single(ax: Axes, single: pd.DataFrame) -> None:
             row = runs.iloc[0]
             ax.plot([100 * row["mean"]] * 2, [y - 0.1, y + 0.1], color=color, linewidth=1.6)
             if row["significant"]:
-                end = 100 * runs["gain"].max()
-                star = {"textcoords": "offset points", "va": "center", "fontsize": TITLE_PT}
-                ax.annotate("*", (end, y), (2, -1.5), **star)
+                end = (100 * runs["gain"].max(), y)
+                write_beside(ax, "*", end, (2, -1.5), TITLE_PT, va="center")
     names = [
         f"{shorten(str(group), NAME_CHARACTERS)} ({format_compact(row.n_cells)})"
         for group, row in facts.iterrows()
@@ -213,7 +203,7 @@ def _counts(single: pd.DataFrame, context: str) -> str:
     words = []
     for architecture, part in single.groupby("architecture", sort=False):
         groups = part.drop_duplicates("group")
-        name = ARCHITECTURE_NAMES.get(architecture, architecture)
+        name = architecture_name(architecture)
         if not groups["p_holm"].notna().any():
             words.append(f"{name} no test")
             continue
@@ -226,34 +216,21 @@ def _counts(single: pd.DataFrame, context: str) -> str:
 
 def _draw_legends(fig: Figure, table: pd.DataFrame, height: float) -> None:
     pooled = table[table["part"] == "pooled"].drop_duplicates("group").set_index("group")
-    handles: list[Patch | Line2D] = []
+    handles: list[Artist] = []
     for group, (color, _) in POOLED.items():
         if group in pooled.index:
             n_cells = format_compact(pooled.at[group, "n_cells"])
             text = f"{group}: {n_cells} cells, {pooled.at[group, 'n_labels']} types"
             handles.append(Patch(facecolor=color, alpha=FILL_ALPHA, label=text))
-    _legend(fig, handles, 3, height - 10)
-    marks: list[Patch | Line2D] = [
+    legend_mm(fig, handles, 3, height - 10, handle=1.2, spacing=1.4)
+    marks: list[Artist] = [
         Line2D([], [], marker="o", markersize=2.6, color=ARCHITECTURE_COLORS[name], label=text)
         for name, text in ARCHITECTURE_NAMES.items()
     ]
     unseen = Patch(facecolor=ID_LEVEL_COLOR, label="name: not in training")
-    _legend(fig, [*marks, unseen], RIGHT_MM - 46, height - 10)
+    beside = RIGHT_MM - 46
+    legend_mm(fig, [*marks, unseen], beside, height - 10, handle=1.2, spacing=1.4)
     test = "P, paired t-test over seeds, Holm (left: seen and unseen; right: all, * P < 0.05)"
     several = np.nanmax(table["n_seeds"]) > 1
     note = test if several else "one run: no s.d., no test"
-    text_mm(fig, 3, 1.5, f"Dot, a run; bar or line, mean; {note}", SMALL_PT, QUIET)
-
-
-def _legend(fig: Figure, handles: list[Patch | Line2D], left: float, level: float) -> None:
-    height = fig.get_size_inches()[1] * MM_PER_INCH
-    fig.legend(
-        handles=handles,
-        ncols=len(handles),
-        loc="lower left",
-        bbox_to_anchor=(left / DOUBLE_COLUMN_MM, level / height),
-        borderpad=0,
-        borderaxespad=0,
-        handlelength=1.2,
-        columnspacing=1.4,
-    )
+    write_note(fig, f"Dot, a run; bar or line, mean; {note}")

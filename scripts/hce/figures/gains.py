@@ -17,26 +17,28 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from scipy import stats
 
-from hce.compare import holm
+from hce.compare import holm, is_significant
 from hce.figures.cell_types import KIND_COLORS
-from hce.figures.hierarchy_tables import ontology_graph
+from hce.figures.hierarchy import ontology_graph
 from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
-    MM_PER_INCH,
+    POINTS_PER_MM,
     QUIET,
     SMALL_PT,
     TEXT_PT,
-    TITLE_PT,
     add_axes_mm,
+    draw_dots,
+    draw_grid,
     format_compact,
     format_p,
     format_signed,
-    is_significant,
+    legend_mm,
     new_figure,
+    size_mm,
     text_mm,
 )
-from hce.names import ARCHITECTURE_NAMES, known_architectures
+from hce.names import architecture_name, known_architectures
 
 # a rank correlation or comparison of fewer types says nothing
 SMALLEST_GROUP = 3
@@ -215,53 +217,48 @@ PROPERTIES = {
 }
 
 
-def draw_kinds(points: pd.DataFrame, tests: pd.DataFrame, title: str) -> Figure:
-    """Draw the gain of two groups of types and, below, against a count of relatives.
+KIND_TITLES = {
+    "descendants": "Gain of HCE by node kind and number of descendants (OOD)",
+    "relatives": "Gain of HCE by connection and number of relatives in the hierarchy (OOD)",
+}
+PROPERTIES_TITLE = "Gain of HCE against rarity, studies, tissues and assays in training (OOD)"
+
+
+def draw_kinds(points: pd.DataFrame, tests: pd.DataFrame) -> Figure:
+    """Draw Supplementary Figs. 5 and 6: two groups of types and, below, a count of relatives.
 
     Parameters
     ----------
     points, tests
-        Source data as made by `hce.figures.gains.gain_points` and `one_family`.
-    title
-        Of the figure.
+        Source data as made by `gain_points` and `one_family`.
     """
     architectures = list(dict.fromkeys(points["architecture"]))
-    fig, places = _grid(title, 2, len(architectures))
-    low, high = _gain_range(points)
+    fig, places = _grid(KIND_TITLES[points["property"].iloc[0]], 2, len(architectures))
+    limits = _gain_range(points)
     for column, architecture in enumerate(architectures):
-        part = points[points["architecture"] == architecture].dropna(subset=["delta"])
-        found = tests[tests["architecture"] == architecture]
-        upper, lower = (add_axes_mm(fig, *places[row, column]) for row in (0, 1))
-        for ax, kind in ((upper, "groups"), (lower, "correlation")):
-            test = found[found["kind"] == kind].iloc[0]
-            name = ARCHITECTURE_NAMES.get(architecture, architecture) if ax is upper else ""
-            ax.set_ylim(low, high)
-            _frame(ax, column, name, part)
-            if len(part) and kind == "groups":
-                _draw_groups(ax, part, test)
-            elif len(part):
-                _draw_points(ax, part, test)
-    _draw_legend(fig, tests)
+        part = points[points["architecture"] == architecture]
+        found = tests[tests["architecture"] == architecture].set_index("kind", drop=False)
+        for row, kind in enumerate(("groups", "correlation")):
+            ax = add_axes_mm(fig, *places[row, column])
+            name = "" if row else architecture_name(architecture)
+            _draw_panel(ax, column, name, part, found.loc[kind], limits)
+    _draw_legend(fig, tests, [])
     return fig
 
 
-def draw_properties(points: pd.DataFrame, tests: pd.DataFrame, title: str) -> Figure:
-    """Draw the gain against each property, a row an architecture, a column a property."""
+def draw_properties(points: pd.DataFrame, tests: pd.DataFrame) -> Figure:
+    """Draw Supplementary Fig. 8: a row an architecture, a column a property of the types."""
     architectures = list(dict.fromkeys(points["architecture"]))
     names = list(dict.fromkeys(points["property"]))
-    fig, places = _grid(title, len(architectures), len(names))
-    low, high = _gain_range(points)
-    for row, architecture in enumerate(architectures):
-        for column, name in enumerate(names):
-            chosen = (points["architecture"] == architecture) & (points["property"] == name)
-            part = points[chosen].dropna(subset=["delta"])
-            found = tests[(tests["architecture"] == architecture) & (tests["property"] == name)]
-            ax = add_axes_mm(fig, *places[row, column])
-            ax.set_ylim(low, high)
-            heading = ARCHITECTURE_NAMES.get(architecture, architecture) if not column else ""
-            _frame(ax, column, heading, part)
-            if len(part):
-                _draw_points(ax, part, found.iloc[0])
+    fig, places = _grid(PROPERTIES_TITLE, len(architectures), len(names))
+    limits = _gain_range(points)
+    found = tests.set_index(["architecture", "property"], drop=False)
+    for (row, column), place in places.items():
+        chosen = architectures[row], names[column]
+        part = points[(points["architecture"] == chosen[0]) & (points["property"] == chosen[1])]
+        name = "" if column else architecture_name(chosen[0])
+        ax = add_axes_mm(fig, *place)
+        _draw_panel(ax, column, name, part, found.loc[chosen], limits)
     _draw_legend(fig, tests, points["group"].dropna().unique().tolist())
     return fig
 
@@ -271,8 +268,7 @@ def _grid(
 ) -> tuple[Figure, dict[tuple[int, int], tuple[float, float, float, float]]]:
     """Return a figure with its title and the place (mm) of each panel."""
     height = HEADER_MM + n_rows * ROW_MM - (ROW_MM - PANEL_MM) + 9 + FOOTER_MM
-    fig = new_figure(DOUBLE_COLUMN_MM, height)
-    text_mm(fig, 3, height - 4.5, title, TITLE_PT, weight="bold")
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title)
     room = DOUBLE_COLUMN_MM - LEFT_MM - RIGHT_MM
     width = (room - (n_columns - 1) * GAP_MM) / n_columns
     places = {
@@ -297,18 +293,30 @@ def _gain_range(points: pd.DataFrame) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _frame(ax: Axes, column: int, heading: str, part: pd.DataFrame) -> None:
-    """What all panels share: the line of no gain, the architecture's name, or that it lacks."""
+def _draw_panel(
+    ax: Axes,
+    column: int,
+    heading: str,
+    part: pd.DataFrame,
+    test: pd.Series,
+    limits: tuple[float, float],
+) -> None:
+    """The line of no gain, the architecture's name, and the types with their test, if there are."""
+    ax.set_ylim(*limits)
     ax.axhline(0, color=INK, linewidth=0.6, zorder=1)
-    ax.grid(axis="y", color="#EAEAEA", linewidth=0.5)
-    ax.set_axisbelow(True)
+    draw_grid(ax)
     if column == 0:
         ax.set_ylabel("Δ F1 (HCE − CE)", labelpad=2)
     _over(ax, heading, 17.5, TEXT_PT, "bold")
+    part = part.dropna(subset=["delta"])
     if part.empty:
         ax.set(xticks=[])
         missing = {"ha": "center", "va": "bottom", "fontsize": SMALL_PT, "color": QUIET}
         ax.text(0.5, 0.1, "no pair of CE and HCE runs", transform=ax.transAxes, **missing)
+    elif test["kind"] == "groups":
+        _draw_groups(ax, part, test)
+    else:
+        _draw_points(ax, part, test)
 
 
 def _draw_groups(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
@@ -324,7 +332,7 @@ def _draw_groups(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
             continue
         # multiples of the golden ratio: evenly spread, the same each time
         aside = 0.5 * ((np.arange(len(gains)) * 0.618034) % 1 - 0.5)
-        _draw_dots(ax, place + aside, gains, GROUP_COLORS.get(group, QUIET))
+        draw_dots(ax, place + aside, gains, GROUP_COLORS.get(group, QUIET))
         ax.boxplot(
             gains,
             positions=[place],
@@ -348,7 +356,7 @@ def _draw_points(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
     """Each type at its property, colored by its group, and the correlation over the panel."""
     described = PROPERTIES[str(test["property"])]
     for group, rows in part.groupby("group"):
-        _draw_dots(ax, rows["value"], rows["delta"], GROUP_COLORS.get(str(group), QUIET))
+        draw_dots(ax, rows["value"], rows["delta"], GROUP_COLORS.get(str(group), QUIET))
     ax.set_xscale(**described.scale)
     if described.scale is COUNT_SCALE:
         largest = part["value"].max()
@@ -365,20 +373,6 @@ def _draw_points(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
     if _untested(ax, test):
         return
     _over_test(ax, f"ρ = {format_signed(test['rho'], 2)}, n = {test['n']:.0f}", test)
-
-
-def _draw_dots(ax: Axes, x: object, y: object, color: str) -> None:
-    ax.plot(
-        x,
-        y,
-        linestyle="none",
-        marker="o",
-        markersize=2.8,
-        markerfacecolor=color,
-        markeredgecolor=INK,
-        markeredgewidth=0.3,
-        zorder=3,
-    )
 
 
 def _untested(ax: Axes, test: pd.Series) -> bool:
@@ -402,22 +396,22 @@ def _over(ax: Axes, text: str, points: float, size: float, weight: str) -> None:
         ax.annotate(text, (0, 1), (0, points), fontsize=size, fontweight=weight, **where)
 
 
-def _draw_legend(fig: Figure, tests: pd.DataFrame, groups: list[str] | None = None) -> None:
+def _draw_legend(fig: Figure, tests: pd.DataFrame, groups: list[str]) -> None:
     """Say what a dot is, which colors there are, and which tests were made."""
     names = {"correlation": "ρ, Spearman", "groups": "box, quartiles; Mann-Whitney U"}
-    kinds = list(dict.fromkeys(tests["kind"]))
+    words = "; ".join(names[kind] for kind in dict.fromkeys(tests["kind"]))
     n_tests = int(tests["n_tests"].iloc[0])
-    words = "; ".join(names[kind] for kind in kinds)
     text = f"Dot, a cell type of the OOD set (mean over seeds); {words}; Holm over {n_tests} tests"
     if not n_tests:
         text = "Dot, a cell type of the OOD set; no test"
-    height = fig.get_size_inches()[1] * MM_PER_INCH
+    height = size_mm(fig)[1]
     text_mm(fig, 3, height - 9, text, SMALL_PT, QUIET)
     handles = [
         Line2D([], [], linestyle="none", marker="o", markersize=3, color=GROUP_COLORS[g], label=g)
-        for g in sorted(groups or [])
+        for g in sorted(groups)
         if g in GROUP_COLORS
     ]
     if handles:
-        place = ((DOUBLE_COLUMN_MM - 3) / DOUBLE_COLUMN_MM, (height - 6.5) / height)
-        fig.legend(handles=handles, ncols=2, loc="lower right", bbox_to_anchor=place, borderpad=0)
+        right, pad = DOUBLE_COLUMN_MM - 3, 3 / POINTS_PER_MM
+        place = (right - pad, height - 6.5 + pad)
+        legend_mm(fig, handles, *place, spacing=2.0, corner="lower right")

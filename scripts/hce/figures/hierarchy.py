@@ -1,7 +1,8 @@
-"""The ontology's graph with the F1 difference of each cell type (Fig. 2d, S2-S4)."""
+"""The hierarchy of the cell types with the F1 difference of each (Fig. 2d)."""
 
 from __future__ import annotations
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,12 +10,13 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.text import Annotation
+from numpy.typing import ArrayLike
 
-from hce.figures.hierarchy_tables import OVERVIEW
-from hce.figures.layout import ISOLATED
+from hce.compare import is_significant
+from hce.figures.layout import ISOLATED, OUTLINE, Page, classify_edges, lay_out
 from hce.figures.style import (
     ABSENT,
     DOUBLE_COLUMN_MM,
@@ -30,8 +32,118 @@ from hce.figures.style import (
     short_cell_type,
     text_mm,
     wrap_label,
+    write_beside,
 )
-from hce.names import ARCHITECTURE_NAMES
+from hce.names import architecture_name
+from hce.ontology import depths
+
+PAGE = Page()
+# area of a node is proportional to its training cells; the smallest stay visible
+LARGEST_DIAMETER_MM = 3.2
+SMALLEST_DIAMETER_MM = 0.8
+# the room beside a name for its symbol alone, and with "+0.12*"
+SYMBOL_MM = 5.0
+SYMBOL_AND_NUMBER_MM = 13.0
+
+
+def ontology_nodes(
+    cell_types: pd.DataFrame, tests: pd.DataFrame, architecture: str
+) -> pd.DataFrame:
+    """Every class with its place on the page, its size and its OOD difference (Fig. 2d).
+
+    Parameters
+    ----------
+    cell_types, tests
+        Rows of cell_types.tsv and of per_cell_type.tsv.
+    architecture
+        Whose differences to take.
+
+    Returns
+    -------
+    pandas.DataFrame
+        index (class index), ontology_term_id, label, text (the name as drawn), node_kind,
+        n_cells_train, in_ood, delta (NaN if not among the OOD cells), p_holm, significant, block,
+        layer, x_mm, y_mm, primary_parent, diameter_mm, architecture, data_source.
+    """
+    nodes = cell_types.set_index("index").rename(columns={"n_cells": "n_cells_train"})
+    scale = LARGEST_DIAMETER_MM / np.sqrt(nodes["n_cells_train"].max())
+    diameter = np.maximum(np.sqrt(nodes["n_cells_train"]) * scale, SMALLEST_DIAMETER_MM)
+    graph = ontology_graph(cell_types)
+    nodes["diameter_mm"] = diameter
+    beside = np.where(nodes["in_ood"], SYMBOL_AND_NUMBER_MM, SYMBOL_MM)
+    nodes = place_nodes(nodes, graph, PAGE, pd.Series(beside, nodes.index))
+    test = tests[(tests["architecture"] == architecture) & (tests["split"] == "ood")]
+    test = test.set_index("ontology_term_id")
+    nodes["architecture"] = architecture
+    for column in ("delta", "p_holm"):
+        nodes[column] = nodes["ontology_term_id"].map(test[column])
+    nodes["significant"] = is_significant(nodes["p_holm"])
+    columns = ["ontology_term_id", "label", "text", "node_kind", "n_cells_train", "in_ood", "delta"]
+    columns += ["p_holm", "significant", "block", "layer", "x_mm", "y_mm"]
+    columns += ["primary_parent", "diameter_mm"]
+    nodes = nodes[[*columns, "architecture"]].assign(data_source=tests["data_source"].iloc[0])
+    return nodes.rename_axis("index").reset_index()
+
+
+def ontology_edges(cell_types: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
+    """The edges between the classes and how to draw them, with parents and children by index."""
+    edges = classify_edges(ontology_graph(cell_types), nodes.set_index("index"), PAGE)
+    return edges.assign(data_source=nodes["data_source"].iloc[0])
+
+
+def ontology_graph(cell_types: pd.DataFrame) -> nx.DiGraph:
+    """The hierarchy among the classes: nodes are class indices, edges parent -> child.
+
+    Raises
+    ------
+    ValueError
+        If a parent is not itself one of the classes.
+    """
+    index = dict(zip(cell_types["ontology_term_id"], cell_types["index"], strict=True))
+    graph = nx.DiGraph()
+    graph.add_nodes_from(cell_types["index"])
+    for child, parents in zip(cell_types["index"], cell_types["parents"], strict=True):
+        for parent in [] if pd.isna(parents) else str(parents).split("|"):
+            if parent not in index:
+                raise ValueError(f"cell_types.tsv: parent {parent} of class {child} is no class")
+            graph.add_edge(index[parent], child)
+    return graph
+
+
+def place_nodes(
+    nodes: pd.DataFrame, graph: nx.DiGraph, page: Page, beside: pd.Series | float
+) -> pd.DataFrame:
+    """Break the name of each node so that it ends, with its number, before its column; place all.
+
+    Parameters
+    ----------
+    nodes
+        label and diameter_mm of each node of the graph, by class index.
+    graph
+        Edges lead from parent to child.
+    page
+        The space to fill.
+    beside
+        Room in millimeters that a node needs beside its name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `nodes` with text (the name as drawn) and the columns of `lay_out`.
+    """
+    depth = pd.Series(depths(graph))[nodes.index]
+    alone = [graph.degree(node) == 0 for node in nodes.index]
+    width = page.column_width / np.where(alone, page.isolated_columns, 1)
+    room = (width - depth * page.layer_step - beside) / page.character
+    characters = np.maximum(room.astype(int), page.fewest_characters)
+    names = nodes["label"].map(short_cell_type)
+    text = [wrap_label(name, most) for name, most in zip(names, characters, strict=True)]
+    nodes = nodes.assign(text=text)
+    lines = nodes["text"].str.count("\n") + 1
+    heights = np.maximum(lines * page.row, nodes["diameter_mm"] + page.node_gap)
+    layout = lay_out(graph, heights.to_dict(), page)
+    return nodes.drop(columns=layout.columns, errors="ignore").join(layout)
+
 
 HEADER_MM = 13.0
 FOOTER_MM = 5.0
@@ -47,12 +159,12 @@ GAIN_INK, LOSS_INK = "#00694F", "#B2182B"
 
 
 def draw_ontology(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
-    """Draw every class at its place: area ~ training cells, color = change of F1 by HCE.
+    """Draw Fig. 2d, every class at its place: area ~ training cells, color = change of F1 by HCE.
 
     Parameters
     ----------
     nodes, edges
-        Source data as made by `hce.figures.hierarchy_tables.ontology_nodes` and `ontology_edges`.
+        Source data as made by `ontology_nodes` and `ontology_edges`.
     """
     depth = nodes["y_mm"].max() + 4
     height = HEADER_MM + depth + FOOTER_MM
@@ -81,7 +193,7 @@ def draw_edges(ax: Axes, edges: pd.DataFrame, nodes: pd.DataFrame) -> None:
     for edge in edges.itertuples():
         start = nodes.loc[edge.parent, ["x_mm", "y_mm"]].to_numpy(dtype=float)
         end = nodes.loc[edge.child, ["x_mm", "y_mm"]].to_numpy(dtype=float)
-        if edge.kind == "outline":
+        if edge.kind == OUTLINE:
             path, color = _elbow(start, end), EDGE_COLOR
         else:
             path, color = _swing(start, end, edge.via_x_mm), SECOND_PARENT_COLOR
@@ -109,21 +221,25 @@ def draw_nodes(ax: Axes, nodes: pd.DataFrame, norm: Normalize) -> None:
     """Draw a circle a type: area ~ training cells, color = difference, gray without one."""
     colors = [ABSENT if np.isnan(d) else DIVERGING(norm(d)) for d in nodes["delta"]]
     edges = ["#9A9A9A" if np.isnan(d) else INK for d in nodes["delta"]]
-    diameters = nodes["diameter_mm"].to_numpy()
-    ax.add_collection(
-        EllipseCollection(
-            diameters,
-            diameters,
-            np.zeros(len(nodes)),
-            units="xy",
-            offsets=nodes[["x_mm", "y_mm"]].to_numpy(),
-            offset_transform=ax.transData,
-            facecolors=colors,
-            edgecolors=edges,
-            linewidths=0.4,
-            zorder=3,
-        )
+    _draw_circles(ax, nodes[["x_mm", "y_mm"]].to_numpy(), nodes["diameter_mm"], colors, edges)
+
+
+def _draw_circles(
+    ax: Axes, places: ArrayLike, diameters: ArrayLike, colors: list, edges: list | str
+) -> None:
+    circles = EllipseCollection(
+        diameters,
+        diameters,
+        np.zeros(len(diameters)),
+        units="xy",
+        offsets=places,
+        offset_transform=ax.transData,
+        facecolors=colors,
+        edgecolors=edges,
+        linewidths=0.4,
+        zorder=3,
     )
+    ax.add_collection(circles)
 
 
 def write_names(ax: Axes, nodes: pd.DataFrame, size: float = SMALL_PT) -> None:
@@ -133,15 +249,8 @@ def write_names(ax: Axes, nodes: pd.DataFrame, size: float = SMALL_PT) -> None:
         lines = str(row.text).split("\n")
         x, middle = row.x_mm + row.diameter_mm / 2, (len(lines) - 1) / 2
         for place, line in enumerate(lines):
-            name = ax.annotate(
-                line,
-                (x, row.y_mm + (place - middle) * LINE_MM),
-                (1.8, 0),
-                textcoords="offset points",
-                va="center_baseline",
-                fontsize=size,
-                color=QUIET if absent else INK,
-            )
+            at, color = (x, row.y_mm + (place - middle) * LINE_MM), QUIET if absent else INK
+            name = write_beside(ax, line, at, (1.8, 0), size, color, va="center_baseline")
         if not absent:
             _write_difference(ax, name, row.delta, row.significant)
 
@@ -171,7 +280,7 @@ def _write_difference(ax: Axes, name: Annotation, delta: float, significant: boo
 def draw_header(fig: Figure, nodes: pd.DataFrame, norm: Normalize, height: float) -> None:
     """Write the title and what colors, sizes and stars mean, or that there is no pair of runs."""
     architecture = str(nodes["architecture"].iloc[0])
-    name = ARCHITECTURE_NAMES.get(architecture, architecture)
+    name = architecture_name(architecture)
     title = f"Change of F1 by HCE on the Cell Ontology ({name}, OOD)"
     text_mm(fig, 3, height - 4.5, title, TITLE_PT, weight="bold")
     if nodes["delta"].isna().all():
@@ -195,144 +304,18 @@ def _draw_keys(fig: Figure, nodes: pd.DataFrame, height: float) -> None:
     ax.set_axis_off()
     level = HEADER_MM - 9.2
     largest = nodes["n_cells_train"].max()
-    per_mm = nodes["diameter_mm"].max() / np.sqrt(largest)
+    largest_mm = nodes["diameter_mm"].max()
     entries = [
-        (52.0, 1.8, "not in the OOD set"),
-        (80.0, nodes["diameter_mm"].max(), f"{format_compact(largest)} training cells"),
-        (112.0, np.sqrt(largest / 8) * per_mm, format_compact(largest / 8)),
+        (52.0, 1.8, ABSENT, "not in the OOD set"),
+        (80.0, largest_mm, "white", f"{format_compact(largest)} training cells"),
+        (112.0, largest_mm / np.sqrt(8), "white", format_compact(largest / 8)),
     ]
-    for x, diameter, text in entries:
-        fill = ABSENT if x == entries[0][0] else "white"
-        sizes = ([diameter], [diameter], [0.0])
-        node = EllipseCollection(
-            *sizes,
-            units="xy",
-            offsets=[(x, level)],
-            offset_transform=ax.transData,
-            facecolors=fill,
-            edgecolors=INK,
-            linewidths=0.4,
-        )
-        ax.add_collection(node)
-        ax.text(x + diameter / 2 + 1, level, text, fontsize=SMALL_PT, va="center_baseline")
+    written = [(131, "second parent")]
+    for x, diameter, fill, text in entries:
+        _draw_circles(ax, [(x, level)], [diameter], [fill], [INK])
+        written.append((x + diameter / 2 + 1, text))
     ax.plot([126, 130], [level, level], color=SECOND_PARENT_COLOR, linewidth=0.8)
-    ax.text(131, level, "second parent", fontsize=SMALL_PT, va="center_baseline")
     if np.isfinite(nodes["p_holm"]).any():
-        ax.text(153, level, "* P < 0.05 (Holm)", fontsize=SMALL_PT, va="center_baseline")
-
-
-PANELS_HEADER_MM = 15.0
-NAMES_MM = 22.0
-ROOT_CHARACTERS = 22
-OVERVIEW_FOOT_MM = 9.0
-PANEL_TITLE_MM = 6.0
-PANEL_FOOT_MM = 4.0
-PANELS_FOOTER_MM = 5.0
-SIDE_MM = 3.0
-COLUMNS_MM = {"a": 3.0, "b": 93.0, "c": 93.0}
-PANEL_MM = 86.0
-SHADE = "#F1F4F8"
-
-
-def draw_ontology_panels(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
-    """Draw the overview and, below it, the enlarged panels.
-
-    Parameters
-    ----------
-    nodes, edges
-        Source data as made by `hce.figures.hierarchy_tables.panel_tables`, with the column
-        color_bound: the difference at the ends of the color scale.
-    """
-    whole = nodes[nodes["view"] == OVERVIEW]
-    views = {v: nodes[nodes["view"] == v] for v in COLUMNS_MM if (nodes["view"] == v).any()}
-    sizes = {v: part["y_mm"].max() + PANEL_TITLE_MM + PANEL_FOOT_MM for v, part in views.items()}
-    columns = {left: 0.0 for left in COLUMNS_MM.values()}
-    for view, size in sizes.items():
-        columns[COLUMNS_MM[view]] += size
-    upper = NAMES_MM + whole["y_mm"].max() + OVERVIEW_FOOT_MM
-    height = PANELS_HEADER_MM + upper + max(columns.values()) + PANELS_FOOTER_MM
-    fig = new_figure(DOUBLE_COLUMN_MM, height)
-    bound = float(nodes["color_bound"].iloc[0])
-    norm = Normalize(-bound, bound)
-    draw_header(fig, whole, norm, height)
-    _draw_overview(fig, whole, edges[edges["view"] == OVERVIEW], norm, height - PANELS_HEADER_MM)
-    tops = dict.fromkeys(columns, height - PANELS_HEADER_MM - upper)
-    for view, part in views.items():
-        left = COLUMNS_MM[view]
-        _draw_panel(fig, part, edges[edges["view"] == view], norm, (left, tops[left]))
-        tops[left] -= sizes[view]
-    return fig
-
-
-def _axes(fig: Figure, left: float, top: float, width: float, depth: float, above: float) -> Axes:
-    """Axes in millimeters, y downward, whose zero lies `above` below their upper edge."""
-    ax = add_axes_mm(fig, left, top - above - depth, width, above + depth)
-    ax.set(xlim=(0, width), ylim=(depth, -above))
-    ax.set_axis_off()
-    return ax
-
-
-def _draw_overview(
-    fig: Figure, nodes: pd.DataFrame, edges: pd.DataFrame, norm: Normalize, top: float
-) -> None:
-    width, depth = DOUBLE_COLUMN_MM - 2 * SIDE_MM, nodes["y_mm"].max() + OVERVIEW_FOOT_MM
-    ax = _axes(fig, SIDE_MM, top, width, depth, NAMES_MM)
-    _shade_panels(ax, nodes)
-    places = nodes.set_index("index")[["x_mm", "y_mm"]]
-    # second parents first, so that the tree stays on top
-    for edge in edges.sort_values("kind", ascending=False).itertuples():
-        (x, y), (down_x, down_y) = places.loc[edge.parent], places.loc[edge.child]
-        middle = (y + down_y) / 2
-        curve = Path(
-            [(x, y), (x, middle), (down_x, middle), (down_x, down_y)],
-            [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4],
-        )
-        color = EDGE_COLOR if edge.kind == "outline" else SECOND_PARENT_COLOR
-        ax.add_patch(PathPatch(curve, fill=False, edgecolor=color, linewidth=0.5))
-    draw_nodes(ax, nodes, norm)
-    upright = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": SMALL_PT}
-    roots = nodes[nodes["primary_parent"].isna() & (nodes["block"] != ISOLATED)]
-    for row in roots.itertuples():
-        name = wrap_label(short_cell_type(row.label), ROOT_CHARACTERS)
-        ax.text(row.x_mm, row.y_mm - row.diameter_mm / 2 - 1, name, **upright)
-    alone = nodes[nodes["block"] == ISOLATED]
-    if len(alone):
-        text = f"{len(alone)} types without a relative among the {len(nodes)}"
-        beside = {"va": "center_baseline", "fontsize": SMALL_PT, "color": QUIET}
-        ax.text(alone["x_mm"].max() + 3, alone["y_mm"].iloc[0], text, **beside)
-
-
-def _shade_panels(ax: Axes, nodes: pd.DataFrame) -> None:
-    """Lay a shade under the types of each panel, with its letter."""
-    for letter, part in nodes.dropna(subset=["panel"]).groupby("panel"):
-        # a root stands over what other panels show: its own leaves say where a panel is
-        leaves = part[~part["index"].isin(nodes["primary_parent"])]
-        if len(part) < 2 or leaves.empty:
-            continue
-        left, right = leaves["x_mm"].min() - 1, leaves["x_mm"].max() + 1
-        top, bottom = part["y_mm"].min() - 2, part["y_mm"].max() + 2.5
-        corner = (left, top)
-        box = Rectangle(corner, right - left, bottom - top, facecolor=SHADE, zorder=-3)
-        ax.add_patch(box)
-        where = {"fontsize": TITLE_PT, "fontweight": "bold", "va": "top"}
-        ax.text(left + 0.7, top + 0.7, str(letter), color=INK, **where)
-
-
-def _draw_panel(
-    fig: Figure,
-    nodes: pd.DataFrame,
-    edges: pd.DataFrame,
-    norm: Normalize,
-    corner: tuple[float, float],
-) -> None:
-    left, top = corner
-    view, title = nodes["view"].iloc[0], nodes["title"].iloc[0]
-    text_mm(fig, left, top - 3.5, f"{view}  {title}", TITLE_PT, weight="bold")
-    depth = nodes["y_mm"].max() + PANEL_FOOT_MM / 2
-    ax = _axes(fig, left, top - PANEL_TITLE_MM, PANEL_MM, depth, 0.0)
-    inset = nodes["diameter_mm"].max() / 2
-    shifted = nodes.assign(x_mm=nodes["x_mm"] + inset)
-    moved = edges.assign(via_x_mm=edges["via_x_mm"] + inset)
-    draw_edges(ax, moved, shifted.set_index("index"))
-    draw_nodes(ax, shifted, norm)
-    write_names(ax, shifted, TEXT_PT)
+        written.append((153, "* P < 0.05 (Holm)"))
+    for x, text in written:
+        ax.text(x, level, text, fontsize=SMALL_PT, va="center_baseline")

@@ -13,12 +13,16 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
+from hce.ontology import depths
+
 ISOLATED = "isolated"
+# the kinds of edges
+OUTLINE, SECOND_PARENT = "outline", "second_parent"
 
 
 @dataclass(frozen=True)
 class Page:
-    """The space that the graph is laid out in; all lengths in millimeters."""
+    """The space that the graph is laid out in, and its letters; all lengths in millimeters."""
 
     columns: int = 2
     column_width: float = 90.0
@@ -27,27 +31,11 @@ class Page:
     block_gap: float = 2.0
     isolated_header: float = 5.0
     isolated_columns: int = 2
-
-
-def layers(graph: nx.DiGraph) -> dict[int, int]:
-    """Layer of each node: the length of the longest path that leads to it from a root.
-
-    Parameters
-    ----------
-    graph
-        Directed acyclic, edges lead from parent to child.
-
-    Raises
-    ------
-    ValueError
-        If the graph has a cycle.
-    """
-    if not nx.is_directed_acyclic_graph(graph):
-        raise ValueError(f"the graph has a cycle: {nx.find_cycle(graph)}; a hierarchy has none")
-    layer: dict[int, int] = {}
-    for node in nx.topological_sort(graph):
-        layer[node] = max((layer[parent] + 1 for parent in graph.predecessors(node)), default=0)
-    return layer
+    row: float = 2.3
+    node_gap: float = 0.15
+    # mean width of a character, and how few of them a line of a name may have
+    character: float = 1.15
+    fewest_characters: int = 1
 
 
 def lay_out(graph: nx.DiGraph, heights: Mapping[int, float], page: Page) -> pd.DataFrame:
@@ -78,7 +66,7 @@ def lay_out(graph: nx.DiGraph, heights: Mapping[int, float], page: Page) -> pd.D
     without = sorted(set(graph) - set(heights))
     if without:
         raise ValueError(f"no height for the node {without[0]} ({len(without)} in all)")
-    layer = layers(graph)
+    layer = depths(graph)
     lineages, isolated = _lineages(graph)
     outlines = {str(block[0]): _outline(graph.subgraph(block), layer) for block in lineages}
     orders = {name: order for name, (order, _) in outlines.items()}
@@ -118,10 +106,10 @@ def classify_edges(graph: nx.DiGraph, layout: pd.DataFrame, page: Page) -> pd.Da
     for child in sorted(layout.index):
         for parent in sorted(graph.predecessors(child)):
             if parent == layout.at[child, "primary_parent"]:
-                rows.append((parent, child, "outline", np.nan))
+                rows.append((parent, child, OUTLINE, np.nan))
             else:
                 via = _leftmost_between(layout, parent, child) - page.layer_step / 2
-                rows.append((parent, child, "second_parent", via))
+                rows.append((parent, child, SECOND_PARENT, via))
     return pd.DataFrame(rows, columns=["parent", "child", "kind", "via_x_mm"])
 
 

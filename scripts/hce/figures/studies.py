@@ -7,24 +7,29 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from hce.compare import is_significant
 from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
     QUIET,
     SMALL_PT,
+    STRIPE,
     TEXT_PT,
     TITLE_PT,
     add_axes_mm,
+    draw_dots,
+    draw_grid,
     format_compact,
-    is_significant,
+    legend_mm,
+    name_upright,
     new_figure,
     shorten,
+    star_handle,
     text_mm,
+    write_beside,
 )
-from hce.names import ARCHITECTURE_NAMES, LOSS_NAMES, known_architectures
-
-LOSSES = ("ce", "hce")
+from hce.names import LOSS_NAMES, LOSSES, architecture_name, known_architectures, sort_as_known
 
 
 def study_scores(tests: pd.DataFrame, runs: pd.DataFrame, datasets: pd.DataFrame) -> pd.DataFrame:
@@ -53,19 +58,17 @@ def study_scores(tests: pd.DataFrame, runs: pd.DataFrame, datasets: pd.DataFrame
     order = mean_delta.sort_values(ascending=False, kind="stable", na_position="last").index
     ranks = pd.DataFrame({"study": order, "rank": range(len(order))}).join(sizes, on="study")
     ranks["name"] = ranks["study"].map(names).fillna(ranks["study"])
-    architectures = known_architectures(runs["architecture"])
-    every = ranks.merge(pd.DataFrame({"architecture": architectures}), how="cross")
+    architectures = pd.DataFrame({"architecture": known_architectures(runs["architecture"])})
+    every = ranks.merge(architectures, how="cross")
     columns = ["architecture", "study", "delta", "p_holm", "n_seeds", "note"]
     table = every.merge(tests[columns], on=["architecture", "study"], how="left")
     scores = runs[runs["loss"].isin(LOSSES)][["architecture", "study", "loss", "seed", "f1"]]
     scores["mean"] = scores.groupby(["architecture", "study", "loss"])["f1"].transform("mean")
     table = table.merge(scores, on=["architecture", "study"], how="left")
-    table["significant"] = [is_significant(p) for p in table["p_holm"]]
+    table["significant"] = is_significant(table["p_holm"])
     table["n_seeds"] = table["n_seeds"].fillna(0).astype(int)
-    places = {name: place for place, name in enumerate(architectures)}
-    table["place"] = table["architecture"].map(places)
-    table = table.sort_values(["place", "rank", "loss", "seed"]).drop(columns="place")
-    return table.reset_index(drop=True).assign(data_source=runs["data_source"].iloc[0])
+    table = sort_as_known(table, ["architecture", "rank", "loss", "seed"])
+    return table.assign(data_source=runs["data_source"].iloc[0])
 
 
 PANEL_MM = 34.0
@@ -78,12 +81,12 @@ OFFSETS = {"ce": -0.17, "hce": 0.17}
 
 
 def draw_studies(table: pd.DataFrame) -> Figure:
-    """Draw the runs as dots, their mean as a line, and a star where HCE - CE is significant.
+    """Draw Supplementary Fig. 1: runs as dots, means as lines, stars where HCE - CE is significant.
 
     Parameters
     ----------
     table
-        Source data as made by `hce.figures.studies.study_scores`.
+        Source data as made by `study_scores`.
     """
     studies = table.drop_duplicates("rank").sort_values("rank")
     names = [
@@ -93,9 +96,8 @@ def draw_studies(table: pd.DataFrame) -> Figure:
     footer = 6 + CHARACTER_MM * max(map(len, names))
     architectures = list(dict.fromkeys(table["architecture"]))
     height = HEADER_MM + len(architectures) * (PANEL_MM + GAP_MM) - GAP_MM + footer
-    fig = new_figure(DOUBLE_COLUMN_MM, height)
     title = f"Macro F1 in each of {len(studies)} new studies (their cells in parentheses)"
-    text_mm(fig, 3, height - 4.5, title, TITLE_PT, weight="bold")
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title)
     _draw_legend(fig, table, height)
     top = height - HEADER_MM
     for architecture in architectures:
@@ -104,9 +106,7 @@ def draw_studies(table: pd.DataFrame) -> Figure:
         _draw_panel(ax, part)
         text_mm(fig, LEFT_MM, top + 1.8, _headline(architecture, part), TEXT_PT)
         last = architecture == architectures[-1]
-        even = {"rotation_mode": "anchor", "ha": "right", "va": "center_baseline"}
-        ax.set_xticks(studies["rank"], names if last else [""] * len(names), rotation=90, **even)
-        ax.tick_params(axis="x", length=0, pad=3)
+        name_upright(ax, studies["rank"], names if last else [""] * len(names), pad=3)
         top -= PANEL_MM + GAP_MM
     return fig
 
@@ -115,23 +115,12 @@ def _draw_panel(ax: Axes, part: pd.DataFrame) -> None:
     n_studies = part["rank"].nunique()
     ax.set(xlim=(-0.6, n_studies - 0.4), ylim=(0, 100), yticks=range(0, 101, 20))
     ax.set_ylabel("Macro F1 (%)", labelpad=2)
-    ax.grid(axis="y", color="#EAEAEA", linewidth=0.5)
-    ax.set_axisbelow(True)
+    draw_grid(ax)
     for place in range(0, n_studies, 2):
-        ax.axvspan(place - 0.5, place + 0.5, color="#F6F6F6", linewidth=0, zorder=-2)
+        ax.axvspan(place - 0.5, place + 0.5, color=STRIPE, linewidth=0, zorder=-2)
     for loss, offset in OFFSETS.items():
         runs = part[part["loss"] == loss]
-        dots = {"markerfacecolor": LOSS_COLORS[loss], "markeredgecolor": INK}
-        ax.plot(
-            runs["rank"] + offset,
-            100 * runs["f1"],
-            linestyle="none",
-            marker="o",
-            markersize=2.4,
-            markeredgewidth=0.3,
-            zorder=3,
-            **dots,
-        )
+        draw_dots(ax, runs["rank"] + offset, 100 * runs["f1"], LOSS_COLORS[loss], size=2.4)
         means = runs.drop_duplicates("rank")
         ends = means["rank"] + offset
         ax.hlines(100 * means["mean"], ends - 0.15, ends + 0.15, color=LOSS_COLORS[loss])
@@ -146,15 +135,14 @@ def _mark(ax: Axes, part: pd.DataFrame) -> None:
         if pd.isna(row["delta"]):
             ax.text(rank, 4, "no pair", rotation=90, fontsize=SMALL_PT, color=QUIET, ha="center")
         elif row["significant"]:
-            mark = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
             star = "*" if row["delta"] > 0 else "* CE"
-            top = 100 * rows["f1"].max()
-            ax.annotate(star, (rank, top), (0, -1), fontsize=TITLE_PT, **mark)
+            top = (rank, 100 * rows["f1"].max())
+            write_beside(ax, star, top, (0, -1), TITLE_PT, ha="center", va="bottom")
 
 
 def _headline(architecture: str, part: pd.DataFrame) -> str:
     """How many studies gain, in words; or why nothing is tested."""
-    name = ARCHITECTURE_NAMES.get(architecture, architecture)
+    name = architecture_name(architecture)
     studies = part.drop_duplicates("rank")
     paired = studies["delta"].notna()
     if not part["f1"].notna().any():
@@ -179,21 +167,9 @@ def _headline(architecture: str, part: pd.DataFrame) -> str:
 def _draw_legend(fig: Figure, table: pd.DataFrame, height: float) -> None:
     handles = []
     for loss in OFFSETS:
-        dot = {"markerfacecolor": LOSS_COLORS[loss], "markeredgecolor": INK}
+        dot = {"marker": "o", "markersize": 2.6, "markeredgecolor": INK, "markeredgewidth": 0.3}
         label = f"{LOSS_NAMES[loss]} run, line at the mean"
-        handles.append(Line2D([], [], color=LOSS_COLORS[loss], marker="o", label=label, **dot))
-        handles[-1].set(markersize=2.6, markeredgewidth=0.3)
+        handles.append(Line2D([], [], color=LOSS_COLORS[loss], label=label, **dot))
     if table["p_holm"].notna().any():
-        star = Line2D([], [], linestyle="none", marker="$*$", markersize=4, color=INK)
-        star.set_label("P < 0.05, paired t-test over seeds, Holm over the studies")
-        handles.append(star)
-    fig.legend(
-        handles=handles,
-        ncols=len(handles),
-        loc="lower left",
-        bbox_to_anchor=(LEFT_MM / DOUBLE_COLUMN_MM, (height - 9.5) / height),
-        borderpad=0,
-        borderaxespad=0,
-        handlelength=1.6,
-        columnspacing=1.6,
-    )
+        handles.append(star_handle("P < 0.05, paired t-test over seeds, Holm over the studies"))
+    legend_mm(fig, handles, LEFT_MM, height - 9.5, handle=1.6)

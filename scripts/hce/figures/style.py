@@ -11,12 +11,16 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib import font_manager
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+from numpy.typing import ArrayLike
 
 from hce.files import write_atomically
+from hce.names import LOSS_NAMES, LOSSES, architecture_name
 
-SIGNIFICANCE_LEVEL = 0.05
 MINUS = "−"
 
 _MARKER_SIGN = re.compile(r"\b(CD[0-9A-Za-z]+)(-alpha-alpha)?-(positive|negative)\b,?")
@@ -48,11 +52,6 @@ def shorten(label: str, characters: int) -> str:
     if len(label) <= characters:
         return label
     return wrap_label(label, characters - 2).split("\n")[0] + " …"
-
-
-def is_significant(p_holm: float) -> bool:
-    """Whether an adjusted p value is below 0.05; a missing one is not."""
-    return bool(np.isfinite(p_holm) and p_holm < SIGNIFICANCE_LEVEL)
 
 
 def format_p(p_value: float) -> str:
@@ -107,6 +106,8 @@ INK = "#1A1A1A"
 QUIET = "#6E6E6E"
 RULE = "#BDBDBD"
 ABSENT = "#CFCFCF"
+GRID = "#EAEAEA"
+STRIPE = "#F6F6F6"
 # colors of Okabe and Ito (2008), which stay apart for color-blind readers
 ARCHITECTURE_COLORS = {"linear": "#E69F00", "mlp": "#009E73", "tabnet": "#CC79A7"}
 LOSS_COLORS = {"ce": "#8C8C8C", "hce": "#0072B2", "hce_permuted": "#D55E00"}
@@ -155,15 +156,23 @@ def apply_style() -> None:
     manager.ttflist = [font for font in manager.ttflist if bundled in Path(font.fname).parents]
 
 
-def new_figure(width_mm: float, height_mm: float) -> Figure:
-    """Return an empty figure of this size (millimeters) in the house style."""
+def new_figure(width_mm: float, height_mm: float, title: str = "") -> Figure:
+    """Return a figure of this size (millimeters) in the house style, empty but for its title."""
     apply_style()
-    return Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
+    fig = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
+    if title:
+        text_mm(fig, 3, height_mm - 4.5, title, TITLE_PT, weight="bold")
+    return fig
+
+
+def size_mm(fig: Figure) -> np.ndarray:
+    """Width and height of a figure in millimeters."""
+    return fig.get_size_inches() * MM_PER_INCH
 
 
 def add_axes_mm(fig: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
     """Add axes at a place given in millimeters from the lower left corner of the figure."""
-    full_width, full_height = fig.get_size_inches() * MM_PER_INCH
+    full_width, full_height = size_mm(fig)
     return fig.add_axes(
         (left / full_width, bottom / full_height, width / full_width, height / full_height)
     )
@@ -180,23 +189,110 @@ def text_mm(
     align: str = "left",
 ) -> None:
     """Write text at a place given in millimeters from the lower left corner of the figure."""
-    full_width, full_height = fig.get_size_inches() * MM_PER_INCH
-    fig.text(
-        x / full_width,
-        y / full_height,
-        text,
-        fontsize=size,
-        color=color,
-        fontweight=weight,
-        ha=align,
-        va="baseline",
+    full_width, full_height = size_mm(fig)
+    style = {"fontsize": size, "color": color, "fontweight": weight}
+    fig.text(x / full_width, y / full_height, text, ha=align, va="baseline", **style)
+
+
+def write_note(fig: Figure, text: str, y: float = 1.5) -> None:
+    """Write at the foot of a figure how to read it."""
+    text_mm(fig, 3, y, text, SMALL_PT, QUIET)
+
+
+def legend_mm(
+    fig: Figure,
+    handles: list[Artist],
+    x: float,
+    y: float,
+    handle: float = 2.0,
+    spacing: float = 1.6,
+    corner: str = "lower left",
+) -> None:
+    """Put a legend of one row with a corner at a place given in millimeters.
+
+    Widths of a handle and of the space between two entries are in units of the font size.
+    """
+    full_width, full_height = size_mm(fig)
+    fig.legend(
+        handles=handles,
+        ncols=len(handles),
+        loc=corner,
+        bbox_to_anchor=(x / full_width, y / full_height),
+        borderpad=0,
+        borderaxespad=0,
+        handlelength=handle,
+        columnspacing=spacing,
     )
+
+
+def loss_handles(marker: str = "") -> list[Artist]:
+    """What a legend shows for CE and HCE: a line in the color of each, maybe with a marker."""
+    return [
+        Line2D([], [], color=LOSS_COLORS[loss], marker=marker, markersize=3, label=LOSS_NAMES[loss])
+        for loss in LOSSES
+    ]
+
+
+def name_runs(architecture: str, runs: pd.DataFrame, otherwise: str) -> str:
+    """Name an architecture with the number of its runs of each loss, or say that it has none."""
+    name = architecture_name(architecture)
+    if runs.empty:
+        return f"{name}: {otherwise}"
+    return f"{name}, {format_seeds(runs.groupby('loss')['seed'].nunique())} a loss"
+
+
+def star_handle(text: str) -> Artist:
+    """What a legend shows for a star: what it marks."""
+    style = {"linestyle": "none", "marker": "$*$", "markersize": 4, "color": INK}
+    return Line2D([], [], label=text, **style)
+
+
+def write_beside(
+    ax: Axes,
+    text: str,
+    place: tuple[float, float],
+    offset: tuple[float, float],
+    size: float = SMALL_PT,
+    color: str = INK,
+    weight: str = "normal",
+    ha: str = "left",
+    va: str = "baseline",
+) -> Annotation:
+    """Write text some points (right, up) from a place of the axes."""
+    style = {"fontsize": size, "color": color, "fontweight": weight, "ha": ha, "va": va}
+    return ax.annotate(text, place, offset, textcoords="offset points", **style)
+
+
+def draw_dots(
+    ax: Axes,
+    x: ArrayLike,
+    y: ArrayLike,
+    color: str,
+    size: float = 2.8,
+    edge: float = 0.3,
+    zorder: float = 3,
+) -> None:
+    """Draw dots with a thin dark edge."""
+    style = {"markeredgecolor": INK, "markeredgewidth": edge, "zorder": zorder}
+    ax.plot(x, y, linestyle="none", marker="o", markersize=size, markerfacecolor=color, **style)
+
+
+def draw_grid(ax: Axes) -> None:
+    """Draw thin lines at the ticks of the y axis, behind everything."""
+    ax.grid(axis="y", color=GRID, linewidth=0.5)
+    ax.set_axisbelow(True)
+
+
+def name_upright(ax: Axes, places: ArrayLike, names: list[str], pad: float) -> None:
+    """Write names upright below the axes; by their baselines, whichever letters they have."""
+    even = {"rotation_mode": "anchor", "ha": "right", "va": "center_baseline"}
+    ax.set_xticks(places, names, rotation=90, fontsize=SMALL_PT, **even)
+    ax.tick_params(axis="x", length=0, pad=pad)
 
 
 def stamp(fig: Figure, data_source: str) -> None:
     """Write where the data come from into the lower right corner: every figure says it."""
-    width = fig.get_size_inches()[0] * MM_PER_INCH
-    text_mm(fig, width - 1.5, 1.5, f"Data: {data_source}", SMALL_PT, QUIET, align="right")
+    text_mm(fig, size_mm(fig)[0] - 1.5, 1.5, f"Data: {data_source}", SMALL_PT, QUIET, align="right")
 
 
 def single_data_source(table: pd.DataFrame, path: str | Path) -> str:

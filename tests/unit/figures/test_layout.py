@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hce.figures.layout import ISOLATED, Page, classify_edges, lay_out, layers
+from hce.figures.layout import ISOLATED, Page, classify_edges, lay_out
 from hce.ontology import direct_parents
 
 PAGE = Page()
@@ -110,12 +110,8 @@ def test_choice_of_parent_and_siblings_brings_second_parents_close() -> None:
     assert abs(layout.at[second["parent"], "y_mm"] - layout.at[second["child"], "y_mm"]) == 1.0
 
 
-def test_layers_are_longest_paths() -> None:
-    assert layers(nx.DiGraph([(0, 1), (1, 2), (0, 2)])) == {0: 0, 1: 1, 2: 2}
-
-
 def test_cycle_and_missing_height_are_errors() -> None:
     with pytest.raises(ValueError, match="cycle"):
-        layers(nx.DiGraph([(0, 1), (1, 0)]))
+        lay_out(nx.DiGraph([(0, 1), (1, 0)]), {0: 1.0, 1: 1.0}, PAGE)
     with pytest.raises(ValueError, match="no height for the node 1"):
         lay_out(nx.DiGraph([(0, 1)]), {0: 1.0}, PAGE)

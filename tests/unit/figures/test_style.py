@@ -6,7 +6,6 @@ import re
 import zlib
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -20,7 +19,6 @@ from hce.figures.style import (
     format_p,
     format_seeds,
     format_signed,
-    is_significant,
     new_figure,
     read_source_data,
     save_figure,
@@ -143,8 +141,3 @@ def test_numbers_are_written_as_they_are_read() -> None:
         wrap_label("epithelial cell of proximal tubule", 20)
         == "epithelial cell of\nproximal tubule"
     )
-
-
-@pytest.mark.parametrize(("p", "marked"), [(0.0499, True), (0.05, False), (np.nan, False)])
-def test_only_below_five_percent_is_significant(p: float, marked: bool) -> None:
-    assert is_significant(p) is marked

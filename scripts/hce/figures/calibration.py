@@ -1,4 +1,4 @@
-"""Draw the calibration: how often the models are right for what they say, by p and by s."""
+"""Calibration: how often the models are right for what they say, by p and by s."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hce.figures.cli import draw_from_command_line
 from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
-    MM_PER_INCH,
-    QUIET,
     RULE,
     SMALL_PT,
     TEXT_PT,
-    TITLE_PT,
     add_axes_mm,
-    format_seeds,
+    legend_mm,
+    loss_handles,
+    name_runs,
     new_figure,
     text_mm,
+    write_note,
 )
-from hce.names import ARCHITECTURE_NAMES, LOSS_NAMES, known_architectures
+from hce.names import LOSS_NAMES, LOSSES, known_architectures
 
 HEIGHT_MM = 174.0
 PANEL_MM = (46.0, 42.0)
@@ -39,18 +38,15 @@ LINES = {"ood": "solid", "test": (0, (2, 1.5))}
 SPLIT_NAMES = {"ood": "new studies (OOD)", "test": "held-out donors (ID)"}
 
 
-def draw(table: pd.DataFrame) -> Figure:
-    """Return the figure of the calibration from its source data."""
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM)
+def draw_calibration(table: pd.DataFrame) -> Figure:
+    """Draw a column an architecture, a row a statement that a probability can be about."""
     title = "Calibration of the predictions: p = softmax, s = R p"
-    text_mm(fig, 3, HEIGHT_MM - 4.5, title, TITLE_PT, weight="bold")
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title)
     for column, architecture in enumerate(known_architectures(table["architecture"])):
         part = table[table["architecture"] == architecture]
         left = LEFT_MM + column * STEP_MM
-        name = ARCHITECTURE_NAMES.get(architecture, architecture)
-        n_seeds = part.groupby("loss")["seed"].nunique()
-        heading = f"{name}, {format_seeds(n_seeds)} a loss" if len(part) else f"{name}: not run"
-        text_mm(fig, left, ROWS_MM["p_label"] + PANEL_MM[1] + 1.5, heading, TEXT_PT)
+        above = ROWS_MM["p_label"] + PANEL_MM[1] + 1.5
+        text_mm(fig, left, above, name_runs(architecture, part, "not run"), TEXT_PT)
         for measure, bottom in ROWS_MM.items():
             ax = add_axes_mm(fig, left, bottom, *PANEL_MM)
             _draw_panel(ax, part[part["measure"] == measure], measure)
@@ -59,14 +55,14 @@ def draw(table: pd.DataFrame) -> Figure:
                 ax.set_ylabel(STATEMENTS[measure], labelpad=2)
     _draw_legend(fig)
     note = "Line, mean over seeds of 15 bins (bins of fewer than 20 cells left out); no test"
-    text_mm(fig, 3, 1.5, note, SMALL_PT, QUIET)
+    write_note(fig, note)
     return fig
 
 
 def _draw_panel(ax: Axes, part: pd.DataFrame, measure: str) -> None:
     ax.plot([0, 100], [0, 100], color=RULE, linewidth=0.8, zorder=0)
     written = []
-    for loss in ("ce", "hce"):
+    for loss in LOSSES:
         for split, line in LINES.items():
             rows = part[(part["loss"] == loss) & (part["split"] == split)]
             if rows.empty:
@@ -100,17 +96,9 @@ def _spread(errors: pd.Series) -> str:
 
 
 def _draw_legend(fig: Figure) -> None:
-    handles = [Line2D([], [], color=LOSS_COLORS[k], label=LOSS_NAMES[k]) for k in ("ce", "hce")]
-    handles += [
+    splits = [
         Line2D([], [], color=INK, linestyle=line, label=SPLIT_NAMES[split])
         for split, line in LINES.items()
     ]
-    handles.append(Line2D([], [], color=RULE, label="right as often as said"))
-    height = fig.get_size_inches()[1] * MM_PER_INCH
-    place = (LEFT_MM / DOUBLE_COLUMN_MM, (height - 9.5) / height)
-    layout = {"ncols": len(handles), "borderpad": 0, "borderaxespad": 0, "columnspacing": 1.6}
-    fig.legend(handles=handles, loc="lower left", bbox_to_anchor=place, **layout)
-
-
-if __name__ == "__main__":
-    draw_from_command_line(draw, __doc__)
+    diagonal = Line2D([], [], color=RULE, label="right as often as said")
+    legend_mm(fig, [*loss_handles(), *splits, diagonal], LEFT_MM, HEIGHT_MM - 9.5)

@@ -1,4 +1,4 @@
-"""Draw what cells of the OOD set are mistaken for, and which mistakes of CE HCE does not make."""
+"""What cells of the OOD set are mistaken for, and which mistakes of CE HCE does not make."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from hce.figures.bars import FILL_ALPHA, draw_bar
-from hce.figures.cli import draw_two_tables_from_command_line
 from hce.figures.style import (
     ARCHITECTURE_COLORS,
     DOUBLE_COLUMN_MM,
     INK,
-    MM_PER_INCH,
     QUIET,
     SMALL_PT,
     TEXT_PT,
-    TITLE_PT,
     add_axes_mm,
     format_seeds,
+    legend_mm,
     new_figure,
     text_mm,
+    write_beside,
+    write_note,
 )
-from hce.names import ARCHITECTURE_NAMES, LOSS_NAMES, known_architectures
+from hce.names import (
+    ARCHITECTURE_NAMES,
+    LOSS_NAMES,
+    LOSSES,
+    architecture_name,
+    known_architectures,
+)
 
 HEIGHT_MM = 82.0
 LEFT_MM = (24.0, 14.0, 70.0, 46.0)
@@ -43,25 +49,25 @@ OFFSETS = {"linear": -0.27, "mlp": 0.0, "tabnet": 0.27}
 SMALLEST_SHARE = 0.05
 
 
-def draw(relations: pd.DataFrame, corrected: pd.DataFrame) -> Figure:
-    """Return the figure of the mistakes from its source data."""
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM)
+def draw_confusion(relations: pd.DataFrame, corrected: pd.DataFrame) -> Figure:
+    """Draw the shares of the relations and, beside them, the mistakes that HCE does not make."""
     title = "What cells of new studies are called, and the mistakes of CE that HCE does not make"
-    text_mm(fig, 3, HEIGHT_MM - 4.5, title, TITLE_PT, weight="bold")
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title)
     _draw_shares(add_axes_mm(fig, *LEFT_MM), relations)
     _draw_corrected(add_axes_mm(fig, *RIGHT_MM), corrected)
     level = LEFT_MM[1] + LEFT_MM[3] + 2
     text_mm(fig, RIGHT_MM[0] - 10, level, "Of CE's mistakes, right with HCE (same seed)", TEXT_PT)
-    _legend(fig, [Patch(color=c, label=n) for c, n in RELATIONS.values()], 3, HEIGHT_MM - 10.5)
+    handles = [Patch(color=color, label=name) for color, name in RELATIONS.values()]
+    legend_mm(fig, handles, 3, HEIGHT_MM - 10.5, handle=1, spacing=1.2)
     found = set(corrected["architecture"])
     handles = [
         Patch(color=ARCHITECTURE_COLORS[k], alpha=FILL_ALPHA, label=name)
         for k, name in ARCHITECTURE_NAMES.items()
         if k in found
     ]
-    _legend(fig, handles, RIGHT_MM[0] + 20, HEIGHT_MM - 10.5)
+    legend_mm(fig, handles, RIGHT_MM[0] + 20, HEIGHT_MM - 10.5, handle=1, spacing=1.2)
     note = "Left, mean share over seeds; right, bar, mean; dots, seeds; whisker, s.d.; no test"
-    text_mm(fig, 3, 1.5, note, SMALL_PT, QUIET)
+    write_note(fig, note)
     return fig
 
 
@@ -75,9 +81,8 @@ def _draw_shares(ax: Axes, relations: pd.DataFrame) -> None:
     names, place = [], 0.0
     for architecture in known_architectures(relations["architecture"]):
         rows = relations[relations["architecture"] == architecture]
-        for loss in ("ce", "hce"):
-            label = f"{ARCHITECTURE_NAMES.get(architecture, architecture)} {LOSS_NAMES[loss]}"
-            names.append((place, label))
+        for loss in LOSSES:
+            names.append((place, f"{architecture_name(architecture)} {LOSS_NAMES[loss]}"))
             if (rows["loss"] == loss).any():
                 _stack(ax, place, means.loc[(architecture, loss)])
             else:
@@ -116,8 +121,7 @@ def _draw_corrected(ax: Axes, corrected: pd.DataFrame) -> None:
                 continue
             color = ARCHITECTURE_COLORS[architecture]
             top = draw_bar(ax, place + offset, rows, 0.23, color, "share")
-            above = {"textcoords": "offset points", "ha": "center", "fontsize": SMALL_PT}
-            ax.annotate(f"{100 * mean:.0f}", (place + offset, top), (0, 2.5), **above)
+            write_beside(ax, f"{100 * mean:.0f}", (place + offset, top), (0, 2.5), ha="center")
     counts = table.groupby("architecture")["seed"].nunique()
     ax.set(ylim=(0, 100), xlim=(-0.6, len(MISTAKES) - 0.4))
     ax.set_ylabel("Right with HCE (%)", labelpad=2)
@@ -127,14 +131,3 @@ def _draw_corrected(ax: Axes, corrected: pd.DataFrame) -> None:
     if len(counts):
         where = {"transform": ax.transAxes, "ha": "right", "va": "top", "color": QUIET}
         ax.text(1, 1, format_seeds(np.unique(counts)), fontsize=SMALL_PT, **where)
-
-
-def _legend(fig: Figure, handles: list[Patch], left: float, level: float) -> None:
-    height = fig.get_size_inches()[1] * MM_PER_INCH
-    place = (left / DOUBLE_COLUMN_MM, level / height)
-    layout = {"ncols": len(handles), "borderpad": 0, "borderaxespad": 0, "columnspacing": 1.2}
-    fig.legend(handles=handles, loc="lower left", bbox_to_anchor=place, handlelength=1, **layout)
-
-
-if __name__ == "__main__":
-    draw_two_tables_from_command_line(draw, "corrected", __doc__)

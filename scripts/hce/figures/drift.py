@@ -1,4 +1,4 @@
-"""Draw how the hierarchy changes between ontology releases, and the scores that each gives."""
+"""How the hierarchy changes between ontology releases, and the scores that each gives."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ import textwrap
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from hce.figures.cli import draw_two_tables_from_command_line
 from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
-    MM_PER_INCH,
     QUIET,
     SMALL_PT,
     TEXT_PT,
-    TITLE_PT,
     add_axes_mm,
+    draw_dots,
+    draw_grid,
     format_signed,
+    legend_mm,
+    loss_handles,
     new_figure,
     text_mm,
+    write_beside,
+    write_note,
 )
-from hce.names import ARCHITECTURE_NAMES, LOSS_NAMES, known_architectures
+from hce.names import LOSSES, architecture_name, known_architectures
 
 PANEL_MM = (40.0, 36.0)
 LEFT_MM, STEP_MM = 13.0, 56.5
@@ -42,8 +44,8 @@ COLUMNS_MM = {
 }
 
 
-def draw(sizes: pd.DataFrame, scores: pd.DataFrame) -> Figure:
-    """Return the figure of the drift from its source data."""
+def draw_drift(sizes: pd.DataFrame, scores: pd.DataFrame) -> Figure:
+    """Draw the hierarchy in each release as a table and, below, the scores with each."""
     changed = [
         line
         for row in sizes.dropna(subset=["changes"]).itertuples()
@@ -51,9 +53,8 @@ def draw(sizes: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     ]
     table_mm = ROW_MM * (len(sizes) + 1 + len(changed))
     height = FOOT_MM + PANEL_MM[1] + 14 + table_mm + 10
-    fig = new_figure(DOUBLE_COLUMN_MM, height)
     title = "Ontology drift: the same predictions under other Cell Ontology releases"
-    text_mm(fig, 3, height - 4.5, title, TITLE_PT, weight="bold")
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title)
     _write_table(fig, sizes, height - 11)
     for place, line in enumerate(changed):
         level = height - 12 - ROW_MM * (len(sizes) + 1 + place)
@@ -63,15 +64,18 @@ def draw(sizes: pd.DataFrame, scores: pd.DataFrame) -> Figure:
         left = LEFT_MM + column * STEP_MM
         ax = add_axes_mm(fig, left, FOOT_MM, *PANEL_MM)
         part = scores[scores["architecture"] == architecture]
-        name = ARCHITECTURE_NAMES.get(architecture, architecture)
+        name = architecture_name(architecture)
         title = name if len(part) else f"{name}: not run"
         text_mm(fig, left, FOOT_MM + PANEL_MM[1] + 2, title, TEXT_PT, weight="bold")
         _draw_scores(ax, part, releases, column)
-    _draw_legend(fig, height - 16 - table_mm)
+    level = height - 16 - table_mm
+    legend_mm(
+        fig, loss_handles("o"), DOUBLE_COLUMN_MM - 3, level, spacing=2.0, corner="lower right"
+    )
     note = (
         "Dot, a run; line, mean; number, gain of HCE in points; nothing was trained again; no test"
     )
-    text_mm(fig, 3, 1.5, note, SMALL_PT, QUIET)
+    write_note(fig, note)
     return fig
 
 
@@ -89,21 +93,19 @@ def _write_table(fig: Figure, sizes: pd.DataFrame, top: float) -> None:
 def _draw_scores(ax: Axes, part: pd.DataFrame, releases: list[str], column: int) -> None:
     places = {release: place for place, release in enumerate(releases)}
     means = part.groupby(["loss", "release"])["macro_f1"].mean().mul(100)
-    for loss in ("ce", "hce"):
+    for loss in LOSSES:
         runs = part[part["loss"] == loss]
         x = runs["release"].map(places)
-        dots = {"markersize": 2.4, "markeredgecolor": INK, "markeredgewidth": 0.3}
-        ax.plot(x, 100 * runs["macro_f1"], "o", color=LOSS_COLORS[loss], zorder=3, **dots)
+        draw_dots(ax, x, 100 * runs["macro_f1"], LOSS_COLORS[loss], size=2.4)
         if len(runs):
             line = means[loss].reindex(releases)
             ax.plot(range(len(releases)), line, color=LOSS_COLORS[loss], linewidth=1.2)
-    if {"ce", "hce"} <= set(part["loss"]):
+    if set(LOSSES) <= set(part["loss"]):
         gains = means["hce"] - means["ce"]
         highest = part.groupby("release")["macro_f1"].max().mul(100)
-        above = {"textcoords": "offset points", "ha": "center", "fontsize": SMALL_PT}
         for release, place in places.items():
-            text = format_signed(gains[release], 1)
-            ax.annotate(text, (place, highest[release]), (0, 4), **above)
+            gain = format_signed(gains[release], 1)
+            write_beside(ax, gain, (place, highest[release]), (0, 4), ha="center")
         low, high = ax.get_ylim()
         ax.set_ylim(low, high + 0.12 * (high - low))
     else:
@@ -112,21 +114,6 @@ def _draw_scores(ax: Axes, part: pd.DataFrame, releases: list[str], column: int)
     short = [release.split(" ")[0] for release in releases]
     slant = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(range(len(short)), short, fontsize=SMALL_PT, **slant)
-    ax.grid(axis="y", color="#EAEAEA", linewidth=0.5)
+    draw_grid(ax)
     if column == 0:
         ax.set_ylabel("OOD macro F1 (%)", labelpad=2)
-
-
-def _draw_legend(fig: Figure, level: float) -> None:
-    height = fig.get_size_inches()[1] * MM_PER_INCH
-    handles = [
-        Line2D([], [], color=LOSS_COLORS[k], marker="o", markersize=3, label=LOSS_NAMES[k])
-        for k in ("ce", "hce")
-    ]
-    place = ((DOUBLE_COLUMN_MM - 3) / DOUBLE_COLUMN_MM, level / height)
-    layout = {"ncols": 2, "borderpad": 0, "borderaxespad": 0}
-    fig.legend(handles=handles, loc="lower right", bbox_to_anchor=place, **layout)
-
-
-if __name__ == "__main__":
-    draw_two_tables_from_command_line(draw, "scores", __doc__)

@@ -1,4 +1,4 @@
-"""Draw the training curves: validation macro F1 and losses of every run, epoch by epoch."""
+"""Training curves: validation macro F1 and losses of every run, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from hce.figures.cli import draw_from_command_line
 from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
-    MM_PER_INCH,
-    QUIET,
-    SMALL_PT,
     TEXT_PT,
-    TITLE_PT,
     add_axes_mm,
-    format_seeds,
+    draw_grid,
+    legend_mm,
+    loss_handles,
+    name_runs,
     new_figure,
     text_mm,
+    write_note,
 )
-from hce.names import ARCHITECTURE_NAMES, LOSS_NAMES, known_architectures
+from hce.names import known_architectures
 
 HEIGHT_MM = 107.0
 PANEL_MM = (49.0, 34.0)
@@ -32,19 +31,15 @@ ROWS_MM = {"validation_macro_f1": 57.0, "loss": 14.0}
 LOSS_LINES = {"train_loss": (0, (2, 1.5)), "validation_loss": "solid"}
 
 
-def draw(table: pd.DataFrame) -> Figure:
-    """Return the training curves from their source data."""
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM)
-    text_mm(fig, 3, HEIGHT_MM - 4.5, "Training curves", TITLE_PT, weight="bold")
+def draw_training_curves(table: pd.DataFrame) -> Figure:
+    """Draw a column an architecture: the scores of its runs and, below, their losses."""
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, "Training curves")
     for column, architecture in enumerate(known_architectures(table["architecture"])):
         part = table[table["architecture"] == architecture]
         left = LEFT_MM + column * STEP_MM
         upper, lower = (add_axes_mm(fig, left, bottom, *PANEL_MM) for bottom in ROWS_MM.values())
-        name = ARCHITECTURE_NAMES.get(architecture, architecture)
-        n_runs = part[["loss", "seed"]].drop_duplicates().groupby("loss").size()
-        counts = f", {format_seeds(n_runs)} a loss" if len(part) else ": not trained"
         above = ROWS_MM["validation_macro_f1"] + PANEL_MM[1] + 1.5
-        text_mm(fig, left, above, name + counts, TEXT_PT)
+        text_mm(fig, left, above, name_runs(architecture, part, "not trained"), TEXT_PT)
         _draw_scores(upper, part, column)
         _draw_losses(lower, part, column)
     _draw_legend(fig)
@@ -74,25 +69,18 @@ def _finish(ax: Axes, part: pd.DataFrame, name: str) -> None:
     ax.set_ylabel(name, labelpad=2)
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.yaxis.set_major_locator(MaxNLocator(5))
-    ax.grid(axis="y", color="#EAEAEA", linewidth=0.5)
+    draw_grid(ax)
     if part.empty:
         ax.set(xticks=[], yticks=[])
 
 
 def _draw_legend(fig: Figure) -> None:
-    handles = [Line2D([], [], color=LOSS_COLORS[k], label=LOSS_NAMES[k]) for k in ("ce", "hce")]
-    handles += [
+    handles = [
+        *loss_handles(),
         Line2D([], [], color=INK, linestyle="none", marker="o", markersize=3, label="best epoch"),
         Line2D([], [], color=INK, label="validation cells"),
         Line2D([], [], color=INK, linestyle=LOSS_LINES["train_loss"], label="training cells"),
     ]
-    height = fig.get_size_inches()[1] * MM_PER_INCH
-    place = (LEFT_MM / DOUBLE_COLUMN_MM, (height - 9.5) / height)
-    layout = {"ncols": len(handles), "borderpad": 0, "borderaxespad": 0, "columnspacing": 1.6}
-    fig.legend(handles=handles, loc="lower left", bbox_to_anchor=place, **layout)
+    legend_mm(fig, handles, LEFT_MM, HEIGHT_MM - 9.5)
     note = "A line, a run; the two losses are different measures, their levels are not comparable"
-    text_mm(fig, 3, 1.5, note, SMALL_PT, QUIET)
-
-
-if __name__ == "__main__":
-    draw_from_command_line(draw, __doc__)
+    write_note(fig, note)
