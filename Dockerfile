@@ -1,7 +1,31 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="189f8746bd71143e8b2692483e8d1a9d36b2934278098030b64f02c5f86886ca"
+LABEL io.github.snakemake.conda_env_hash="9a6f554dd79d32b384762f709d0da27e4daed1c7665335501f578109ad1be751"
+# Conda environment:
+#   source: envs/analysis.yaml
+#   prefix: /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63
+#   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
+#   # Change requirements.in, then `make lock envs`.
+#   channels:
+#     - conda-forge
+#     - nodefaults
+#   dependencies:
+#     - python=3.11
+#     - bokeh=3.9.2
+#     - jinja2=3.1.6
+#     - markupsafe=3.0.4
+#     - matplotlib-base=3.11.2
+#     - networkx=3.6.1
+#     - numpy=2.4.6
+#     - obonet=1.3.0
+#     - pandas=2.3.3
+#     - pyarrow=26.0.1
+#     - pyyaml=6.0.3
+#     - scipy=1.17.1
+#     - statsmodels=0.15.0
+RUN mkdir -p /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63
+COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment.yaml
 # Conda environment:
 #   source: envs/atlas.yaml
 #   prefix: /conda-envs/a844d5a10c30bfddb0bddeb90c90229f
@@ -151,46 +175,6 @@ COPY envs/atlas.yaml /conda-envs/a844d5a10c30bfddb0bddeb90c90229f/environment.ya
 RUN mkdir -p /conda-envs/7f5743f39ff50277cf9263cc2745f479
 COPY envs/census.yaml /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml
 # Conda environment:
-#   source: envs/evaluate.yaml
-#   prefix: /conda-envs/25f2d83b24081e9b91a7e1a0caac6623
-#   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
-#   # Change requirements.in, then `make lock envs`.
-#   channels:
-#     - conda-forge
-#     - nodefaults
-#   dependencies:
-#     - python=3.11
-#     - matplotlib-base=3.11.2
-#     - networkx=3.6.1
-#     - numpy=2.4.6
-#     - obonet=1.3.0
-#     - pandas=2.3.3
-#     - pyarrow=26.0.1
-#     - pyyaml=6.0.3
-#     - scipy=1.17.1
-#     - statsmodels=0.15.0
-RUN mkdir -p /conda-envs/25f2d83b24081e9b91a7e1a0caac6623
-COPY envs/evaluate.yaml /conda-envs/25f2d83b24081e9b91a7e1a0caac6623/environment.yaml
-# Conda environment:
-#   source: envs/figures.yaml
-#   prefix: /conda-envs/fbdc3e18d8f5b86b0af2e99f2dcaeb8d
-#   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
-#   # Change requirements.in, then `make lock envs`.
-#   channels:
-#     - conda-forge
-#     - nodefaults
-#   dependencies:
-#     - python=3.11
-#     - matplotlib-base=3.11.2
-#     - networkx=3.6.1
-#     - numpy=2.4.6
-#     - obonet=1.3.0
-#     - pandas=2.3.3
-#     - scipy=1.17.1
-#     - statsmodels=0.15.0
-RUN mkdir -p /conda-envs/fbdc3e18d8f5b86b0af2e99f2dcaeb8d
-COPY envs/figures.yaml /conda-envs/fbdc3e18d8f5b86b0af2e99f2dcaeb8d/environment.yaml
-# Conda environment:
 #   source: envs/ontology.yaml
 #   prefix: /conda-envs/590a34ad2dca24cb585a2401949bbd63
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
@@ -212,28 +196,6 @@ COPY envs/figures.yaml /conda-envs/fbdc3e18d8f5b86b0af2e99f2dcaeb8d/environment.
 #         - zstandard==0.25.0
 RUN mkdir -p /conda-envs/590a34ad2dca24cb585a2401949bbd63
 COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml
-# Conda environment:
-#   source: envs/report.yaml
-#   prefix: /conda-envs/36323a40e97f477758cf1107d8b4d9b1
-#   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
-#   # Change requirements.in, then `make lock envs`.
-#   channels:
-#     - conda-forge
-#     - nodefaults
-#   dependencies:
-#     - python=3.11
-#     - bokeh=3.9.2
-#     - jinja2=3.1.6
-#     - markupsafe=3.0.4
-#     - matplotlib-base=3.11.2
-#     - networkx=3.6.1
-#     - numpy=2.4.6
-#     - obonet=1.3.0
-#     - pandas=2.3.3
-#     - scipy=1.17.1
-#     - statsmodels=0.15.0
-RUN mkdir -p /conda-envs/36323a40e97f477758cf1107d8b4d9b1
-COPY envs/report.yaml /conda-envs/36323a40e97f477758cf1107d8b4d9b1/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
 #   prefix: /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12
@@ -257,11 +219,9 @@ COPY envs/report.yaml /conda-envs/36323a40e97f477758cf1107d8b4d9b1/environment.y
 RUN mkdir -p /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12
 COPY envs/train.yaml /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12/environment.yaml
 
-RUN conda env create --prefix /conda-envs/a844d5a10c30bfddb0bddeb90c90229f --file /conda-envs/a844d5a10c30bfddb0bddeb90c90229f/environment.yaml && \
+RUN conda env create --prefix /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63 --file /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment.yaml && \
+    conda env create --prefix /conda-envs/a844d5a10c30bfddb0bddeb90c90229f --file /conda-envs/a844d5a10c30bfddb0bddeb90c90229f/environment.yaml && \
     conda env create --prefix /conda-envs/7f5743f39ff50277cf9263cc2745f479 --file /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml && \
-    conda env create --prefix /conda-envs/25f2d83b24081e9b91a7e1a0caac6623 --file /conda-envs/25f2d83b24081e9b91a7e1a0caac6623/environment.yaml && \
-    conda env create --prefix /conda-envs/fbdc3e18d8f5b86b0af2e99f2dcaeb8d --file /conda-envs/fbdc3e18d8f5b86b0af2e99f2dcaeb8d/environment.yaml && \
     conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \
-    conda env create --prefix /conda-envs/36323a40e97f477758cf1107d8b4d9b1 --file /conda-envs/36323a40e97f477758cf1107d8b4d9b1/environment.yaml && \
     conda env create --prefix /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12 --file /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12/environment.yaml && \
     conda clean --all -y

@@ -50,8 +50,8 @@ def test_every_rule_with_a_script_has_an_environment() -> None:
     assert {rule.script for rule in stage_rules.rules()} == named
     stage = {rule.name: rule.stage for rule in stage_rules.rules()}
     # a rule that takes over another's environment
-    assert stage["compare_permuted"] == stage["compare_losses"] == "evaluate"
-    assert stage["draw_figS7"] == stage["draw_controls"] == "figures"
+    assert stage["compare_permuted"] == stage["compare_losses"] == "analysis"
+    assert stage["draw_figS7"] == stage["draw_controls"] == "analysis"
 
 
 def test_what_draws_is_no_job_of_a_cluster() -> None:

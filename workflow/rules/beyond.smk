@@ -18,7 +18,7 @@ rule tabulate_training_curves:
         "<benchmarks>/tabulate_training_curves.jsonl"
     localrule: True
     conda:
-        "../../envs/figures.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,

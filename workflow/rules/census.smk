@@ -11,7 +11,7 @@ rule record_run:
         "<benchmarks>/record_run.jsonl"
     localrule: True
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=200,
@@ -41,7 +41,7 @@ rule download:
     retries: 3
     localrule: True
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,

@@ -40,7 +40,7 @@ rule compare_losses:
     benchmark:
         "<benchmarks>/compare_losses.jsonl"
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
@@ -72,7 +72,7 @@ rule compare_own_losses:
     benchmark:
         "<benchmarks>/compare_own_losses.jsonl"
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
@@ -109,7 +109,7 @@ rule compare_with_paper:
         "<benchmarks>/compare_with_paper.jsonl"
     localrule: True
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -139,7 +139,7 @@ rule summarize_run:
         "<benchmarks>/summarize_run.jsonl"
     localrule: True
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,

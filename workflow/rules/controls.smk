@@ -52,7 +52,7 @@ rule tabulate_controls:
         "<benchmarks>/tabulate_controls.jsonl"
     localrule: True
     conda:
-        "../../envs/figures.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,

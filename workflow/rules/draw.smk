@@ -32,7 +32,7 @@ for figure, drawing in DRAWINGS.items():
             f"<benchmarks>/draw_{figure}.jsonl"
         localrule: True
         conda:
-            "../../envs/figures.yaml"
+            "../../envs/analysis.yaml"
         threads: 1
         resources:
             mem_mb=500,

@@ -17,7 +17,7 @@ rule score:
     benchmark:
         "<benchmarks>/score/{architecture}/{loss}/seed{seed}.jsonl"
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=get_memory,

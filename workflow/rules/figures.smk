@@ -19,7 +19,7 @@ rule tabulate_figure1:
         "<benchmarks>/tabulate_figure1.jsonl"
     localrule: True
     conda:
-        "../../envs/figures.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -57,7 +57,7 @@ rule tabulate_figure2:
         "<benchmarks>/tabulate_figure2.jsonl"
     localrule: True
     conda:
-        "../../envs/figures.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,

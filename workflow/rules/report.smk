@@ -24,7 +24,7 @@ rule record_provenance:
         "<benchmarks>/record_provenance.jsonl"
     localrule: True
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -77,7 +77,7 @@ rule write_overview:
         "<benchmarks>/write_overview.jsonl"
     localrule: True
     conda:
-        "../../envs/report.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,

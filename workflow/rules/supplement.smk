@@ -15,7 +15,7 @@ rule tabulate_figureS1:
         "<benchmarks>/tabulate_figureS1.jsonl"
     localrule: True
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -49,7 +49,7 @@ rule tabulate_figureS2to4:
         "<benchmarks>/tabulate_figureS2to4.jsonl"
     localrule: True
     conda:
-        "../../envs/figures.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -87,7 +87,7 @@ rule tabulate_figureS5to8:
         "<benchmarks>/tabulate_figureS5to8.jsonl"
     localrule: True
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -119,7 +119,7 @@ rule tabulate_figureS9to10:
     benchmark:
         "<benchmarks>/tabulate_figureS9to10.jsonl"
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=get_memory,
@@ -152,7 +152,7 @@ rule tabulate_hyperparameters:
         "<benchmarks>/tabulate_hyperparameters.jsonl"
     localrule: True
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=500,
