@@ -27,7 +27,13 @@ from hce.figures.style import (
     write_beside,
 )
 
-HEADLINES = ("cells", "cell_types", "donors", "tissues", "studies")
+HEADLINES = {
+    "cells": "cells",
+    "cell_types": "cell types",
+    "donors": "donors",
+    "tissues": "tissues",
+    "studies": "studies",
+}
 COMPOSITION = ("tissue", "assay", "cell_type")
 SPLITS = ("train", "val", "test")
 LARGEST_GROUPS = 8
@@ -63,7 +69,7 @@ def overview(summary: pd.DataFrame, composition: pd.DataFrame, subset: str) -> p
     headline = pd.DataFrame(
         {
             "part": "headline",
-            "group": HEADLINES,
+            "group": list(HEADLINES),
             "value": [int(row[key].iloc[0]) for key in HEADLINES],
         }
     )
@@ -114,13 +120,6 @@ def _largest(sizes: pd.Series, known: set[str]) -> pd.DataFrame:
 HEIGHT_MM = 64.0
 ROW_MM = 3.6
 BAR_MM = 14.0
-HEADLINE_NAMES = {
-    "cells": "cells",
-    "cell_types": "cell types",
-    "donors": "donors",
-    "tissues": "tissues",
-    "studies": "studies",
-}
 # heading, left edge in millimeters, room for the names in millimeters and in characters
 PANELS = {
     "tissue": ("Cells per tissue", 3.0, 28.0, 25),
@@ -146,8 +145,8 @@ def _draw_overview(table: pd.DataFrame, title: str) -> Figure:
     """The headline numbers in a row and, below, the cells per tissue, assay and type."""
     fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title)
     headlines = table[table["part"] == "headline"].set_index("group")["value"]
-    tile = (DOUBLE_COLUMN_MM - 6) / len(HEADLINE_NAMES)
-    for place, (key, name) in enumerate(HEADLINE_NAMES.items()):
+    tile = (DOUBLE_COLUMN_MM - 6) / len(HEADLINES)
+    for place, (key, name) in enumerate(HEADLINES.items()):
         left = 3 + place * tile
         value = headlines.get(key, float("nan"))
         text_mm(fig, left, HEIGHT_MM - 14, format_count(value), 13, weight="bold")

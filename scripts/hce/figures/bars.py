@@ -36,7 +36,7 @@ def score_figure(title: str) -> tuple[Figure, Axes]:
     fig = new_figure(SINGLE_COLUMN_MM, HEIGHT_MM, title)
     ax = add_axes_mm(fig, *AXES_MM)
     ax.set(ylim=(0, 100), yticks=range(0, 101, 20))
-    ax.set_ylabel("Macro F1 (%)", labelpad=2)
+    ax.set_ylabel("Macro F1 (%)")
     return fig, ax
 
 
@@ -128,7 +128,7 @@ def scale_gains(ax: Axes, ends: Sequence[float]) -> None:
     low, high = min(ends), max(ends)
     margin = max(0.12 * (high - low), 1.0)
     ax.set_ylim(low - margin if low < 0 else 0, high + margin)
-    ax.set_ylabel("Gain in macro F1 (points)", labelpad=2)
+    ax.set_ylabel("Gain in macro F1 (points)")
     ax.axhline(0, color=INK, linewidth=0.6)
 
 

@@ -50,9 +50,9 @@ def draw_calibration(table: pd.DataFrame) -> Figure:
         for measure, bottom in ROWS_MM.items():
             ax = add_axes_mm(fig, left, bottom, *PANEL_MM)
             _draw_panel(ax, part[part["measure"] == measure], measure)
-            ax.set_xlabel(f"{measure[0]} of the predicted type (%)", labelpad=2)
+            ax.set_xlabel(f"{measure[0]} of the predicted type (%)")
             if column == 0:
-                ax.set_ylabel(STATEMENTS[measure], labelpad=2)
+                ax.set_ylabel(STATEMENTS[measure])
     _draw_legend(fig)
     note = "Line, mean over seeds of 15 bins (bins of fewer than 20 cells left out); no test"
     write_note(fig, note)

@@ -122,7 +122,7 @@ def _draw_bars(ax: Axes, types: pd.DataFrame, runs: pd.DataFrame) -> None:
     # room for the stars
     margin = 0.07 * (high - low)
     ax.set_ylim(low - margin, high + margin)
-    ax.set_ylabel("Δ F1 (HCE − CE)", labelpad=2)
+    ax.set_ylabel("Δ F1 (HCE − CE)")
     draw_grid(ax)
 
 

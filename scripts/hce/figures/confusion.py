@@ -90,9 +90,9 @@ def _draw_shares(ax: Axes, relations: pd.DataFrame) -> None:
             place += 1
         place += 0.5
     ax.set(xlim=(0, 100), ylim=(place - 1, -0.6))
-    ax.set_yticks([y for y, _ in names], [name for _, name in names], fontsize=SMALL_PT)
+    ax.set_yticks([y for y, _ in names], [name for _, name in names])
     ax.tick_params(axis="y", length=0)
-    ax.set_xlabel("OOD cells (%)", labelpad=2)
+    ax.set_xlabel("OOD cells (%)")
     ax.spines["left"].set_visible(False)
 
 
@@ -124,9 +124,9 @@ def _draw_corrected(ax: Axes, corrected: pd.DataFrame) -> None:
             write_beside(ax, f"{100 * mean:.0f}", (place + offset, top), (0, 2.5), ha="center")
     counts = table.groupby("architecture")["seed"].nunique()
     ax.set(ylim=(0, 100), xlim=(-0.6, len(MISTAKES) - 0.4))
-    ax.set_ylabel("Right with HCE (%)", labelpad=2)
+    ax.set_ylabel("Right with HCE (%)")
     names = [RELATIONS[name][1].removeprefix("a ").replace(" ", "\n") for name in MISTAKES]
-    ax.set_xticks(range(len(names)), names, fontsize=SMALL_PT)
+    ax.set_xticks(range(len(names)), names)
     ax.tick_params(axis="x", length=0, pad=3)
     if len(counts):
         where = {"transform": ax.transAxes, "ha": "right", "va": "top", "color": QUIET}

@@ -27,7 +27,6 @@ from hce.figures.style import (
     INK,
     LOSS_COLORS,
     QUIET,
-    SMALL_PT,
     STRIPE,
     TEXT_PT,
     TITLE_PT,
@@ -152,7 +151,7 @@ def _draw_pooled(ax: Axes, pooled: pd.DataFrame, context: str) -> None:
         names.append(f"{architecture_name(architecture)}\n{n_seeds}")
     scale_gains(ax, ends)
     ax.set_xlim(-0.5, len(architectures) - 0.5)
-    ax.set_xticks(range(len(names)), names, fontsize=SMALL_PT, linespacing=1.25)
+    ax.set_xticks(range(len(names)), names, linespacing=1.25)
     ax.tick_params(axis="x", length=0, pad=3)
 
 
@@ -186,7 +185,7 @@ def _draw_single(ax: Axes, single: pd.DataFrame) -> None:
         f"{shorten(str(group), NAME_CHARACTERS)} ({format_compact(row.n_cells)})"
         for group, row in facts.iterrows()
     ]
-    ax.set_yticks(range(len(names)), names, fontsize=SMALL_PT)
+    ax.set_yticks(range(len(names)), names)
     for text, seen in zip(ax.get_yticklabels(), facts["seen"], strict=True):
         if not seen:
             text.set(color=ID_LEVEL_COLOR, fontweight="bold")
@@ -195,7 +194,7 @@ def _draw_single(ax: Axes, single: pd.DataFrame) -> None:
     low, high = ax.get_xlim()
     ax.set_xlim(min(low, -0.04 * high), high + 0.04 * (high - low))
     ax.axvline(0, color=INK, linewidth=0.6, zorder=1)
-    ax.set_xlabel("Gain in macro F1 (points)", labelpad=2)
+    ax.set_xlabel("Gain in macro F1 (points)")
 
 
 def _counts(single: pd.DataFrame, context: str) -> str:

@@ -113,7 +113,7 @@ def _draw_scores(ax: Axes, part: pd.DataFrame, releases: list[str], column: int)
     ax.set_xlim(-0.5, len(releases) - 0.5)
     short = [release.split(" ")[0] for release in releases]
     slant = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"}
-    ax.set_xticks(range(len(short)), short, fontsize=SMALL_PT, **slant)
+    ax.set_xticks(range(len(short)), short, **slant)
     draw_grid(ax)
     if column == 0:
-        ax.set_ylabel("OOD macro F1 (%)", labelpad=2)
+        ax.set_ylabel("OOD macro F1 (%)")

@@ -6,8 +6,6 @@ tests of one figure (all architectures and properties) are one family for the ad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -195,28 +193,15 @@ GROUP_COLORS = KIND_COLORS | {
     "connected": KIND_COLORS["internal"],
     "isolated": KIND_COLORS["leaf"],
 }
-# how an axis of counts that include zero and are mostly small is scaled
-COUNT_SCALE = {"value": "symlog", "linthresh": 1, "linscale": 0.6}
-
-
-@dataclass(frozen=True)
-class Property:
-    """How a property of cell types is named and scaled on an axis."""
-
-    name: str
-    scale: dict[str, object]
-
-
+# what a property of cell types is called, and how its axis is scaled
 PROPERTIES = {
-    "descendants": Property("Descendants among the trained types", COUNT_SCALE),
-    "relatives": Property("Relatives among the trained types", COUNT_SCALE),
-    "n_cells": Property("Training cells", {"value": "log"}),
-    "n_studies": Property("Training studies", {"value": "linear"}),
-    "n_tissues": Property("Training tissues", {"value": "linear"}),
-    "n_assays": Property("Training assays", {"value": "linear"}),
+    "descendants": ("Descendants among the trained types", "symlog"),
+    "relatives": ("Relatives among the trained types", "symlog"),
+    "n_cells": ("Training cells", "log"),
+    "n_studies": ("Training studies", "linear"),
+    "n_tissues": ("Training tissues", "linear"),
+    "n_assays": ("Training assays", "linear"),
 }
-
-
 KIND_TITLES = {
     "descendants": "Gain of HCE by node kind and number of descendants (OOD)",
     "relatives": "Gain of HCE by connection and number of relatives in the hierarchy (OOD)",
@@ -306,7 +291,7 @@ def _draw_panel(
     ax.axhline(0, color=INK, linewidth=0.6, zorder=1)
     draw_grid(ax)
     if column == 0:
-        ax.set_ylabel("Δ F1 (HCE − CE)", labelpad=2)
+        ax.set_ylabel("Δ F1 (HCE − CE)")
     _over(ax, heading, 17.5, TEXT_PT, "bold")
     part = part.dropna(subset=["delta"])
     if part.empty:
@@ -344,7 +329,7 @@ def _draw_groups(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
             boxprops={"color": INK, "linewidth": 0.6},
         )
     ax.set_xlim(-0.55, 1.55)
-    ax.set_xticks([0, 1], names, fontsize=SMALL_PT, linespacing=1.25)
+    ax.set_xticks([0, 1], names, linespacing=1.25)
     ax.tick_params(axis="x", length=0, pad=3)
     if _untested(ax, test):
         return
@@ -354,22 +339,24 @@ def _draw_groups(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
 
 def _draw_points(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
     """Each type at its property, colored by its group, and the correlation over the panel."""
-    described = PROPERTIES[str(test["property"])]
     for group, rows in part.groupby("group"):
         draw_dots(ax, rows["value"], rows["delta"], GROUP_COLORS.get(str(group), QUIET))
-    ax.set_xscale(**described.scale)
-    if described.scale is COUNT_SCALE:
-        largest = part["value"].max()
-        ticks = [tick for tick in (0, 1, 3, 10, 30, 100) if tick <= max(largest, 1)]
+    name, scale = PROPERTIES[str(test["property"])]
+    if scale == "symlog":
+        # counts that include zero and are mostly small
+        ax.set_xscale(scale, linthresh=1, linscale=0.6)
+        largest = max(part["value"].max(), 1)
+        ticks = [tick for tick in (0, 1, 3, 10, 30, 100) if tick <= largest]
         ax.set_xticks(ticks, [str(tick) for tick in ticks])
-        ax.set_xlim(-0.25, max(largest, 1) * 1.3)
+        ax.set_xlim(-0.25, largest * 1.3)
         ax.minorticks_off()
-    elif described.scale["value"] == "log":
+    elif scale == "log":
+        ax.set_xscale(scale)
         ax.xaxis.set_major_formatter(lambda value, _: format_compact(value))
         ax.xaxis.set_minor_formatter(NullFormatter())
     else:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    ax.set_xlabel(described.name, labelpad=2)
+    ax.set_xlabel(name)
     if _untested(ax, test):
         return
     _over_test(ax, f"ρ = {format_signed(test['rho'], 2)}, n = {test['n']:.0f}", test)

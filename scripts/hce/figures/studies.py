@@ -114,7 +114,7 @@ def draw_studies(table: pd.DataFrame) -> Figure:
 def _draw_panel(ax: Axes, part: pd.DataFrame) -> None:
     n_studies = part["rank"].nunique()
     ax.set(xlim=(-0.6, n_studies - 0.4), ylim=(0, 100), yticks=range(0, 101, 20))
-    ax.set_ylabel("Macro F1 (%)", labelpad=2)
+    ax.set_ylabel("Macro F1 (%)")
     draw_grid(ax)
     for place in range(0, n_studies, 2):
         ax.axvspan(place - 0.5, place + 0.5, color=STRIPE, linewidth=0, zorder=-2)

@@ -119,6 +119,7 @@ _STYLE = {
     "font.size": TEXT_PT,
     "axes.titlesize": TITLE_PT,
     "axes.labelsize": TEXT_PT,
+    "axes.labelpad": 2,
     "xtick.labelsize": SMALL_PT,
     "ytick.labelsize": SMALL_PT,
     "legend.fontsize": SMALL_PT,
@@ -286,7 +287,7 @@ def draw_grid(ax: Axes) -> None:
 def name_upright(ax: Axes, places: ArrayLike, names: list[str], pad: float) -> None:
     """Write names upright below the axes; by their baselines, whichever letters they have."""
     even = {"rotation_mode": "anchor", "ha": "right", "va": "center_baseline"}
-    ax.set_xticks(places, names, rotation=90, fontsize=SMALL_PT, **even)
+    ax.set_xticks(places, names, rotation=90, **even)
     ax.tick_params(axis="x", length=0, pad=pad)
 
 

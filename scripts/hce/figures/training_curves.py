@@ -62,11 +62,11 @@ def _draw_losses(ax: Axes, part: pd.DataFrame, column: int) -> None:
     if len(part):
         ax.set_ylim(0, None)
     _finish(ax, part, "Weighted loss" if column == 0 else "")
-    ax.set_xlabel("Epoch", labelpad=2)
+    ax.set_xlabel("Epoch")
 
 
 def _finish(ax: Axes, part: pd.DataFrame, name: str) -> None:
-    ax.set_ylabel(name, labelpad=2)
+    ax.set_ylabel(name)
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.yaxis.set_major_locator(MaxNLocator(5))
     draw_grid(ax)
