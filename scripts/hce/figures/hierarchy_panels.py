@@ -25,7 +25,7 @@ from hce.figures.hierarchy import (
     place_nodes,
     write_names,
 )
-from hce.figures.layout import ISOLATED, OUTLINE, Page, classify_edges
+from hce.figures.layout import ISOLATED, OUTLINE, SECOND_PARENT, Page, classify_edges
 from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
@@ -157,7 +157,7 @@ def _overview(nodes: pd.DataFrame) -> pd.DataFrame:
 
 def _overview_edges(graph: nx.DiGraph, nodes: pd.DataFrame) -> pd.DataFrame:
     rows = [
-        (parent, child, OUTLINE if nodes.at[child, "primary_parent"] == parent else "second")
+        (parent, child, OUTLINE if nodes.at[child, "primary_parent"] == parent else SECOND_PARENT)
         for parent, child in sorted(graph.edges)
     ]
     return pd.DataFrame(rows, columns=["parent", "child", "kind"]).assign(via_x_mm=np.nan)
