@@ -143,10 +143,9 @@ def control_gains(main: pd.DataFrame, finest: pd.DataFrame) -> pd.DataFrame:
     return table.assign(data_source=sources[0])
 
 
-BAR_WIDTH = 0.56
-# of two bars side by side, and where they stand
-PAIR_WIDTH, OFFSETS = 0.34, {"ce": -0.2, "hce": 0.2}
-CONTROL_WIDTH = 0.25
+BAR_WIDTH, PAIR_WIDTH, CONTROL_WIDTH = 0.56, 0.34, 0.25
+# where the bars of a pair stand
+OFFSETS = {"ce": -0.2, "hce": 0.2}
 # color and name of each condition, and where its bar stands
 CONDITIONS = {
     "main": (LOSS_COLORS["hce"], "HCE", -0.3),
