@@ -15,6 +15,7 @@ from hce.extension.build import build_any_loss, build_any_model
 from hce.files import sha256, write_atomically
 from hce.hierarchy.classes import read_cell_types, read_reachability
 from hce.loader.reader import ShardReader
+from hce.tables import write_table
 from hce.training.lock import sole_writer
 from hce.training.loop import Trainer, TrainingParameters
 from hce.training.state import checkpoint_key, save_model
@@ -173,8 +174,7 @@ def write_records(
 
     Of a user's own files (path, SHA-256) the record has an entry only if there are any.
     """
-    with write_atomically(arguments.history) as temporary:
-        pd.DataFrame(trainer.progress.history).to_csv(temporary, index=False)
+    write_table(pd.DataFrame(trainer.progress.history), arguments.history)
     record = {
         "architecture": arguments.architecture,
         "loss": arguments.loss,

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hce.files import write_atomically
+from hce.tables import read_table
 
 SIGNIFICANCE_LEVEL = 0.05
 MINUS = "−"
@@ -226,8 +227,7 @@ def read_source_data(path: str | Path) -> pd.DataFrame:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such source data; run the rule that tabulates it")
-    # "NA" or "null" may be a name in a table; only an empty field is a missing value
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    return read_table(path)
 
 
 def save_figure(fig: Figure, pdf_path: str | Path, png_path: str | Path) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hce.atlas import balanced_class_weights
 from hce.files import write_atomically
 from hce.ontology import direct_parents, resolve
+from hce.tables import read_table
 
 
 def node_kinds(matrix: NDArray[np.bool_]) -> pd.DataFrame:
@@ -139,7 +140,7 @@ def read_cell_types(path: str | Path) -> pd.DataFrame:
     ValueError
         If the rows are not in class order.
     """
-    table = pd.read_csv(path, sep="\t", keep_default_na=False)
+    table = read_table(path)
     if not np.array_equal(table["index"], np.arange(len(table))):
         raise ValueError(f"{path}: column index is not 0, 1, 2, ...: rows were lost or sorted")
     return table
