@@ -85,6 +85,7 @@ def parse_arguments() -> argparse.Namespace:
         "--loss-reachability", type=Path, help="hierarchy of the loss, if not the true one"
     )
     parser.add_argument("--augmentations", type=Path, help="leave out to train without")
+    parser.add_argument("--code", default="", help="its fingerprint; goes into the checkpoint")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", type=Path, required=True, help="safetensors file to write")
@@ -153,7 +154,7 @@ def checkpoint_path(arguments: argparse.Namespace) -> Path:
     inputs = [arguments.manifest, arguments.cell_types, arguments.reachability]
     inputs += [path for path in (arguments.loss_reachability, arguments.augmentations) if path]
     names = ("architecture", "loss", "seed", "hyperparameters", "training", "device", "threads")
-    names += ("loss_settings",)
+    names += ("loss_settings", "code")
     settings = {name: getattr(arguments, name) for name in names}
     key = checkpoint_key(settings, inputs + own_paths(arguments))
     return arguments.model.parent / f"checkpoint-{key}.safetensors"

@@ -78,6 +78,30 @@ class FinishedRun:
         return other
 
 
+@dataclass(frozen=True)
+class Code:
+    """The scripts and their library in a copy of the repository, to be edited."""
+
+    scripts: Path
+
+    def file(self, definition: str) -> Path:
+        """The file of the library, or script, in which a definition stands."""
+        (path,) = (p for p in self.scripts.rglob("*.py") if f"\n{definition}" in p.read_text())
+        return path
+
+    def replace(self, definition: str, old: str, new: str) -> None:
+        """Replace the first text of its kind in a definition."""
+        path = self.file(definition)
+        before, after = path.read_text().split(f"\n{definition}")
+        after = f"\n{definition}{after}"
+        assert old in after
+        path.write_text(before + after.replace(old, new, 1))
+
+    def texts(self) -> dict[Path, str]:
+        """Every file."""
+        return {path: path.read_text() for path in self.scripts.rglob("*.py")}
+
+
 def copy_repository(target: Path) -> Path:
     """Copy every file of the repository that is not ignored: what a fresh clone would have."""
     listed = subprocess.run(

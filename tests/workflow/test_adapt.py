@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 from h5ad_example import B_CELL, CD4, CD8, MONOCYTE, T_CELL, make_file, write_file
-from repository_copy import Snakemake, copy_repository, snakemake
+from repository_copy import NOTHING, Code, Snakemake, copy_repository, snakemake
 
 OboWriter = Callable[..., Path]
 LYMPHOCYTE = "CL:0000542"
@@ -152,12 +152,22 @@ def test_editing_the_file_of_a_loss_trains_with_it_again(own_run: OwnRun, reposi
     file.write_text(f"{text}\n# one more remark\n")
     # a newer trial of what has been tried is no reason to train again
     (own_run.folder / "mine" / "checks" / "architectures" / "narrow.txt").touch()
-    script = repository / "scripts" / "check_own_architecture.py"
-    script.write_text(f"{script.read_text()}\n# one more remark\n")
     again = snakemake(own_run.folder, *own_run.options, "-n", "--", *TARGETS)
     file.write_text(text)
     once = ("check_own_loss", "train_model", "predict", "score", "compare_own_losses")
     assert again.jobs == dict.fromkeys(once, 1)
+
+
+def test_an_edited_trial_tries_nothing_again(own_run: OwnRun, repository: Path) -> None:
+    scripts = repository / "scripts"
+    code = Code(scripts)
+    texts = code.texts()
+    # what the trials use, and nothing else
+    code.replace("def check_network(", "    ", "    print()\n    ")
+    again = snakemake(own_run.folder, *own_run.options, "-n", "--", *TARGETS)
+    for path, text in texts.items():
+        path.write_text(text)
+    assert NOTHING in again.output, again.output
 
 
 def test_a_mistake_in_an_own_file_stops_the_run_before_the_data(

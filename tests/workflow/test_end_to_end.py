@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from repository_copy import NOTHING, TINY, FinishedRun, snakemake
+from repository_copy import NOTHING, TINY, Code, FinishedRun, snakemake
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
 
@@ -127,35 +129,111 @@ def test_forcing_a_rule_runs_it_and_what_follows(finished_run: FinishedRun) -> N
     assert forced.jobs == dict.fromkeys(follows, 1)
 
 
-def dry_run_after_edit(run: FinishedRun, name: str) -> dict[str, int]:
-    """Jobs that an added comment in a file would start; the file is put back."""
-    path = run.folder / name
-    text = path.read_text()
-    path.write_text(f"{text}\n# one more remark\n")
-    try:
-        return snakemake(run.folder, *TINY, "-n").jobs
-    finally:
-        path.write_text(text)
+@pytest.fixture
+def code(finished_run: FinishedRun) -> Iterator[Code]:
+    """The code of the finished run, put back afterwards."""
+    scripts = finished_run.folder / "scripts"
+    kept = scripts.with_name("kept")
+    shutil.copytree(scripts, kept)
+    yield Code(scripts)
+    shutil.rmtree(scripts)
+    kept.rename(scripts)
 
 
-def test_editing_a_plot_draws_again_and_retrains_nothing(finished_run: FinishedRun) -> None:
-    jobs = dry_run_after_edit(finished_run, "scripts/draw_fig2b.py")
+def rename_a_module(code: Code) -> None:
+    """Give a module another name, in a folder of its own, wherever it is imported."""
+    old = code.file("def known_architectures(")
+    (code.scripts / "hce" / "words").mkdir()
+    old.rename(code.scripts / "hce" / "words" / "labels.py")
+    name = ".".join(old.relative_to(code.scripts).with_suffix("").parts)
+    for path in code.scripts.rglob("*.py"):
+        path.write_text(
+            path.read_text().replace(f"from {name} import", "from hce.words.labels import")
+        )
+
+
+def move_a_function(code: Code) -> None:
+    """Move a function of the loss, which all trainings use, to a module of its own."""
+    path = code.file("def _check_batch(")
+    lines = path.read_text().splitlines(keepends=True)
+    body = ast.parse("".join(lines)).body
+    (function,) = (n for n in body if isinstance(n, ast.FunctionDef) and n.name == "_check_batch")
+    last_import = max(n.end_lineno for n in body if isinstance(n, ast.Import | ast.ImportFrom))
+    imports, moved = lines[:last_import], lines[function.lineno - 1 : function.end_lineno]
+    path.with_name("batch_checks.py").write_text("".join(imports + moved))
+    package = ".".join(path.relative_to(code.scripts).parent.parts)
+    lines[function.lineno - 1 : function.end_lineno] = []
+    lines[last_import:last_import] = [f"from {package}.batch_checks import _check_batch\n"]
+    path.write_text("".join(lines))
+
+
+def reformat(code: Code) -> None:
+    """Write every file as the syntax tree prints it, without comments, with other docstrings."""
+    for path in code.scripts.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            if documented and ast.get_docstring(node) is not None:
+                node.body[0].value.value = "Other words."
+        path.write_text(ast.unparse(tree))
+
+
+def remark(code: Code) -> None:
+    """Add a comment to a file that almost every script imports."""
+    path = code.file("def write_atomically(")
+    path.write_text(path.read_text() + "\n# one more remark\n")
+
+
+@pytest.mark.parametrize("edit", [remark, reformat, rename_a_module, move_a_function])
+def test_editing_what_the_code_does_not_mean_runs_nothing(
+    finished_run: FinishedRun, code: Code, edit: Callable[[Code], None]
+) -> None:
+    before = code.texts()
+    edit(code)
+    assert code.texts() != before
+    said = snakemake(finished_run.folder, *TINY, "-n")
+    assert NOTHING in said.output, said.output
+
+
+def test_editing_a_plot_draws_again_and_retrains_nothing(
+    finished_run: FinishedRun, code: Code
+) -> None:
+    code.replace('OFFSETS = {"ce": -0.2,', "-0.2", "-0.21")
+    jobs = snakemake(finished_run.folder, *TINY, "-n").jobs
     assert jobs == {"draw_fig2b": 1, "summarize_run": 1}
 
 
 def test_editing_the_loss_trains_every_model_again_on_the_same_shards(
-    finished_run: FinishedRun,
+    finished_run: FinishedRun, code: Code
 ) -> None:
-    jobs = dry_run_after_edit(finished_run, "scripts/hce/loss.py")
+    code.replace("def hierarchical_cross_entropy(", "score + eps", "score - eps")
+    jobs = snakemake(finished_run.folder, *TINY, "-n").jobs
     assert jobs["train_model"] == jobs["predict"] == jobs["score"] == 12
-    kept = {
+    before = {
+        "record_run",
+        "fetch_ontology",
         "simulate_census",
         "read_obs",
+        "select_genes",
         "select_cells",
         "build_hierarchy",
+        "summarize_atlas",
+        "fetch_counts",
+        "shuffle_shards",
+        "list_shards",
         "sample_augmentations",
     }
-    assert set(jobs).isdisjoint(kept | {"fetch_counts", "shuffle_shards", "list_shards"})
+    assert jobs.keys().isdisjoint(before)
+    assert jobs.keys() | before == JOBS.keys()
+
+
+def test_editing_a_kernel_that_is_imported_late_trains_again(
+    finished_run: FinishedRun, code: Code
+) -> None:
+    code.replace("def multiply_transposed(", "+=", "-=")
+    jobs = snakemake(finished_run.folder, *TINY, "-n").jobs
+    assert jobs["train_model"] == 12
+    assert jobs.keys().isdisjoint({"select_cells", "list_shards"})
 
 
 def test_a_new_time_stamp_of_the_code_reruns_nothing(finished_run: FinishedRun) -> None:

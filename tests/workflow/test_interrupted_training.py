@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from repository_copy import Code
 from safetensors import safe_open
 from shard_example import random_cells, write_shards
 
+from fingerprint import SCRIPTS, Library
 from hce.hierarchy.classes import write_reachability
 
 REPOSITORY = Path(__file__).parents[2]
@@ -67,7 +70,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
 
 
 def command(
-    inputs: Inputs, architecture: str, folder: Path, checkpoint_seconds: float, max_epochs: int = 3
+    inputs: Inputs,
+    architecture: str,
+    folder: Path,
+    checkpoint_seconds: float,
+    max_epochs: int = 3,
+    code: str = "0123456789abcdef",
 ) -> list[str]:
     """The command line of one training that writes into `folder`."""
     training = {
@@ -83,7 +91,7 @@ def command(
     arguments += ["--hyperparameters", json.dumps(HYPERPARAMETERS[architecture])]
     arguments += ["--training", json.dumps(training), "--device", "cpu"]
     arguments += ["--manifest", str(inputs.manifest), "--cell-types", str(inputs.cell_types)]
-    arguments += ["--reachability", str(inputs.reachability)]
+    arguments += ["--reachability", str(inputs.reachability), "--code", code]
     if architecture != "linear":
         arguments += ["--augmentations", str(inputs.augmentations)]
     arguments += ["--model", str(folder / "model.safetensors")]
@@ -160,4 +168,16 @@ def test_a_checkpoint_of_other_hyperparameters_is_not_used(inputs: Inputs, tmp_p
     other = run(command(inputs, "linear", tmp_path, OFTEN, max_epochs=1))
     assert "resuming" not in other
     assert "epoch 1/1" in other
+    assert position(tmp_path) == (0, 0), "a checkpoint that nothing will use is left behind"
+
+
+def test_a_checkpoint_of_other_code_is_not_used(inputs: Inputs, tmp_path: Path) -> None:
+    """An edited kernel gives another fingerprint, as `fingerprint` of the workflow says."""
+    scripts = tmp_path / "scripts"
+    shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    before = Library(scripts).fingerprint("train_model")
+    Code(scripts).replace("def densify(", "row[:] = 0", "row[:] = 1")
+    after = Library(scripts).fingerprint("train_model")
+    kill_in_second_epoch(command(inputs, "linear", tmp_path, OFTEN, code=before), tmp_path)
+    assert "resuming" not in run(command(inputs, "linear", tmp_path, OFTEN, code=after))
     assert position(tmp_path) == (0, 0), "a checkpoint that nothing will use is left behind"

@@ -61,6 +61,18 @@ def test_it_runs_in_another_folder(repository: Path, own: dict[str, Any], tmp_pa
     assert {path for path in files(repository) - before if "__pycache__" not in path} == set()
 
 
+def test_a_clone_may_move(own: dict[str, Any], tmp_path: Path) -> None:
+    clone, folder = copy_repository(tmp_path / "here" / "clone"), tmp_path / "mine"
+    folder.mkdir()
+    (folder / "own.yaml").write_text(yaml.safe_dump(own))
+    options = ("--configfile", "own.yaml", "--", ONTOLOGY)
+    done = snakemake(folder, "--snakefile", f"{clone}/Snakefile", *options)
+    assert done.returncode == 0, done.output
+    moved = clone.rename(tmp_path / "there")
+    again = snakemake(folder, "--snakefile", f"{moved}/Snakefile", *options)
+    assert NOTHING in again.output, again.output
+
+
 def test_it_is_a_module_of_another_workflow(
     repository: Path, own: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -4,8 +4,6 @@
 rule select_cells:
     """Select cell types and cells, split the atlas by donor, find the OOD cells."""
     input:
-        script=script("select_cells"),
-        code=modules("select_cells"),
         train_obs="<results>/census/train/obs.parquet",
         train_datasets="<results>/census/train/datasets.parquet",
         ood_obs="<results>/census/ood/obs.parquet",
@@ -24,13 +22,15 @@ rule select_cells:
         mem_mb=get_memory,
         runtime=get_runtime,
     params:
+        script=script("select_cells"),
+        code=fingerprint("select_cells"),
         selection=config["selection"],
         split=config["split"],
         shuffle_seed=config["shards"]["seed"],
     message:
         "Selecting cells and splitting by donor"
     shell:
-        "python {input.script} --train-obs {input.train_obs} "
+        "python {params.script} --train-obs {input.train_obs} "
         "--train-datasets {input.train_datasets} --ood-obs {input.ood_obs} "
         "--ood-datasets {input.ood_datasets} --ontology {input.ontology} "
         "--root {params.selection[root]} --min-cells {params.selection[min_cells]} "
@@ -44,8 +44,6 @@ rule select_cells:
 rule summarize_atlas:
     """Count cells, cell types, donors, tissues and studies of each part of the data."""
     input:
-        script=script("summarize_atlas"),
-        code=modules("summarize_atlas"),
         cells="<results>/atlas/cells.parquet",
         genes="<results>/atlas/genes.parquet",
     output:
@@ -62,11 +60,13 @@ rule summarize_atlas:
         mem_mb=get_memory,
         runtime=minutes(15),
     params:
+        script=script("summarize_atlas"),
+        code=fingerprint("summarize_atlas"),
         data_source=data_source(),
     message:
         "Counting the atlas"
     shell:
-        "python {input.script} --cells {input.cells} --genes {input.genes} "
+        "python {params.script} --cells {input.cells} --genes {input.genes} "
         "--data-source {params.data_source:q} --summary {output.summary} "
         "--composition {output.composition} > {log} 2>&1"
 
@@ -74,8 +74,6 @@ rule summarize_atlas:
 rule fetch_counts:
     """Read the counts of one range of cells into a piece for the shuffle."""
     input:
-        script=script("fetch_counts"),
-        code=modules("fetch_counts"),
         store=get_release_manifest,
         cells="<results>/atlas/cells.parquet",
         genes="<results>/atlas/genes.parquet",
@@ -95,13 +93,15 @@ rule fetch_counts:
         mem_mb=get_memory,
         runtime=get_runtime,
     params:
+        script=script("fetch_counts"),
+        code=fingerprint("fetch_counts"),
         uri=get_release_uri,
         organism=config["census"]["organism"],
         splits=get_release_splits,
     message:
         "Reading counts of release {wildcards.release}, range {wildcards.range} of {wildcards.n_ranges}"
     shell:
-        "python {input.script} --uri {params.uri} --organism {params.organism} "
+        "python {params.script} --uri {params.uri} --organism {params.organism} "
         "--cells {input.cells} --genes {input.genes} --splits {params.splits} "
         "--range {wildcards.range} --n-ranges {wildcards.n_ranges} --piece {output} > {log} 2>&1"
 
@@ -109,8 +109,6 @@ rule fetch_counts:
 rule shuffle_shards:
     """Gather one bucket of cells from all pieces into shuffled shards."""
     input:
-        script=script("shuffle_shards"),
-        code=modules("shuffle_shards"),
         pieces=get_pieces,
         cells="<results>/atlas/cells.parquet",
     output:
@@ -128,11 +126,13 @@ rule shuffle_shards:
         mem_mb=get_memory,
         runtime=minutes(30),
     params:
+        script=script("shuffle_shards"),
+        code=fingerprint("shuffle_shards"),
         n_buckets=lookup("shards/buckets/{split}", within=config),
     message:
         "Shuffling bucket {wildcards.bucket} of {wildcards.split}"
     shell:
-        "python {input.script} --pieces {input.pieces} --cells {input.cells} "
+        "python {params.script} --pieces {input.pieces} --cells {input.cells} "
         "--split {wildcards.split} --bucket {wildcards.bucket} "
         "--n-buckets {params.n_buckets} --shards {output} > {log} 2>&1"
 
@@ -140,8 +140,6 @@ rule shuffle_shards:
 rule list_shards:
     """Write the manifest of all shards."""
     input:
-        script=script("list_shards"),
-        code=modules("list_shards"),
         shards=get_shards,
         genes="<results>/atlas/genes.parquet",
     output:
@@ -156,18 +154,19 @@ rule list_shards:
     resources:
         mem_mb=memory(1000),
         runtime=minutes(30),
+    params:
+        script=script("list_shards"),
+        code=fingerprint("list_shards"),
     message:
         "Listing the shards"
     shell:
-        "python {input.script} --shards {input.shards} --genes {input.genes} "
+        "python {params.script} --shards {input.shards} --genes {input.genes} "
         "--manifest {output} > {log} 2>&1"
 
 
 rule sample_augmentations:
     """Sample scTab's augmentation vectors from the training cells."""
     input:
-        script=script("sample_augmentations"),
-        code=modules("sample_augmentations"),
         manifest="<results>/shards/manifest.json",
         cells="<results>/atlas/cells.parquet",
     output:
@@ -183,11 +182,13 @@ rule sample_augmentations:
         mem_mb=get_memory,
         runtime=get_runtime,
     params:
+        script=script("sample_augmentations"),
+        code=fingerprint("sample_augmentations"),
         augmentation=config["augmentation"],
     message:
         "Sampling augmentation vectors"
     shell:
-        "python {input.script} --manifest {input.manifest} --cells {input.cells} "
+        "python {params.script} --manifest {input.manifest} --cells {input.cells} "
         "--n-cells {params.augmentation[n_cells]} "
         "--pairs-per-cell-type {params.augmentation[pairs_per_cell_type]} "
         "--small-difference {params.augmentation[small_difference]} "
@@ -200,8 +201,6 @@ rule sample_augmentations:
 rule plan_run:
     """Report what the run will need, from the table of cells alone, and check the disk."""
     input:
-        script=script("plan_run"),
-        code=modules("plan_run"),
         cells="<results>/atlas/cells.parquet",
     output:
         "<results>/plan.txt",
@@ -216,6 +215,8 @@ rule plan_run:
         mem_mb=get_memory,
         runtime=minutes(15),
     params:
+        script=script("plan_run"),
+        code=fingerprint("plan_run"),
         ranges=[f"{name}={n}" for name, n in config["shards"]["ranges"].items()],
         shards=shards_of(["train", "val", "test", "ood"]),
         n_models=len(model_paths("{architecture}{loss}{seed}", config["losses"])),
@@ -225,7 +226,7 @@ rule plan_run:
     message:
         "Planning the run"
     shell:
-        "(python {input.script} --cells {input.cells} --ranges {params.ranges} "
+        "(python {params.script} --cells {input.cells} --ranges {params.ranges} "
         "--shards {params.shards} --n-models {params.n_models} --trainings {params.trainings} "
         "--max-epochs {params.max_epochs} --bench {params.results}/benchmarks/bench.json "
         "--results {params.results} --plan {output}) 2>&1 | tee {log}"

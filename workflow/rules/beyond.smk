@@ -6,8 +6,6 @@ BEYOND = ["training_curves", "confusion", "ontology_drift", "calibration"]
 rule tabulate_training_curves:
     """Write the source data of the training curves."""
     input:
-        script=script("tabulate_training_curves"),
-        code=modules("tabulate_training_curves"),
         histories=model_paths(
             "<results>/models/{architecture}/{loss}/seed{seed}/history.csv",
             ["ce", "hce"],
@@ -26,19 +24,19 @@ rule tabulate_training_curves:
         mem_mb=500,
         runtime=5,
     params:
+        script=script("tabulate_training_curves"),
+        code=fingerprint("tabulate_training_curves"),
         data_source=data_source(),
     message:
         "Writing the source data of the training curves"
     shell:
-        "python {input.script} --histories {input.histories} "
+        "python {params.script} --histories {input.histories} "
         "--data-source {params.data_source:q} --output {output} > {log} 2>&1"
 
 
 rule tabulate_confusion:
     """Write what cells are mistaken for, and the mistakes of CE that HCE does not make."""
     input:
-        script=script("tabulate_confusion"),
-        code=modules("tabulate_confusion"),
         predictions=get_predictions(["ood"]),
         reachability="<results>/ontology/reachability.npz",
     output:
@@ -55,11 +53,13 @@ rule tabulate_confusion:
         mem_mb=get_memory,
         runtime=minutes(30),
     params:
+        script=script("tabulate_confusion"),
+        code=fingerprint("tabulate_confusion"),
         data_source=data_source(),
     message:
         "Telling the kinds of mistakes apart"
     shell:
-        "python {input.script} --predictions {input.predictions} "
+        "python {params.script} --predictions {input.predictions} "
         "--reachability {input.reachability} --data-source {params.data_source:q} "
         "--relations {output.relations} --corrected {output.corrected} > {log} 2>&1"
 
@@ -67,8 +67,6 @@ rule tabulate_confusion:
 rule tabulate_ontology_drift:
     """Write the hierarchy in other ontology releases, and the scores that each gives."""
     input:
-        script=script("tabulate_ontology_drift"),
-        code=modules("tabulate_ontology_drift"),
         predictions=get_predictions(["ood"]),
         ontology="<results>/ontology/cl.obo",
         reachability="<results>/ontology/reachability.npz",
@@ -88,11 +86,13 @@ rule tabulate_ontology_drift:
         mem_mb=get_memory,
         runtime=minutes(30),
     params:
+        script=script("tabulate_ontology_drift"),
+        code=fingerprint("tabulate_ontology_drift"),
         data_source=data_source(),
     message:
         "Scoring the predictions with other ontology releases"
     shell:
-        "python {input.script} --predictions {input.predictions} "
+        "python {params.script} --predictions {input.predictions} "
         "--ontology {input.ontology} --reachability {input.reachability} "
         "--cell-types {input.cell_types} --data-source {params.data_source:q} "
         "--sizes {output.sizes} --changes {output.changes} --scores {output.scores} "
@@ -102,8 +102,6 @@ rule tabulate_ontology_drift:
 use rule draw_figS1 as draw_training_curves with:
     """Draw the training curves: loss and validation macro F1 of every run."""
     input:
-        script=script("draw_training_curves"),
-        code=modules("draw_training_curves"),
         source_data="<results>/figures/source_data/training_curves.csv",
     output:
         pdf="<results>/figures/training_curves.pdf",
@@ -118,13 +116,14 @@ use rule draw_figS1 as draw_training_curves with:
     benchmark:
         "<benchmarks>/draw_training_curves.jsonl"
     localrule: True
+    params:
+        script=script("draw_training_curves"),
+        code=fingerprint("draw_training_curves"),
 
 
 rule draw_confusion:
     """Draw what cells are mistaken for, and the mistakes of CE that HCE does not make."""
     input:
-        script=script("draw_confusion"),
-        code=modules("draw_confusion"),
         source_data="<results>/figures/source_data/confusion.csv",
         corrected="<results>/figures/source_data/confusion_corrected.csv",
     output:
@@ -146,18 +145,19 @@ rule draw_confusion:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_confusion"),
+        code=fingerprint("draw_confusion"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} "
+        "python {params.script} --source-data {input.source_data} "
         "--corrected {input.corrected} --pdf {output.pdf} --png {output.png} > {log} 2>&1"
 
 
 rule draw_ontology_drift:
     """Draw the hierarchy and the scores under other ontology releases."""
     input:
-        script=script("draw_ontology_drift"),
-        code=modules("draw_ontology_drift"),
         source_data="<results>/figures/source_data/ontology_drift.csv",
         scores="<results>/figures/source_data/ontology_drift_scores.csv",
     output:
@@ -179,18 +179,19 @@ rule draw_ontology_drift:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_ontology_drift"),
+        code=fingerprint("draw_ontology_drift"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --scores {input.scores} "
+        "python {params.script} --source-data {input.source_data} --scores {input.scores} "
         "--pdf {output.pdf} --png {output.png} > {log} 2>&1"
 
 
 rule tabulate_calibration:
     """Write how often the models are right for what they say."""
     input:
-        script=script("tabulate_calibration"),
-        code=modules("tabulate_calibration"),
         predictions=get_predictions(["test", "ood"]),
         reachability="<results>/ontology/reachability.npz",
     output:
@@ -206,11 +207,13 @@ rule tabulate_calibration:
         mem_mb=get_memory,
         runtime=minutes(30),
     params:
+        script=script("tabulate_calibration"),
+        code=fingerprint("tabulate_calibration"),
         data_source=data_source(),
     message:
         "Comparing what the models say with how often they are right"
     shell:
-        "python {input.script} --predictions {input.predictions} "
+        "python {params.script} --predictions {input.predictions} "
         "--reachability {input.reachability} --data-source {params.data_source:q} "
         "--output {output} > {log} 2>&1"
 
@@ -218,8 +221,6 @@ rule tabulate_calibration:
 use rule draw_figS1 as draw_calibration with:
     """Draw the calibration: how often the models are right for what they say."""
     input:
-        script=script("draw_calibration"),
-        code=modules("draw_calibration"),
         source_data="<results>/figures/source_data/calibration.csv",
     output:
         pdf="<results>/figures/calibration.pdf",
@@ -234,6 +235,9 @@ use rule draw_figS1 as draw_calibration with:
     benchmark:
         "<benchmarks>/draw_calibration.jsonl"
     localrule: True
+    params:
+        script=script("draw_calibration"),
+        code=fingerprint("draw_calibration"),
 
 
 rule beyond:

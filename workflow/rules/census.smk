@@ -3,9 +3,6 @@
 
 rule record_run:
     """Record which data this results folder holds; a run on other data is refused."""
-    input:
-        script=script("record_run"),
-        code=modules("record_run"),
     output:
         "<results>/run.json",
     log:
@@ -20,18 +17,18 @@ rule record_run:
         mem_mb=200,
         runtime=5,
     params:
+        script=script("record_run"),
+        code=fingerprint("record_run"),
         identity=json.dumps(run_identity(), sort_keys=True),
     message:
         "Recording which run {output} is of"
     shell:
-        "python {input.script} --identity {params.identity:q} --output {output} > {log} 2>&1"
+        "python {params.script} --identity {params.identity:q} --output {output} > {log} 2>&1"
 
 
 rule download:
     """Download one file of config/datasets.tsv; its checksum is enforced."""
     input:
-        script=script("download"),
-        code=modules("download"),
         datasets=repository_file("config/datasets.tsv"),
     output:
         ensure("<resources>/{name}", non_empty=True, sha256=get_checksum),
@@ -49,17 +46,18 @@ rule download:
     resources:
         mem_mb=500,
         runtime=30,
+    params:
+        script=script("download"),
+        code=fingerprint("download"),
     message:
         "Downloading {output}"
     shell:
-        "python {input.script} --datasets {input.datasets} --output {output} > {log} 2>&1"
+        "python {params.script} --datasets {input.datasets} --output {output} > {log} 2>&1"
 
 
 rule simulate_census:
     """Write the embedded Census: two small stores laid out as the releases are."""
     input:
-        script=script("simulate_census"),
-        code=modules("simulate_census"),
         run="<results>/run.json",
         ontology="<results>/ontology/cl.obo",
         cell_types=repository_file("config/cell_types.tsv"),
@@ -77,6 +75,8 @@ rule simulate_census:
         mem_mb=get_memory,
         runtime=minutes(30),
     params:
+        script=script("simulate_census"),
+        code=fingerprint("simulate_census"),
         parameters=json.dumps(config.get("simulation"), sort_keys=True),
         train_release=config["census"]["train"]["release"],
         ood_release=config["census"]["ood"]["release"],
@@ -85,7 +85,7 @@ rule simulate_census:
     message:
         "Simulating Census releases {params.train_release} and {params.ood_release}"
     shell:
-        "python {input.script} --ontology {input.ontology} --cell-types {input.cell_types} "
+        "python {params.script} --ontology {input.ontology} --cell-types {input.cell_types} "
         "--parameters {params.parameters:q} --organism {params.organism} "
         "--train-release {params.train_release} --ood-release {params.ood_release} --stores {params.stores} "
         "--genes {output.genes} --manifest {output.manifest} > {log} 2>&1"
@@ -94,8 +94,6 @@ rule simulate_census:
 rule convert_h5ad:
     """Convert a user's own h5ad files to a store that is laid out as a release."""
     input:
-        script=script("convert_h5ad"),
-        code=modules("convert_h5ad"),
         run="<results>/run.json",
         files=get_h5ad_files,
     output:
@@ -112,13 +110,15 @@ rule convert_h5ad:
         mem_mb=get_memory,
         runtime=get_runtime,
     params:
+        script=script("convert_h5ad"),
+        code=fingerprint("convert_h5ad"),
         release=get_release_name,
         organism=config["census"]["organism"],
         store=subpath(output.manifest, parent=True),
     message:
         "Converting the h5ad files of the {wildcards.release} release"
     shell:
-        "python {input.script} --files {input.files:q} --release {params.release} "
+        "python {params.script} --files {input.files:q} --release {params.release} "
         "--organism {params.organism} --store {params.store}/soma --genes {output.genes} "
         "--manifest {output.manifest} > {log} 2>&1"
 
@@ -126,8 +126,6 @@ rule convert_h5ad:
 rule read_obs:
     """Read the cells of one release that pass the value filter, and its datasets."""
     input:
-        script=script("read_obs"),
-        code=modules("read_obs"),
         run="<results>/run.json",
         store=get_release_manifest,
     output:
@@ -144,21 +142,21 @@ rule read_obs:
         mem_mb=get_memory,
         runtime=get_runtime,
     params:
+        script=script("read_obs"),
+        code=fingerprint("read_obs"),
         uri=get_release_uri,
         organism=config["census"]["organism"],
         assays=config["census"]["assays"],
     message:
         "Reading the cells of release {wildcards.release}"
     shell:
-        "python {input.script} --uri {params.uri} --organism {params.organism} "
+        "python {params.script} --uri {params.uri} --organism {params.organism} "
         "--assays {params.assays:q} --obs {output.obs} --datasets {output.datasets} > {log} 2>&1"
 
 
 rule select_genes:
     """List the genes of the model, in the order of the training release."""
     input:
-        script=script("select_genes"),
-        code=modules("select_genes"),
         run="<results>/run.json",
         store=get_release_manifest,
         gene_list=get_gene_list,
@@ -175,11 +173,13 @@ rule select_genes:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
+        script=script("select_genes"),
+        code=fingerprint("select_genes"),
         train_uri=release_uri("train"),
         ood_uri=release_uri("ood"),
         organism=config["census"]["organism"],
     message:
         "Selecting the genes of the model"
     shell:
-        "python {input.script} --uri {params.train_uri} --ood-uri {params.ood_uri} "
+        "python {params.script} --uri {params.train_uri} --ood-uri {params.ood_uri} "
         "--organism {params.organism} --gene-list {input.gene_list} --genes {output} > {log} 2>&1"

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import slurm_guard
-from code_inputs import modules_of
 from configuration_errors import differences, explain, no_such_key
+from fingerprint import library
 from jsonschema.exceptions import ValidationError
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
@@ -36,13 +36,20 @@ wildcard_constraints:
 
 
 def script(name):
-    """Path of the script of a rule."""
-    return (REPOSITORY / "scripts" / f"{name}.py").as_posix()
+    """Path of the script of a rule, a parameter that snakemake does not compare between runs.
+
+    It compares text and numbers; a clone may lie elsewhere tomorrow.
+    """
+    return REPOSITORY / "scripts" / f"{name}.py"
 
 
-def modules(name):
-    """Paths of the hce modules that a script reaches by import."""
-    return [repository_file(path) for path in modules_of(name)]
+def fingerprint(name, *further):
+    """What code does, a parameter that runs its rule again where it is another one."""
+
+    def get_fingerprint(wildcards):
+        return library(SCRIPTS).fingerprint(name, *further)
+
+    return get_fingerprint
 
 
 def dataset_names():

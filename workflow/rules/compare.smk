@@ -24,8 +24,6 @@ TABLES += OWN_TABLES
 rule compare_losses:
     """Compare HCE with CE over seeds: overall, per cell type and per study."""
     input:
-        script=script("compare_losses"),
-        code=modules("compare_losses"),
         scores=get_scores(["ce", "hce"]),
         cell_types="<results>/ontology/cell_types.tsv",
     output:
@@ -48,11 +46,13 @@ rule compare_losses:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
+        script=script("compare_losses"),
+        code=fingerprint("compare_losses"),
         data_source=data_source(),
     message:
         "Comparing HCE with CE"
     shell:
-        "python {input.script} --scores {input.scores} --cell-types {input.cell_types} "
+        "python {params.script} --scores {input.scores} --cell-types {input.cell_types} "
         "--data-source {params.data_source:q} --macro-f1 {output.macro_f1} "
         "--macro-f1-runs {output.macro_f1_runs} --per-cell-type {output.per_cell_type} "
         "--per-cell-type-runs {output.per_cell_type_runs} --per-study {output.per_study} "
@@ -63,8 +63,6 @@ rule compare_losses:
 rule compare_own_losses:
     """Compare a user's own losses with CE and with HCE over seeds."""
     input:
-        script=script("compare_own_losses"),
-        code=modules("compare_own_losses"),
         scores=get_own_scores,
     output:
         table="<results>/tables/own_losses.tsv",
@@ -80,12 +78,14 @@ rule compare_own_losses:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
+        script=script("compare_own_losses"),
+        code=fingerprint("compare_own_losses"),
         losses=OWN_LOSSES,
         data_source=data_source(),
     message:
         "Comparing {params.losses} with CE and HCE"
     shell:
-        "python {input.script} --scores {input.scores} --losses {params.losses} "
+        "python {params.script} --scores {input.scores} --losses {params.losses} "
         "--data-source {params.data_source:q} --table {output.table} --runs {output.runs} "
         "> {log} 2>&1"
 
@@ -93,8 +93,6 @@ rule compare_own_losses:
 rule compare_with_paper:
     """Set our numbers beside the paper's: the reproduction scorecard."""
     input:
-        script=script("compare_with_paper"),
-        code=modules("compare_with_paper"),
         published=repository_file("config/published.yaml"),
         atlas_summary="<results>/tables/atlas_summary.tsv",
         macro_f1="<results>/tables/macro_f1.tsv",
@@ -116,10 +114,13 @@ rule compare_with_paper:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("compare_with_paper"),
+        code=fingerprint("compare_with_paper"),
     message:
         "Comparing with the paper"
     shell:
-        "python {input.script} --published {input.published} "
+        "python {params.script} --published {input.published} "
         "--atlas-summary {input.atlas_summary} --macro-f1 {input.macro_f1} --output {output} "
         "> {log} 2>&1"
 
@@ -127,8 +128,6 @@ rule compare_with_paper:
 rule summarize_run:
     """Write the headline of the run: CE and HCE, ID and OOD, gain and p value."""
     input:
-        script=script("summarize_run"),
-        code=modules("summarize_run"),
         macro_f1="<results>/tables/macro_f1.tsv",
         figures=get_figures(FIGURES),
         headline_figure="<results>/figures/fig2b.pdf",
@@ -146,9 +145,11 @@ rule summarize_run:
         mem_mb=500,
         runtime=5,
     params:
+        script=script("summarize_run"),
+        code=fingerprint("summarize_run"),
         figures=subpath(input.headline_figure, parent=True),
     message:
         "Summarizing the run"
     shell:
-        "python {input.script} --macro-f1 {input.macro_f1} --figures {params.figures} "
+        "python {params.script} --macro-f1 {input.macro_f1} --figures {params.figures} "
         "--output {output} > {log} 2>&1"

@@ -20,8 +20,6 @@ if (
 
 use rule compare_losses as compare_permuted with:
     input:
-        script=script("compare_losses"),
-        code=modules("compare_losses"),
         scores=get_scores(["ce", "hce", "hce_permuted"]),
         cell_types="<results>/ontology/cell_types.tsv",
     output:
@@ -44,8 +42,6 @@ use rule compare_losses as compare_permuted with:
 rule tabulate_controls:
     """Write the source data of the figure of the controls."""
     input:
-        script=script("tabulate_controls"),
-        code=modules("tabulate_controls"),
         runs="<results>/controls/permuted/tables/macro_f1_runs.tsv",
         finest_runs="<results>/controls/finest/tables/macro_f1_runs.tsv",
     output:
@@ -61,18 +57,19 @@ rule tabulate_controls:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("tabulate_controls"),
+        code=fingerprint("tabulate_controls"),
     message:
         "Writing the source data of the controls"
     shell:
-        "python {input.script} --macro-f1-runs {input.runs} "
+        "python {params.script} --macro-f1-runs {input.runs} "
         "--finest-macro-f1-runs {input.finest_runs} --output {output} > {log} 2>&1"
 
 
 rule draw_controls:
     """Draw the OOD gain of HCE with its cause removed, and with a wrong hierarchy."""
     input:
-        script=script("draw_controls"),
-        code=modules("draw_controls"),
         source_data="<results>/figures/source_data/controls.csv",
     output:
         pdf="<results>/figures/controls.pdf",
@@ -92,10 +89,13 @@ rule draw_controls:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_controls"),
+        code=fingerprint("draw_controls"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --pdf {output.pdf} "
+        "python {params.script} --source-data {input.source_data} --pdf {output.pdf} "
         "--png {output.png} > {log} 2>&1"
 
 

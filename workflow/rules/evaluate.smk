@@ -4,8 +4,6 @@
 rule score:
     """Score one model on both tests for every grouping of the cells."""
     input:
-        script=script("score"),
-        code=modules("score"),
         test="<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet",
         ood="<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet",
         cells="<results>/atlas/cells.parquet",
@@ -24,10 +22,13 @@ rule score:
     resources:
         mem_mb=get_memory,
         runtime=minutes(30),
+    params:
+        script=script("score"),
+        code=fingerprint("score"),
     message:
         "Scoring {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
     shell:
-        "python {input.script} --splits test ood --predictions {input.test} {input.ood} "
+        "python {params.script} --splits test ood --predictions {input.test} {input.ood} "
         "--cells {input.cells} --cell-types {input.cell_types} "
         "--reachability {input.reachability} --architecture {wildcards.architecture} "
         "--loss {wildcards.loss} --seed {wildcards.seed} --scores {output.test} {output.ood} "

@@ -4,8 +4,6 @@
 rule tabulate_figure1:
     """Write the source data of Fig. 1a-e."""
     input:
-        script=script("tabulate_figure1"),
-        code=modules("tabulate_figure1"),
         atlas_summary="<results>/tables/atlas_summary.tsv",
         atlas_composition="<results>/tables/atlas_composition.tsv",
         macro_f1_runs="<results>/tables/macro_f1_runs.tsv",
@@ -26,10 +24,13 @@ rule tabulate_figure1:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("tabulate_figure1"),
+        code=fingerprint("tabulate_figure1"),
     message:
         "Writing the source data of figure 1"
     shell:
-        "python {input.script} --atlas-summary {input.atlas_summary} "
+        "python {params.script} --atlas-summary {input.atlas_summary} "
         "--atlas-composition {input.atlas_composition} --macro-f1-runs {input.macro_f1_runs} "
         "--fig1a {output.fig1a} --fig1b {output.fig1b} --fig1c {output.fig1c} "
         "--fig1d {output.fig1d} --fig1e {output.fig1e} > {log} 2>&1"
@@ -38,8 +39,6 @@ rule tabulate_figure1:
 rule tabulate_figure2:
     """Write the source data of Fig. 2a-d."""
     input:
-        script=script("tabulate_figure2"),
-        code=modules("tabulate_figure2"),
         macro_f1="<results>/tables/macro_f1.tsv",
         macro_f1_runs="<results>/tables/macro_f1_runs.tsv",
         per_cell_type="<results>/tables/per_cell_type.tsv",
@@ -63,10 +62,13 @@ rule tabulate_figure2:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("tabulate_figure2"),
+        code=fingerprint("tabulate_figure2"),
     message:
         "Writing the source data of figure 2"
     shell:
-        "python {input.script} --macro-f1 {input.macro_f1} "
+        "python {params.script} --macro-f1 {input.macro_f1} "
         "--macro-f1-runs {input.macro_f1_runs} --per-cell-type {input.per_cell_type} "
         "--per-cell-type-runs {input.per_cell_type_runs} --cell-types {input.cell_types} "
         "--reachability {input.reachability} --fig2a {output.fig2a} --fig2b {output.fig2b} "
@@ -77,8 +79,6 @@ rule tabulate_figure2:
 rule draw_fig1a:
     """Draw Fig. 1a: the training atlas."""
     input:
-        script=script("draw_fig1a"),
-        code=modules("draw_fig1a"),
         source_data="<results>/figures/source_data/fig1a.csv",
     output:
         pdf="<results>/figures/fig1a.pdf",
@@ -99,18 +99,19 @@ rule draw_fig1a:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_fig1a"),
+        code=fingerprint("draw_fig1a"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --pdf {output.pdf} "
+        "python {params.script} --source-data {input.source_data} --pdf {output.pdf} "
         "--png {output.png} > {log} 2>&1"
 
 
 rule draw_fig1b:
     """Draw Fig. 1b: the OOD test set."""
     input:
-        script=script("draw_fig1b"),
-        code=modules("draw_fig1b"),
         source_data="<results>/figures/source_data/fig1b.csv",
     output:
         pdf="<results>/figures/fig1b.pdf",
@@ -131,18 +132,19 @@ rule draw_fig1b:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_fig1b"),
+        code=fingerprint("draw_fig1b"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --pdf {output.pdf} "
+        "python {params.script} --source-data {input.source_data} --pdf {output.pdf} "
         "--png {output.png} > {log} 2>&1"
 
 
 rule draw_fig1c:
     """Draw Fig. 1c: the split by donor."""
     input:
-        script=script("draw_fig1c"),
-        code=modules("draw_fig1c"),
         source_data="<results>/figures/source_data/fig1c.csv",
     output:
         pdf="<results>/figures/fig1c.pdf",
@@ -163,18 +165,19 @@ rule draw_fig1c:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_fig1c"),
+        code=fingerprint("draw_fig1c"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --pdf {output.pdf} "
+        "python {params.script} --source-data {input.source_data} --pdf {output.pdf} "
         "--png {output.png} > {log} 2>&1"
 
 
 rule draw_fig1d:
     """Draw Fig. 1d: ID macro F1 of CE."""
     input:
-        script=script("draw_fig1d"),
-        code=modules("draw_fig1d"),
         source_data="<results>/figures/source_data/fig1d.csv",
     output:
         pdf="<results>/figures/fig1d.pdf",
@@ -195,18 +198,19 @@ rule draw_fig1d:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_fig1d"),
+        code=fingerprint("draw_fig1d"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --pdf {output.pdf} "
+        "python {params.script} --source-data {input.source_data} --pdf {output.pdf} "
         "--png {output.png} > {log} 2>&1"
 
 
 rule draw_fig1e:
     """Draw Fig. 1e: OOD macro F1 of CE beside the ID level."""
     input:
-        script=script("draw_fig1e"),
-        code=modules("draw_fig1e"),
         source_data="<results>/figures/source_data/fig1e.csv",
     output:
         pdf="<results>/figures/fig1e.pdf",
@@ -227,18 +231,19 @@ rule draw_fig1e:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_fig1e"),
+        code=fingerprint("draw_fig1e"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --pdf {output.pdf} "
+        "python {params.script} --source-data {input.source_data} --pdf {output.pdf} "
         "--png {output.png} > {log} 2>&1"
 
 
 rule draw_fig2a:
     """Draw Fig. 2a: the concept of CE and HCE."""
     input:
-        script=script("draw_fig2a"),
-        code=modules("draw_fig2a"),
         source_data="<results>/figures/source_data/fig2a.csv",
     output:
         pdf="<results>/figures/fig2a.pdf",
@@ -259,18 +264,19 @@ rule draw_fig2a:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_fig2a"),
+        code=fingerprint("draw_fig2a"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --pdf {output.pdf} "
+        "python {params.script} --source-data {input.source_data} --pdf {output.pdf} "
         "--png {output.png} > {log} 2>&1"
 
 
 rule draw_fig2b:
     """Draw Fig. 2b: OOD macro F1, CE against HCE."""
     input:
-        script=script("draw_fig2b"),
-        code=modules("draw_fig2b"),
         source_data="<results>/figures/source_data/fig2b.csv",
     output:
         pdf="<results>/figures/fig2b.pdf",
@@ -291,18 +297,19 @@ rule draw_fig2b:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_fig2b"),
+        code=fingerprint("draw_fig2b"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --pdf {output.pdf} "
+        "python {params.script} --source-data {input.source_data} --pdf {output.pdf} "
         "--png {output.png} > {log} 2>&1"
 
 
 rule draw_fig2c:
     """Draw Fig. 2c: change of F1 of each cell type, MLP."""
     input:
-        script=script("draw_fig2c"),
-        code=modules("draw_fig2c"),
         source_data="<results>/figures/source_data/fig2c.csv",
     output:
         pdf="<results>/figures/fig2c.pdf",
@@ -323,18 +330,19 @@ rule draw_fig2c:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_fig2c"),
+        code=fingerprint("draw_fig2c"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --pdf {output.pdf} "
+        "python {params.script} --source-data {input.source_data} --pdf {output.pdf} "
         "--png {output.png} > {log} 2>&1"
 
 
 rule draw_fig2d:
     """Draw Fig. 2d: change of F1 on the ontology, MLP."""
     input:
-        script=script("draw_fig2d"),
-        code=modules("draw_fig2d"),
         source_data="<results>/figures/source_data/fig2d.csv",
         edges="<results>/figures/source_data/fig2d_edges.csv",
     output:
@@ -356,8 +364,11 @@ rule draw_fig2d:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_fig2d"),
+        code=fingerprint("draw_fig2d"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --edges {input.edges} --pdf {output.pdf} "
+        "python {params.script} --source-data {input.source_data} --edges {input.edges} --pdf {output.pdf} "
         "--png {output.png} > {log} 2>&1"

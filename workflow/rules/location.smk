@@ -9,7 +9,14 @@ from snakemake.exceptions import WorkflowError
 from snakemake.sourcecache import HostingProviderFile, LocalSourceFile
 
 # whatever the rules and their scripts read
-CODE = ("scripts", "workflow/rules", "workflow/schemas", "workflow/report", "config")
+CODE = (
+    "scripts",
+    "workflow/lib",
+    "workflow/rules",
+    "workflow/schemas",
+    "workflow/report",
+    "config",
+)
 
 
 def cached_repository(basedir):
@@ -46,6 +53,8 @@ def get_code_version(basedir):
 
 
 REPOSITORY = find_repository(workflow.current_basedir)
-RULE_MODULES = str((REPOSITORY / "workflow" / "rules").resolve())
-if RULE_MODULES not in sys.path:
-    sys.path.insert(0, RULE_MODULES)
+SCRIPTS = (REPOSITORY / "scripts").resolve()
+for folder in ("lib", "rules"):
+    modules = str((REPOSITORY / "workflow" / folder).resolve())
+    if modules not in sys.path:
+        sys.path.insert(0, modules)

@@ -4,8 +4,6 @@
 rule fetch_ontology:
     """Put the Cell Ontology release in place as an OBO file."""
     input:
-        script=script("fetch_ontology"),
-        code=modules("fetch_ontology"),
         run="<results>/run.json",
         file=branch(
             config["ontology"]["source"] == "file", then=config["ontology"]["path"]
@@ -24,19 +22,19 @@ rule fetch_ontology:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        script=script("fetch_ontology"),
+        code=fingerprint("fetch_ontology"),
         source=get_ontology_arguments(),
     message:
         "Fetching the Cell Ontology"
     shell:
-        "python {input.script} {params.source} --obo {output.obo} "
+        "python {params.script} {params.source} --obo {output.obo} "
         "--checksum {output.checksum} > {log} 2>&1"
 
 
 rule build_hierarchy:
     """Build the reachability matrix over the classes and describe each class."""
     input:
-        script=script("build_hierarchy"),
-        code=modules("build_hierarchy"),
         cells="<results>/atlas/cells.parquet",
         ontology="<results>/ontology/cl.obo",
     output:
@@ -53,11 +51,13 @@ rule build_hierarchy:
         mem_mb=get_memory,
         runtime=minutes(15),
     params:
+        script=script("build_hierarchy"),
+        code=fingerprint("build_hierarchy"),
         data_source=data_source(),
     message:
         "Building the reachability matrix"
     shell:
-        "python {input.script} --cells {input.cells} --ontology {input.ontology} "
+        "python {params.script} --cells {input.cells} --ontology {input.ontology} "
         "--data-source {params.data_source:q} --cell-types {output.cell_types} "
         "--reachability {output.reachability} > {log} 2>&1"
 
@@ -65,8 +65,6 @@ rule build_hierarchy:
 rule permute_hierarchy:
     """Permute the labels of the reachability matrix (control)."""
     input:
-        script=script("permute_hierarchy"),
-        code=modules("permute_hierarchy"),
         reachability="<results>/ontology/reachability.npz",
     output:
         "<results>/ontology/reachability_permuted.npz",
@@ -81,19 +79,19 @@ rule permute_hierarchy:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        script=script("permute_hierarchy"),
+        code=fingerprint("permute_hierarchy"),
         seed=config["ontology"]["permutation_seed"],
     message:
         "Permuting the labels of the reachability matrix"
     shell:
-        "python {input.script} --reachability {input.reachability} --seed {params.seed} "
+        "python {params.script} --reachability {input.reachability} --seed {params.seed} "
         "--output {output} > {log} 2>&1"
 
 
 rule summarize_hierarchy:
     """Count what R looks like over the paper's cell types in the ontology of this run."""
     input:
-        script=script("summarize_hierarchy"),
-        code=modules("summarize_hierarchy"),
         ontology="<results>/ontology/cl.obo",
         cell_types=repository_file("config/cell_types.tsv"),
     output:
@@ -109,8 +107,11 @@ rule summarize_hierarchy:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("summarize_hierarchy"),
+        code=fingerprint("summarize_hierarchy"),
     message:
         "Counting the reachability matrix of the paper's cell types"
     shell:
-        "(python {input.script} --ontology {input.ontology} --cell-types {input.cell_types} "
+        "(python {params.script} --ontology {input.ontology} --cell-types {input.cell_types} "
         "--output {output}) 2>&1 | tee {log}"

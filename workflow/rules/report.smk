@@ -4,8 +4,6 @@
 rule record_provenance:
     """Record code, versions, data, settings, checksums, and the time and memory of the rules."""
     input:
-        script=script("record_provenance"),
-        code=modules("record_provenance"),
         # the last of the other jobs, so that the benchmarks of all are there
         summary="<results>/summary.txt",
         figures=get_figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
@@ -32,14 +30,16 @@ rule record_provenance:
         mem_mb=500,
         runtime=5,
     params:
-        code=get_code_version(workflow.current_basedir),
+        script=script("record_provenance"),
+        code=fingerprint("record_provenance"),
+        version=get_code_version(workflow.current_basedir),
         configuration=get_recorded_configuration(),
         benchmarks=f"{config['results']}/benchmarks",
         data_source=data_source(),
     message:
         "Recording what the run was made with"
     shell:
-        "python {input.script} {params.code} "
+        "python {params.script} {params.version} "
         "--configuration {params.configuration:q} --files {input.files:q} "
         "--benchmarks {params.benchmarks} --data-source {params.data_source:q} "
         "--provenance {output.provenance} --resources {output.resources} > {log} 2>&1"
@@ -48,8 +48,6 @@ rule record_provenance:
 rule write_overview:
     """Write the overview: headline, interactive hierarchy, scorecard, tables, provenance."""
     input:
-        script=script("write_overview"),
-        code=modules("write_overview"),
         template=repository_file("workflow/report/page.html.jinja"),
         reproduction="<results>/tables/reproduction.tsv",
         macro_f1="<results>/tables/macro_f1.tsv",
@@ -84,10 +82,13 @@ rule write_overview:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("write_overview"),
+        code=fingerprint("write_overview"),
     message:
         "Writing the overview"
     shell:
-        "python {input.script} --reproduction {input.reproduction} --macro-f1 {input.macro_f1} "
+        "python {params.script} --reproduction {input.reproduction} --macro-f1 {input.macro_f1} "
         "--per-study {input.per_study} --per-cell-type {input.per_cell_type} "
         "--strata {input.strata} --tableS1 {input.tableS1} --tableS2 {input.tableS2} "
         "--tableS3 {input.tableS3} --provenance {input.provenance} "

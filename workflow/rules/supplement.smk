@@ -4,8 +4,6 @@
 rule tabulate_figureS1:
     """Write the source data of Supplementary Fig. 1."""
     input:
-        script=script("tabulate_figureS1"),
-        code=modules("tabulate_figureS1"),
         per_study="<results>/tables/per_study.tsv",
         per_study_runs="<results>/tables/per_study_runs.tsv",
         datasets="<results>/census/ood/datasets.parquet",
@@ -22,10 +20,13 @@ rule tabulate_figureS1:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("tabulate_figureS1"),
+        code=fingerprint("tabulate_figureS1"),
     message:
         "Writing the source data of supplementary figure 1"
     shell:
-        "python {input.script} --per-study {input.per_study} "
+        "python {params.script} --per-study {input.per_study} "
         "--per-study-runs {input.per_study_runs} --datasets {input.datasets} "
         "--figS1 {output} > {log} 2>&1"
 
@@ -33,8 +34,6 @@ rule tabulate_figureS1:
 rule tabulate_figureS2to4:
     """Write the source data of Supplementary Figs. 2-4."""
     input:
-        script=script("tabulate_figureS2to4"),
-        code=modules("tabulate_figureS2to4"),
         per_cell_type="<results>/tables/per_cell_type.tsv",
         cell_types="<results>/ontology/cell_types.tsv",
     output:
@@ -55,10 +54,13 @@ rule tabulate_figureS2to4:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("tabulate_figureS2to4"),
+        code=fingerprint("tabulate_figureS2to4"),
     message:
         "Writing the source data of supplementary figures 2 to 4"
     shell:
-        "python {input.script} --per-cell-type {input.per_cell_type} "
+        "python {params.script} --per-cell-type {input.per_cell_type} "
         "--cell-types {input.cell_types} --figS2 {output.figS2} "
         "--figS2-edges {output.figS2_edges} --figS3 {output.figS3} "
         "--figS3-edges {output.figS3_edges} --figS4 {output.figS4} "
@@ -68,8 +70,6 @@ rule tabulate_figureS2to4:
 rule tabulate_figureS5to8:
     """Write the source data of Supplementary Figs. 5-8, and their tests."""
     input:
-        script=script("tabulate_figureS5to8"),
-        code=modules("tabulate_figureS5to8"),
         per_cell_type="<results>/tables/per_cell_type.tsv",
         per_cell_type_runs="<results>/tables/per_cell_type_runs.tsv",
         cell_types="<results>/ontology/cell_types.tsv",
@@ -92,10 +92,13 @@ rule tabulate_figureS5to8:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("tabulate_figureS5to8"),
+        code=fingerprint("tabulate_figureS5to8"),
     message:
         "Writing the source data of supplementary figures 5 to 8"
     shell:
-        "python {input.script} --per-cell-type {input.per_cell_type} "
+        "python {params.script} --per-cell-type {input.per_cell_type} "
         "--per-cell-type-runs {input.per_cell_type_runs} --cell-types {input.cell_types} "
         "--figS5 {output.figS5} --figS5-tests {output.figS5_tests} --figS6 {output.figS6} "
         "--figS6-tests {output.figS6_tests} --figS7 {output.figS7} --figS8 {output.figS8} "
@@ -105,8 +108,6 @@ rule tabulate_figureS5to8:
 rule tabulate_figureS9to10:
     """Write the source data of Supplementary Figs. 9 and 10."""
     input:
-        script=script("tabulate_figureS9to10"),
-        code=modules("tabulate_figureS9to10"),
         strata="<results>/tables/strata.tsv",
         strata_runs="<results>/tables/strata_runs.tsv",
         cells="<results>/atlas/cells.parquet",
@@ -123,10 +124,13 @@ rule tabulate_figureS9to10:
     resources:
         mem_mb=get_memory,
         runtime=minutes(15),
+    params:
+        script=script("tabulate_figureS9to10"),
+        code=fingerprint("tabulate_figureS9to10"),
     message:
         "Writing the source data of supplementary figures 9 and 10"
     shell:
-        "python {input.script} --strata {input.strata} --strata-runs {input.strata_runs} "
+        "python {params.script} --strata {input.strata} --strata-runs {input.strata_runs} "
         "--cells {input.cells} --figS9 {output.figS9} --figS10 {output.figS10} "
         "> {log} 2>&1"
 
@@ -134,8 +138,6 @@ rule tabulate_figureS9to10:
 rule tabulate_hyperparameters:
     """Write Supplementary Tables 1-3: the hyperparameters of the trainings."""
     input:
-        script=script("tabulate_hyperparameters"),
-        code=modules("tabulate_hyperparameters"),
         hyperparameters=model_paths(
             "<results>/models/{architecture}/{loss}/seed{seed}/hyperparameters.json",
             ["ce", "hce"],
@@ -156,10 +158,12 @@ rule tabulate_hyperparameters:
         mem_mb=500,
         runtime=5,
     params:
+        script=script("tabulate_hyperparameters"),
+        code=fingerprint("tabulate_hyperparameters"),
         data_source=data_source(),
     message:
         "Writing the tables of the hyperparameters"
     shell:
-        "python {input.script} --hyperparameters {input.hyperparameters} "
+        "python {params.script} --hyperparameters {input.hyperparameters} "
         "--data-source {params.data_source:q} --tableS1 {output.tableS1} "
         "--tableS2 {output.tableS2} --tableS3 {output.tableS3} > {log} 2>&1"

@@ -4,8 +4,6 @@
 rule draw_figS1:
     """Draw Supplementary Fig. 1: CE and HCE in each OOD study."""
     input:
-        script=script("draw_figS1"),
-        code=modules("draw_figS1"),
         source_data="<results>/figures/source_data/figS1.csv",
     output:
         pdf="<results>/figures/figS1.pdf",
@@ -26,18 +24,19 @@ rule draw_figS1:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_figS1"),
+        code=fingerprint("draw_figS1"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} "
+        "python {params.script} --source-data {input.source_data} "
         "--pdf {output.pdf} --png {output.png} > {log} 2>&1"
 
 
 rule draw_figS2:
     """Draw Supplementary Fig. 2: change of F1 on the ontology, linear."""
     input:
-        script=script("draw_figS2"),
-        code=modules("draw_figS2"),
         source_data="<results>/figures/source_data/figS2.csv",
         edges="<results>/figures/source_data/figS2_edges.csv",
     output:
@@ -59,18 +58,19 @@ rule draw_figS2:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_figS2"),
+        code=fingerprint("draw_figS2"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --edges {input.edges} "
+        "python {params.script} --source-data {input.source_data} --edges {input.edges} "
         "--pdf {output.pdf} --png {output.png} > {log} 2>&1"
 
 
 use rule draw_figS2 as draw_figS3 with:
     """Draw Supplementary Fig. 3: change of F1 on the ontology, MLP."""
     input:
-        script=script("draw_figS3"),
-        code=modules("draw_figS3"),
         source_data="<results>/figures/source_data/figS3.csv",
         edges="<results>/figures/source_data/figS3_edges.csv",
     output:
@@ -86,13 +86,14 @@ use rule draw_figS2 as draw_figS3 with:
     benchmark:
         "<benchmarks>/draw_figS3.jsonl"
     localrule: True
+    params:
+        script=script("draw_figS3"),
+        code=fingerprint("draw_figS3"),
 
 
 use rule draw_figS2 as draw_figS4 with:
     """Draw Supplementary Fig. 4: change of F1 on the ontology, TabNet."""
     input:
-        script=script("draw_figS4"),
-        code=modules("draw_figS4"),
         source_data="<results>/figures/source_data/figS4.csv",
         edges="<results>/figures/source_data/figS4_edges.csv",
     output:
@@ -108,13 +109,14 @@ use rule draw_figS2 as draw_figS4 with:
     benchmark:
         "<benchmarks>/draw_figS4.jsonl"
     localrule: True
+    params:
+        script=script("draw_figS4"),
+        code=fingerprint("draw_figS4"),
 
 
 rule draw_figS5:
     """Draw Supplementary Fig. 5: gain by node kind and number of descendants."""
     input:
-        script=script("draw_figS5"),
-        code=modules("draw_figS5"),
         source_data="<results>/figures/source_data/figS5.csv",
         tests="<results>/figures/source_data/figS5_tests.csv",
     output:
@@ -136,18 +138,19 @@ rule draw_figS5:
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        script=script("draw_figS5"),
+        code=fingerprint("draw_figS5"),
     message:
         "Drawing {output.pdf}"
     shell:
-        "python {input.script} --source-data {input.source_data} --tests {input.tests} "
+        "python {params.script} --source-data {input.source_data} --tests {input.tests} "
         "--pdf {output.pdf} --png {output.png} > {log} 2>&1"
 
 
 use rule draw_figS5 as draw_figS6 with:
     """Draw Supplementary Fig. 6: gain by connection and number of relatives."""
     input:
-        script=script("draw_figS6"),
-        code=modules("draw_figS6"),
         source_data="<results>/figures/source_data/figS6.csv",
         tests="<results>/figures/source_data/figS6_tests.csv",
     output:
@@ -163,13 +166,14 @@ use rule draw_figS5 as draw_figS6 with:
     benchmark:
         "<benchmarks>/draw_figS6.jsonl"
     localrule: True
+    params:
+        script=script("draw_figS6"),
+        code=fingerprint("draw_figS6"),
 
 
 use rule draw_figS1 as draw_figS7 with:
     """Draw Supplementary Fig. 7: change of F1 of each cell type, linear and TabNet."""
     input:
-        script=script("draw_figS7"),
-        code=modules("draw_figS7"),
         source_data="<results>/figures/source_data/figS7.csv",
     output:
         pdf="<results>/figures/figS7.pdf",
@@ -184,13 +188,14 @@ use rule draw_figS1 as draw_figS7 with:
     benchmark:
         "<benchmarks>/draw_figS7.jsonl"
     localrule: True
+    params:
+        script=script("draw_figS7"),
+        code=fingerprint("draw_figS7"),
 
 
 use rule draw_figS5 as draw_figS8 with:
     """Draw Supplementary Fig. 8: gain against rarity, studies, tissues and assays."""
     input:
-        script=script("draw_figS8"),
-        code=modules("draw_figS8"),
         source_data="<results>/figures/source_data/figS8.csv",
         tests="<results>/figures/source_data/figS8_tests.csv",
     output:
@@ -206,13 +211,14 @@ use rule draw_figS5 as draw_figS8 with:
     benchmark:
         "<benchmarks>/draw_figS8.jsonl"
     localrule: True
+    params:
+        script=script("draw_figS8"),
+        code=fingerprint("draw_figS8"),
 
 
 use rule draw_figS1 as draw_figS9 with:
     """Draw Supplementary Fig. 9: gain in diseases seen and unseen in training."""
     input:
-        script=script("draw_figS9"),
-        code=modules("draw_figS9"),
         source_data="<results>/figures/source_data/figS9.csv",
     output:
         pdf="<results>/figures/figS9.pdf",
@@ -227,13 +233,14 @@ use rule draw_figS1 as draw_figS9 with:
     benchmark:
         "<benchmarks>/draw_figS9.jsonl"
     localrule: True
+    params:
+        script=script("draw_figS9"),
+        code=fingerprint("draw_figS9"),
 
 
 use rule draw_figS1 as draw_figS10 with:
     """Draw Supplementary Fig. 10: gain in tissues seen and unseen in training."""
     input:
-        script=script("draw_figS10"),
-        code=modules("draw_figS10"),
         source_data="<results>/figures/source_data/figS10.csv",
     output:
         pdf="<results>/figures/figS10.pdf",
@@ -248,3 +255,6 @@ use rule draw_figS1 as draw_figS10 with:
     benchmark:
         "<benchmarks>/draw_figS10.jsonl"
     localrule: True
+    params:
+        script=script("draw_figS10"),
+        code=fingerprint("draw_figS10"),

@@ -4,9 +4,6 @@
 rule check_own_loss:
     """Try a user's own loss before any data are there."""
     input:
-        # a newer trial is no reason to train again
-        script=ancient(script("check_own_loss")),
-        code=ancient(modules("check_own_loss")),
         file=get_loss_file,
     output:
         "<results>/checks/losses/{loss}.txt",
@@ -23,13 +20,15 @@ rule check_own_loss:
         mem_mb=memory(2000),
         runtime=5,
     params:
+        # without code: a newer trial is no reason to train again
+        script=script("check_own_loss"),
         settings=get_loss_settings,
         device=DEVICE,
     message:
         "Trying the loss {wildcards.loss} of {input.file}"
     shell:
         # on the screen too: the mistake is the user's
-        "python {input.script} --loss {wildcards.loss} --loss-file {input.file:q} "
+        "python {params.script} --loss {wildcards.loss} --loss-file {input.file:q} "
         "--loss-settings {params.settings:q} --device {params.device} --output {output} "
         "2>&1 | tee {log}"
 
@@ -37,9 +36,6 @@ rule check_own_loss:
 rule check_own_architecture:
     """Try a user's own architecture before any data are there."""
     input:
-        # a newer trial is no reason to train again
-        script=ancient(script("check_own_architecture")),
-        code=ancient(modules("check_own_architecture")),
         file=get_architecture_file,
     output:
         "<results>/checks/architectures/{architecture}.txt",
@@ -56,13 +52,15 @@ rule check_own_architecture:
         mem_mb=memory(2000),
         runtime=5,
     params:
+        # without code: a newer trial is no reason to train again
+        script=script("check_own_architecture"),
         hyperparameters=get_hyperparameters,
         batch_size=config["training"]["batch_size"],
         device=DEVICE,
     message:
         "Trying the architecture {wildcards.architecture} of {input.file}"
     shell:
-        "python {input.script} --architecture {wildcards.architecture} "
+        "python {params.script} --architecture {wildcards.architecture} "
         "--architecture-file {input.file:q} --hyperparameters {params.hyperparameters:q} "
         "--batch-size {params.batch_size} --device {params.device} --output {output} "
         "2>&1 | tee {log}"
@@ -71,8 +69,6 @@ rule check_own_architecture:
 rule train_model:
     """Train one model."""
     input:
-        script=script("train_model"),
-        code=modules("train_model"),
         manifest="<results>/shards/manifest.json",
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",
@@ -98,6 +94,8 @@ rule train_model:
         cpus_per_task=config["resources"]["train_threads"],
         gpu=config["resources"]["gpus"],
     params:
+        script=script("train_model"),
+        code=fingerprint("train_model"),
         loss=get_loss,
         loss_settings=get_loss_settings,
         hyperparameters=get_hyperparameters,
@@ -106,7 +104,7 @@ rule train_model:
     message:
         "Training {wildcards.architecture} with {wildcards.loss}, seed {wildcards.seed}"
     shell:
-        "python {input.script} --architecture {wildcards.architecture} --loss {params.loss} "
+        "python {params.script} --architecture {wildcards.architecture} --loss {params.loss} "
         "--loss-file {input.loss_file:q} --loss-settings {params.loss_settings:q} "
         "--seed {wildcards.seed} --hyperparameters {params.hyperparameters:q} "
         "--training {params.training:q} --manifest {input.manifest} "
@@ -116,15 +114,13 @@ rule train_model:
         "$(test -z '{input.architecture_file}' "
         "|| echo --architecture-file {input.architecture_file}) "
         "$(test -z '{input.augmentations}' || echo --augmentations {input.augmentations}) "
-        "--device {params.device} --threads {threads} --model {output.model} "
+        "--code {params.code} --device {params.device} --threads {threads} --model {output.model} "
         "--history {output.history} --record {output.record} > {log} 2>&1"
 
 
 rule predict:
     """Predict the cell types of the ID and the OOD test with one model."""
     input:
-        script=script("predict"),
-        code=modules("predict"),
         model="<results>/models/{architecture}/{loss}/seed{seed}/model.safetensors",
         manifest="<results>/shards/manifest.json",
         cell_types="<results>/ontology/cell_types.tsv",
@@ -146,11 +142,13 @@ rule predict:
         cpus_per_task=config["resources"]["train_threads"],
         gpu=config["resources"]["gpus"],
     params:
+        script=script("predict"),
+        code=fingerprint("predict"),
         device=DEVICE,
     message:
         "Predicting with {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
     shell:
-        "python {input.script} --model {input.model} --manifest {input.manifest} "
+        "python {params.script} --model {input.model} --manifest {input.manifest} "
         "$(test -z '{input.architecture_file}' "
         "|| echo --architecture-file {input.architecture_file}) "
         "--cell-types {input.cell_types} --reachability {input.reachability} "

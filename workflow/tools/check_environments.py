@@ -26,7 +26,7 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from derive_environments import CONDA_NAMES, direct_packages
-from stage_rules import REPOSITORY, code, rules, stages
+from stage_rules import REPOSITORY, modules, rules, stages
 
 SIMULATED = ("config/tiny.yaml",)
 OWN_FILES, OWN_LOSS = (*SIMULATED, "own-files.yaml"), (*SIMULATED, "own-loss.yaml")
@@ -169,9 +169,8 @@ def make_environment(stage: str, folder: Path) -> None:
 
 def import_modules(stage: str, run: Path, environment: Path, loaded: Path) -> None:
     """Import each library module of a stage: small data do not need those that load late."""
-    names = sorted(f"hce.{path.stem}" for path in code(stage) if path.parent.name == "hce")
     variables = {"PYTHONPATH": str(run / "scripts"), "LOADED_MODULES": str(loaded)}
-    command = [environment / "bin" / "python", "-c", f"import {', '.join(names)}"]
+    command = [environment / "bin" / "python", "-c", f"import {', '.join(modules(stage))}"]
     subprocess.run(command, env=os.environ | variables, check=True)
 
 

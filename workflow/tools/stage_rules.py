@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-RULE_FILES = Path(__file__).parents[1] / "rules"
-sys.path.insert(0, str(RULE_FILES))
+WORKFLOW = Path(__file__).parents[1]
+RULE_FILES = WORKFLOW / "rules"
+sys.path.insert(0, str(WORKFLOW / "lib"))
 
-from code_inputs import SCRIPTS, imported_names, reached  # noqa: E402
+from fingerprint import SCRIPTS, imported_names, module_name, reached  # noqa: E402
 
 REPOSITORY = Path(__file__).parents[2]
 # a rule, or one that takes over another: `use rule draw_figS1 as draw_figS7 with:`
@@ -44,22 +45,23 @@ def rules() -> tuple[Rule, ...]:
             blocks[name] = (header["base"], text[header.start() : end])
     found = []
     for name, (_, block) in blocks.items():
-        script = re.search(r'script\("(\w+)"\)', block)
+        script = _said(r'script\("(\w+)"\)', name, blocks)
         if script:
             local = "\n    localrule: True\n" in block
-            found.append(Rule(name, script[1], _stage(name, blocks), local))
+            stage = _said(r"envs/(\w+)\.yaml", name, blocks)
+            if stage is None:
+                raise ValueError(f"rule {name} runs a script, but names no environment envs/*.yaml")
+            found.append(Rule(name, script, stage, local))
     return tuple(found)
 
 
-def _stage(name: str, blocks: dict[str, tuple[str | None, str]]) -> str:
-    """The environment of a rule, or of the rule that it takes over."""
+def _said(pattern: str, name: str, blocks: dict[str, tuple[str | None, str]]) -> str | None:
+    """What a rule says, or the rule that it takes over."""
     base, block = blocks[name]
-    environment = re.search(r"envs/(\w+)\.yaml", block)
-    if environment:
-        return environment[1]
-    if base is None:
-        raise ValueError(f"rule {name} runs a script, but names no environment envs/*.yaml")
-    return _stage(base, blocks)
+    match = re.search(pattern, block)
+    if match:
+        return match[1]
+    return _said(pattern, base, blocks) if base else None
 
 
 def stages() -> list[str]:
@@ -70,6 +72,12 @@ def stages() -> list[str]:
 def code(stage: str) -> set[Path]:
     """Scripts of the rules of a stage, and the modules of the library that they reach."""
     return reached(SCRIPTS / f"{rule.script}.py" for rule in rules() if rule.stage == stage)
+
+
+def modules(stage: str) -> list[str]:
+    """Dotted names of the library's modules that the scripts of a stage reach."""
+    names = map(module_name, code(stage))
+    return sorted(name for name in names if name.startswith("hce."))
 
 
 def imported_packages(paths: set[Path]) -> set[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -145,17 +144,11 @@ def checkpoint_key(settings: dict[str, object], inputs: list[Path]) -> str:
     Parameters
     ----------
     settings
-        Everything given on the command line, JSON types only.
+        Everything given on the command line, the fingerprint of the code included; JSON types only.
     inputs
-        Files that determine the result; their contents count. The code of every `hce` module that
-        is loaded counts too.
+        Files that determine the result; their contents count.
     """
-    code = sorted(
-        module.__file__
-        for name, module in sys.modules.items()
-        if name.startswith("hce.") and module.__file__
-    )
-    digests = [sha256(path) for path in [*inputs, *code]]
+    digests = [sha256(path) for path in inputs]
     text = json.dumps([settings, digests, torch.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

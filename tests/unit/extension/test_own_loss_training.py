@@ -66,6 +66,7 @@ def arguments(tmp_path: Path) -> Arguments:
         "reachability": tmp_path / "reachability.npz",
         "loss_reachability": None,
         "augmentations": None,
+        "code": "0123456789abcdef",
         "device": "cpu",
         "threads": 1,
         "model": tmp_path / "model.safetensors",
@@ -100,8 +101,9 @@ def test_a_stopped_training_goes_on_as_if_nothing_had_happened(arguments: Argume
     assert not all(torch.equal(silent[name], whole[name]) for name in whole)
 
 
-def test_a_checkpoint_of_another_file_or_other_settings_is_not_used(arguments: Arguments) -> None:
+def test_a_checkpoint_of_other_code_files_or_settings_is_not_used(arguments: Arguments) -> None:
     first = checkpoint_path(arguments())
+    assert checkpoint_path(arguments(code="0123456789abcdee")) != first
     assert checkpoint_path(arguments()) == first
     assert checkpoint_path(arguments(loss_settings=json.dumps({"noise": 1.0}))) != first
     arguments().loss_file.write_text(FILE + "\n")

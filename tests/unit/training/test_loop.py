@@ -236,6 +236,7 @@ def test_losses_start_from_the_same_weights_and_see_the_same_cells(
             reachability=tmp_path / "reachability.npz",
             loss_reachability=None,
             augmentations=None,
+            code="",
             device="cpu",
             threads=1,
             model=tmp_path / "model.safetensors",
