@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hce.hierarchy.classes import cell_type_table, write_reachability
+from hce.hierarchy.classes import cell_type_table
+from hce.hierarchy.files import write_reachability
 from hce.ontology import reachability, read_obo
 from hce.tables import read_table, write_table
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.hierarchy.classes import read_cell_types
+from hce.hierarchy.files import read_cell_types
 from hce.statistics.tables import (
     group_runs,
     group_table,

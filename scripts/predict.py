@@ -14,7 +14,7 @@ from torch import nn
 
 from hce.evaluation.predictions import SCHEMA, write_predictions
 from hce.extension.build import build_any_model
-from hce.hierarchy.classes import read_cell_types, read_reachability
+from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.loader.batches import forward, sparse_batch
 from hce.loader.reader import ShardReader
 from hce.training.inputs import model_input

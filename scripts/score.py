@@ -10,7 +10,7 @@ import pandas as pd
 
 from hce.evaluation.predictions import read_prediction
 from hce.evaluation.scores import CELL_GROUPINGS, CONTEXTS, score_predictions
-from hce.hierarchy.classes import read_cell_types, read_reachability
+from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.tables import read_table, write_table
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from hce.evaluation.calibration import calibration_of
 from hce.evaluation.predictions import predicted_files, read_prediction
-from hce.hierarchy.classes import read_reachability
+from hce.hierarchy.files import read_reachability
 from hce.tables import write_table
 
 COLUMNS = ["class", "predicted_class", "probability", "score"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hce.evaluation.confusion import corrected_counts, relation_counts, relation_matrix
 from hce.evaluation.predictions import Predicted, paired_runs, predicted_files, read_prediction
-from hce.hierarchy.classes import read_reachability
+from hce.hierarchy.files import read_reachability
 from hce.tables import write_table
 
 LOSSES = ("ce", "hce")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hce.figures.concept import concept_table
 from hce.figures.hierarchy_tables import cell_type_gains, gains, ontology_edges, ontology_nodes
-from hce.hierarchy.classes import read_cell_types, read_reachability
+from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.tables import read_table, write_table
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hce.figures.hierarchy_tables import ontology_nodes, panel_tables
-from hce.hierarchy.classes import read_cell_types
+from hce.hierarchy.files import read_cell_types
 from hce.tables import read_table, write_table
 
 ARCHITECTURES = {"figS2": "linear", "figS3": "mlp", "figS4": "tabnet"}

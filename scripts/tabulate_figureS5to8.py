@@ -15,7 +15,7 @@ from hce.figures.gains import (
     type_properties,
 )
 from hce.figures.hierarchy_tables import cell_type_gains
-from hce.hierarchy.classes import read_cell_types
+from hce.hierarchy.files import read_cell_types
 from hce.tables import read_table, write_table
 
 # figure: the property on its axis, the column of its groups, the groups

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from hce.evaluation.predictions import predicted_files, read_prediction
-from hce.hierarchy.classes import read_cell_types, read_reachability
 from hce.hierarchy.drift import (
     changed_relations,
     changes_in_words,
@@ -19,6 +18,7 @@ from hce.hierarchy.drift import (
     hierarchy_sizes,
     scores_by_release,
 )
+from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.hierarchy.releases import format_obo, package_releases, read_package_terms
 from hce.ontology import reachability, read_obo
 from hce.tables import write_table

@@ -13,7 +13,7 @@ import torch
 
 from hce.extension.build import build_any_loss, build_any_model
 from hce.files import sha256, write_atomically
-from hce.hierarchy.classes import read_cell_types, read_reachability
+from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.loader.reader import ShardReader
 from hce.tables import write_table
 from hce.training.lock import sole_writer

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from hce.figures.hierarchy_tables import OVERVIEW
 from hce.files import write_atomically
-from hce.hierarchy.classes import read_cell_types
+from hce.hierarchy.files import read_cell_types
 from hce.names import ARCHITECTURE_NAMES
 from hce.report.page import ShownTable, draw_page, drawing_library, headline, node_data, shown_table
 from hce.tables import read_table

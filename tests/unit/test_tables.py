@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hce.hierarchy.classes import read_cell_types
+from hce.hierarchy.files import read_cell_types
 from hce.tables import TEXT_COLUMNS, read_table, write_table
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

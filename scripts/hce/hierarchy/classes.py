@@ -1,11 +1,6 @@
-"""What each class is in the hierarchy and in the atlas, and the files that say so.
-
-The contracts are results/ontology/cell_types.tsv and results/ontology/reachability.npz.
-"""
+"""What each class is in the hierarchy and in the atlas (results/ontology/cell_types.tsv)."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -13,9 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hce.atlas import balanced_class_weights
-from hce.files import write_atomically
 from hce.ontology import direct_parents, resolve
-from hce.tables import read_table
 
 
 def node_kinds(matrix: NDArray[np.bool_]) -> pd.DataFrame:
@@ -118,29 +111,3 @@ def _depths(graph: nx.DiGraph) -> dict[str, int]:
     for term in nx.topological_sort(graph):
         depth[term] = max((depth[parent] + 1 for parent in graph.predecessors(term)), default=0)
     return depth
-
-
-def write_reachability(path: str | Path, matrix: NDArray[np.bool_], term_ids: list[str]) -> None:
-    """Write R (bool C x C) with the ontology term ids of its classes, in order."""
-    with write_atomically(path) as temporary:
-        np.savez_compressed(temporary, reachability=matrix, term_ids=np.array(term_ids, dtype=str))
-
-
-def read_reachability(path: str | Path) -> tuple[NDArray[np.bool_], list[str]]:
-    """Return R (bool C x C) and the ontology term ids of its classes."""
-    with np.load(path, allow_pickle=False) as content:
-        return content["reachability"], content["term_ids"].tolist()
-
-
-def read_cell_types(path: str | Path) -> pd.DataFrame:
-    """Return the table of classes, one row a class in class order.
-
-    Raises
-    ------
-    ValueError
-        If the rows are not in class order.
-    """
-    table = read_table(path)
-    if not np.array_equal(table["index"], np.arange(len(table))):
-        raise ValueError(f"{path}: column index is not 0, 1, 2, ...: rows were lost or sorted")
-    return table

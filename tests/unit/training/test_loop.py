@@ -15,7 +15,7 @@ from shard_example import random_cells, write_shards
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
-from hce.hierarchy.classes import write_reachability
+from hce.hierarchy.files import write_reachability
 from hce.loss import build_loss
 from hce.models import build_model
 from hce.shards import ShardReader
