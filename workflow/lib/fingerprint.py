@@ -31,6 +31,9 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SCOPES = (*FUNCTIONS, ast.ClassDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 DIGITS = 16
+# a definition is hashed with what it refers to, so that two of one name in two modules cannot
+# change places unnoticed; all that a script reaches counts anyway, however far away
+DEPTH = 4
 
 
 class Definition(NamedTuple):
@@ -402,7 +405,7 @@ class Library:
         self._ours: dict[str, bool] = {}
         self._modules: dict[str, Module] = {}
         self._dumps: dict[Definition, Dump] = {}
-        self._digests: dict[Definition, str] = {}
+        self._digests: dict[tuple[Definition, int], str] = {}
         self._fingerprints: dict[tuple[str, ...], str] = {}
 
     def fingerprint(self, script: str, *further: str) -> str:
@@ -599,67 +602,15 @@ class Library:
             self._dumps[definition] = _Writer(self, module, definition).dump(statements)
         return self._dumps[definition]
 
-    def digest(self, definition: Definition) -> str:
-        """Hash of a definition and of all that it reaches."""
-        if definition not in self._digests:
-            for group in self._groups(definition):
-                self._digests |= self._digests_of(group)
-        return self._digests[definition]
-
-    def _groups(self, start: Definition) -> list[list[Definition]]:
-        """Definitions that refer to each other, after those that they refer to (Tarjan)."""
-        groups: list[list[Definition]] = []
-        order: dict[Definition, int] = {}
-        lowest: dict[Definition, int] = {}
-        open_: list[Definition] = []
-        path: list[tuple[Definition, Iterator[Definition]]] = []
-
-        def enter(one: Definition) -> None:
-            order[one] = lowest[one] = len(order)
-            open_.append(one)
-            targets = (target for _, target in self.dump(one).references)
-            path.append((one, iter([t for t in targets if t not in self._digests])))
-
-        enter(start)
-        while path:
-            one, targets = path[-1]
-            for target in targets:
-                if target not in order:
-                    enter(target)
-                    break
-                if target in lowest:
-                    lowest[one] = min(lowest[one], order[target])
-            else:
-                path.pop()
-                if path:
-                    above = path[-1][0]
-                    lowest[above] = min(lowest[above], lowest[one])
-                if lowest[one] == order[one]:
-                    group = open_[open_.index(one) :]
-                    del open_[-len(group) :]
-                    for member in group:
-                        del lowest[member]
-                    groups.append(group)
-        return groups
-
-    def _digests_of(self, group: list[Definition]) -> dict[Definition, str]:
-        dumps = {one: self.dump(one) for one in group}
-        digests = {
-            one: _digest(dump.digest, *self._references(dump, self._digests))
-            for one, dump in dumps.items()
-        }
-        # what is reached within the group takes as many rounds to be seen as there are members
-        for _ in group if len(group) > 1 else []:
-            digests = {
-                one: _digest(digests[one], *self._references(dump, digests))
-                for one, dump in dumps.items()
-            }
-        return digests
-
-    def _references(self, dump: Dump, digests: dict[Definition, str]) -> list[str]:
-        return sorted(
-            f"{name} {digests[target]}" for name, target in dump.references if target in digests
-        )
+    def digest(self, definition: Definition, depth: int = DEPTH) -> str:
+        """Hash of a definition and of what it reaches in so many references."""
+        known = self._digests.get((definition, depth))
+        if known is None:
+            dump = self.dump(definition)
+            references = dump.references if depth else ()
+            below = (f"{name} {self.digest(target, depth - 1)}" for name, target in references)
+            known = self._digests[definition, depth] = _digest(dump.digest, *sorted(below))
+        return known
 
 
 def _digest(*parts: str) -> str:
