@@ -17,6 +17,7 @@ by a name in a string is not seen; it can be given as a further one.
 from __future__ import annotations
 
 import ast
+import gc
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +31,7 @@ LEFT_OUT = frozenset({"ctx", "kind", "type_comment", "annotation", "returns"})
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SCOPES = (*FUNCTIONS, ast.ClassDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+TARGETS = (ast.Name, ast.Tuple, ast.List, ast.Starred)
 DIGITS = 16
 # a definition is hashed with what it refers to, so that two of one name in two modules cannot
 # change places unnoticed; all that a script reaches counts anyway, however far away
@@ -74,6 +76,7 @@ class Module:
     name: str
     path: Path
     is_package: bool
+    binds_anywhere: bool = False
     definitions: dict[str, ast.stmt] = field(default_factory=dict)
     rest: list[ast.stmt] = field(default_factory=list)
     rest_names: set[str] = field(default_factory=set)
@@ -120,11 +123,21 @@ def add_imports(scope: Scope, node: ast.Import | ast.ImportFrom, within: Module)
             known.append(imported)
 
 
-def own_nodes(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Nodes that belong to one scope: not those inside its functions, classes, comprehensions."""
+def own_nodes(nodes: Iterable[ast.AST], anywhere: bool) -> Iterator[ast.AST]:
+    """Nodes of one scope that may bind names: not those of its functions, classes, comprehensions.
+
+    Parameters
+    ----------
+    nodes
+        Body of the scope.
+    anywhere
+        Whether names may be bound in any expression, by :=.
+    """
     waiting = list(nodes)
     while waiting:
         node = waiting.pop()
+        if isinstance(node, ast.expr) and not (anywhere or isinstance(node, TARGETS)):
+            continue
         yield node
         if isinstance(node, FUNCTIONS):
             waiting += [*node.decorator_list, *node.args.defaults]
@@ -183,6 +196,11 @@ def does_nothing(statement: ast.stmt) -> bool:
 # --- a definition as text -----------------------------------------------------------------------
 
 
+@cache
+def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
+    return tuple(name for name in kind._fields if name not in LEFT_OUT)
+
+
 class _Writer:
     """Writes a definition in a form that depends on nothing but its meaning."""
 
@@ -203,7 +221,8 @@ class _Writer:
     def value(self, value: object) -> None:
         """A field of a node."""
         if isinstance(value, ast.AST):
-            self.node(value)
+            # those that bind or resolve names have a method of their own
+            _WRITERS.get(type(value), _Writer.fields)(self, value)
         elif isinstance(value, list):
             self.parts.append("[")
             for entry in value:
@@ -214,19 +233,11 @@ class _Writer:
         else:
             self.parts.append(repr(value))
 
-    def node(self, node: ast.AST) -> None:
-        """Any node; those that bind or resolve names have a method of their own."""
-        write = _WRITERS.get(type(node))
-        if write is None:
-            self.fields(node)
-        else:
-            write(self, node)
-
     def fields(self, node: ast.AST, *without: str) -> None:
         self.parts.append(f"({type(node).__name__}")
-        for name in node._fields:
+        for name in _fields_of(type(node)):
             value = getattr(node, name, None)
-            if value is None or value == [] or name in LEFT_OUT or name in without:
+            if value is None or value == [] or name in without:
                 continue
             self.parts.append(f" {name}=")
             self.value(value)
@@ -310,7 +321,7 @@ class _Writer:
             every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
             scope |= {argument.arg: [] for argument in every}
             scope |= {one.arg: [] for one in (arguments.vararg, arguments.kwarg) if one}
-        for node in own_nodes(nodes):
+        for node in own_nodes(nodes, self.module.binds_anywhere):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 add_imports(scope, node, self.module)
                 self.imported |= self.library.modules_of_import(node, self.module)
@@ -341,7 +352,7 @@ class _Writer:
         around, self.in_class = self.in_class, True
         # its functions do not see its names, and a name of its own may be the module's before
         self.enter([], None)
-        for statement in own_nodes(node.body):
+        for statement in own_nodes(node.body, self.module.binds_anywhere):
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 add_imports(self.scopes[-1], statement, self.module)
                 self.imported |= self.library.modules_of_import(statement, self.module)
@@ -353,7 +364,7 @@ class _Writer:
         generators: list[ast.comprehension] = node.generators  # type: ignore[attr-defined]
         # the first iterable is evaluated in the scope around it
         self.value(generators[0].iter)
-        stored = own_nodes(generator.target for generator in generators)
+        stored = own_nodes((generator.target for generator in generators), False)
         self.scopes.append({name: [] for one in stored for name in bound_names(one)})
         self.parts.append(f"({type(node).__name__} ")
         for i, generator in enumerate(generators):
@@ -432,7 +443,14 @@ class Library:
         """
         known = self._fingerprints.get((script, *further))
         if known is None:
-            known = self._fingerprints[script, *further] = self._fingerprint(script, further)
+            # syntax trees are many objects and all in use
+            collects = gc.isenabled()
+            gc.disable()
+            try:
+                known = self._fingerprints[script, *further] = self._fingerprint(script, further)
+            finally:
+                if collects:
+                    gc.enable()
         return known
 
     def _fingerprint(self, script: str, further: Iterable[str]) -> str:
@@ -500,15 +518,17 @@ class Library:
         module = Module(name, path, path.is_dir() or path.name == "__init__.py")
         if path.is_dir():
             return module  # a folder without __init__.py
-        tree = ast.parse(path.read_text(encoding="utf-8"), path.as_posix())
+        text = path.read_text(encoding="utf-8")
+        tree = ast.parse(text, path.as_posix())
+        anywhere = module.binds_anywhere = ":=" in text
         counts: Counter[str] = Counter()
-        for node in own_nodes(tree.body):
+        for node in own_nodes(tree.body, anywhere):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 module.imported |= self.modules_of_import(node, module)
                 add_imports(module.imports, node, module)
             counts.update(bound_names(node))
             if isinstance(node, ast.ClassDef):  # its body runs with the module
-                for inner in own_nodes(node.body):
+                for inner in own_nodes(node.body, anywhere):
                     if isinstance(inner, ast.Import | ast.ImportFrom):
                         module.imported |= self.modules_of_import(inner, module)
         for statement in tree.body:
@@ -518,7 +538,7 @@ class Library:
                 module.definitions |= dict.fromkeys(names, statement)
             elif not does_nothing(statement):
                 module.rest.append(statement)
-                bound = (n for node in own_nodes([statement]) for n in bound_names(node))
+                bound = (n for node in own_nodes([statement], anywhere) for n in bound_names(node))
                 module.rest_names |= set(bound)
         return module
 
