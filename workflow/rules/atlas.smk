@@ -17,7 +17,6 @@ rule select_cells:
         "<benchmarks>/select_cells.jsonl"
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=get_runtime,
@@ -55,7 +54,6 @@ rule summarize_atlas:
         "<benchmarks>/summarize_atlas.jsonl"
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=minutes(15),
@@ -88,7 +86,6 @@ rule fetch_counts:
         n_ranges=r"\d+",
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=get_runtime,
@@ -121,7 +118,6 @@ rule shuffle_shards:
         bucket=r"\d{4}",
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=minutes(30),
@@ -150,7 +146,6 @@ rule list_shards:
         "<benchmarks>/list_shards.jsonl"
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=minutes(30),
@@ -177,7 +172,6 @@ rule sample_augmentations:
         "<benchmarks>/sample_augmentations.jsonl"
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=get_runtime,
@@ -210,7 +204,6 @@ rule plan_run:
         "<benchmarks>/plan_run.jsonl"
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=minutes(15),

@@ -19,10 +19,6 @@ rule tabulate_training_curves:
     localrule: True
     conda:
         "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_training_curves"),
         code=fingerprint("tabulate_training_curves"),
@@ -48,7 +44,6 @@ rule tabulate_confusion:
         "<benchmarks>/tabulate_confusion.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=minutes(30),
@@ -81,7 +76,6 @@ rule tabulate_ontology_drift:
         "<benchmarks>/tabulate_ontology_drift.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=minutes(30),
@@ -202,7 +196,6 @@ rule tabulate_calibration:
         "<benchmarks>/tabulate_calibration.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=minutes(30),

@@ -12,7 +12,6 @@ rule record_run:
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
     resources:
         mem_mb=200,
         runtime=5,
@@ -42,7 +41,6 @@ rule download:
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=30,
@@ -70,7 +68,6 @@ rule simulate_census:
         "<benchmarks>/simulate_census.jsonl"
     conda:
         "../../envs/census.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=minutes(30),
@@ -105,7 +102,6 @@ rule convert_h5ad:
         "<benchmarks>/convert_h5ad/{release}.jsonl"
     conda:
         "../../envs/census.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=get_runtime,
@@ -137,7 +133,6 @@ rule read_obs:
         "<benchmarks>/read_obs/{release}.jsonl"
     conda:
         "../../envs/census.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=get_runtime,
@@ -168,7 +163,6 @@ rule select_genes:
         "<benchmarks>/select_genes.jsonl"
     conda:
         "../../envs/census.yaml"
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=minutes(15),

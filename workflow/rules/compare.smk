@@ -41,7 +41,6 @@ rule compare_losses:
         "<benchmarks>/compare_losses.jsonl"
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=minutes(15),
@@ -73,7 +72,6 @@ rule compare_own_losses:
         "<benchmarks>/compare_own_losses.jsonl"
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=minutes(15),
@@ -110,10 +108,6 @@ rule compare_with_paper:
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("compare_with_paper"),
         code=fingerprint("compare_with_paper"),
@@ -140,10 +134,6 @@ rule summarize_run:
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("summarize_run"),
         code=fingerprint("summarize_run"),

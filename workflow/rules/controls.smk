@@ -53,10 +53,6 @@ rule tabulate_controls:
     localrule: True
     conda:
         "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_controls"),
         code=fingerprint("tabulate_controls"),

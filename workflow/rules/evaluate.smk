@@ -18,7 +18,6 @@ rule score:
         "<benchmarks>/score/{architecture}/{loss}/seed{seed}.jsonl"
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=minutes(30),

@@ -17,7 +17,6 @@ rule fetch_ontology:
         "<benchmarks>/fetch_ontology.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
@@ -46,7 +45,6 @@ rule build_hierarchy:
         "<benchmarks>/build_hierarchy.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=minutes(15),
@@ -74,7 +72,6 @@ rule permute_hierarchy:
         "<benchmarks>/permute_hierarchy.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
@@ -103,10 +100,6 @@ rule summarize_hierarchy:
     localrule: True
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("summarize_hierarchy"),
         code=fingerprint("summarize_hierarchy"),

@@ -25,10 +25,6 @@ rule record_provenance:
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("record_provenance"),
         code=fingerprint("record_provenance"),
@@ -78,10 +74,6 @@ rule write_overview:
     localrule: True
     conda:
         "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("write_overview"),
         code=fingerprint("write_overview"),

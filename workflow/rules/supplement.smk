@@ -16,10 +16,6 @@ rule tabulate_figureS1:
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_figureS1"),
         code=fingerprint("tabulate_figureS1"),
@@ -50,10 +46,6 @@ rule tabulate_figureS2to4:
     localrule: True
     conda:
         "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_figureS2to4"),
         code=fingerprint("tabulate_figureS2to4"),
@@ -88,10 +80,6 @@ rule tabulate_figureS5to8:
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_figureS5to8"),
         code=fingerprint("tabulate_figureS5to8"),
@@ -120,7 +108,6 @@ rule tabulate_figureS9to10:
         "<benchmarks>/tabulate_figureS9to10.jsonl"
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
     resources:
         mem_mb=get_memory,
         runtime=minutes(15),
@@ -153,10 +140,6 @@ rule tabulate_hyperparameters:
     localrule: True
     conda:
         "../../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_hyperparameters"),
         code=fingerprint("tabulate_hyperparameters"),

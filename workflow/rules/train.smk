@@ -15,7 +15,6 @@ rule check_own_loss:
     localrule: True
     conda:
         "../../envs/train.yaml"
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=5,
@@ -47,7 +46,6 @@ rule check_own_architecture:
     localrule: True
     conda:
         "../../envs/train.yaml"
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=5,
