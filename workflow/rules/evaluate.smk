@@ -19,7 +19,7 @@ rule score:
     conda:
         "../../envs/evaluate.yaml"
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(30),
     params:
         script=script("score"),

@@ -23,7 +23,7 @@ rule fetch_ontology:
     params:
         script=script("fetch_ontology"),
         code=fingerprint("fetch_ontology"),
-        source=get_ontology_arguments(),
+        source=run.ontology_arguments(),
     message:
         "Fetching the Cell Ontology"
     shell:
@@ -46,12 +46,12 @@ rule build_hierarchy:
     conda:
         "../../envs/ontology.yaml"
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(15),
     params:
         script=script("build_hierarchy"),
         code=fingerprint("build_hierarchy"),
-        data_source=data_source(),
+        data_source=run.data_source(),
     message:
         "Building the reachability matrix"
     shell:
@@ -90,7 +90,7 @@ rule summarize_hierarchy:
     """Count what R looks like over the paper's cell types in the ontology of this run."""
     input:
         ontology="<results>/ontology/cl.obo",
-        cell_types=repository_file("config/cell_types.tsv"),
+        cell_types=repository.file("config/cell_types.tsv"),
     output:
         "<results>/ontology/hierarchy_summary.tsv",
     log:

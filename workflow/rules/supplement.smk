@@ -109,7 +109,7 @@ rule tabulate_figureS9to10:
     conda:
         "../../envs/evaluate.yaml"
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(15),
     params:
         script=script("tabulate_figureS9to10"),
@@ -125,9 +125,8 @@ rule tabulate_figureS9to10:
 rule tabulate_hyperparameters:
     """Write Supplementary Tables 1-3: the hyperparameters of the trainings."""
     input:
-        hyperparameters=model_paths(
-            "<results>/models/{architecture}/{loss}/seed{seed}/hyperparameters.json",
-            ["ce", "hce"],
+        hyperparameters=run.models(
+            "<results>/models/{architecture}/{loss}/seed{seed}/hyperparameters.json"
         ),
     output:
         tableS1="<results>/tables/tableS1.tsv",
@@ -143,7 +142,7 @@ rule tabulate_hyperparameters:
     params:
         script=script("tabulate_hyperparameters"),
         code=fingerprint("tabulate_hyperparameters"),
-        data_source=data_source(),
+        data_source=run.data_source(),
     message:
         "Writing the tables of the hyperparameters"
     shell:
