@@ -10,8 +10,9 @@ counts, in functions that are imported inside functions, too.
 
 Statements beside definitions, such as `COLUMNS += ["donor"]`, run when a module is imported: they
 count in every module that a script imports, directly or not, in their order. So do definitions with
-a decorator of the library's own, which may enter them into a registry. A definition that is reached
-by a name in a string is not seen; it can be given as a further one.
+a decorator of the library's own, which may enter them into a registry. Not seen are what an unused
+assignment or class does to others as it is made, and a definition that is reached by a name in a
+string; the latter can be given as a further one.
 """
 
 from __future__ import annotations
@@ -65,13 +66,13 @@ class Imported(NamedTuple):
 
 
 Target = Definition | Whole | Outside
-# names of a scope inside a module: what they were imported as; nothing if they are variables
-Scope = dict[str, list[Imported]]
+# names of a scope: what they were imported as; an empty list for a variable, None for `global`
+Scope = dict[str, list[Imported] | None]
 
 
 @dataclass
 class Module:
-    """A parsed file."""
+    """A parsed file of ours."""
 
     name: str
     path: Path
@@ -271,6 +272,8 @@ class _Writer:
         for scope in reversed(self.scopes):
             if name in scope:
                 imports = scope[name]
+                if imports is None:
+                    break
                 return tuple(t for one in imports for t in self.library.target(one, self.module))
         return self.library.look_up(self.module, name)
 
@@ -316,7 +319,8 @@ class _Writer:
     def enter(self, nodes: Iterable[ast.AST], arguments: ast.arguments | None) -> None:
         """Begin the scope of a function: its own names hide those of the module."""
         scope: Scope = {}
-        elsewhere: set[str] = set()
+        of_module: set[str] = set()
+        around: set[str] = set()
         if arguments:
             every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
             scope |= {argument.arg: [] for argument in every}
@@ -325,12 +329,15 @@ class _Writer:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 add_imports(scope, node, self.module)
                 self.imported |= self.library.modules_of_import(node, self.module)
-            elif isinstance(node, ast.Global | ast.Nonlocal):
-                elsewhere |= set(node.names)
+            elif isinstance(node, ast.Global):
+                of_module |= set(node.names)
+            elif isinstance(node, ast.Nonlocal):
+                around |= set(node.names)
             else:
                 for name in bound_names(node):
                     scope.setdefault(name, [])
-        self.scopes.append({name: scope[name] for name in scope.keys() - elsewhere})
+        scope |= dict.fromkeys(of_module)
+        self.scopes.append({name: scope[name] for name in scope.keys() - around})
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
         around, self.in_class = self.in_class, False
@@ -560,6 +567,8 @@ class Library:
             source = absolute(node, within.name, within.is_package)
             if not self.is_ours(source):
                 return set()
+            if node.names[0].name == "*":
+                raise ImportError(f"{within.path} imports * from {source}: name what it uses")
             inner = {f"{source}.{alias.name}" for alias in node.names}
             names = {source, *(name for name in inner if self._file(name))}
         for name in names:
