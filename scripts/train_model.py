@@ -85,7 +85,11 @@ def parse_arguments() -> argparse.Namespace:
         "--loss-reachability", type=Path, help="hierarchy of the loss, if not the true one"
     )
     parser.add_argument("--augmentations", type=Path, help="leave out to train without")
-    parser.add_argument("--code", default="", help="its fingerprint; goes into the checkpoint")
+    parser.add_argument(
+        "--code",
+        required=True,
+        help="fingerprint of the code (snakemake -p prints it): no checkpoint of another is resumed",
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", type=Path, required=True, help="safetensors file to write")
