@@ -88,7 +88,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--code",
         required=True,
-        help="fingerprint of the code (snakemake -p prints it): no checkpoint of another is resumed",
+        help="its fingerprint (snakemake -p prints it); a checkpoint of other code is not resumed",
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
