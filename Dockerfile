@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="9a6f554dd79d32b384762f709d0da27e4daed1c7665335501f578109ad1be751"
+LABEL io.github.snakemake.conda_env_hash="19bc78ccc06864c6fefc8234fe427cdb0e184e6ea1a130672ac248ba66e3aeec"
 # Conda environment:
 #   source: envs/analysis.yaml
 #   prefix: /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63
@@ -28,7 +28,7 @@ RUN mkdir -p /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63
 COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment.yaml
 # Conda environment:
 #   source: envs/atlas.yaml
-#   prefix: /conda-envs/a844d5a10c30bfddb0bddeb90c90229f
+#   prefix: /conda-envs/d837793dfff236540dcd9cb7851e3787
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -42,7 +42,6 @@ COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment
 #     - obonet=1.3.0
 #     - pandas=2.3.3
 #     - pyarrow=26.0.1
-#     - pytorch=2.13.0
 #     - scikit-learn=1.9.1
 #     - scipy=1.17.1
 #     - pip
@@ -65,6 +64,7 @@ COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment
 #         - fonttools==4.68.0
 #         - formulaic==1.2.2
 #         - frozenlist==1.8.0
+#         - fsspec==2026.9.0
 #         - google-crc32c==1.9.0
 #         - h5py==3.16.0
 #         - idna==3.20
@@ -96,13 +96,14 @@ COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment
 #         - statsmodels==0.15.0
 #         - tiledbsoma==2.3.0
 #         - tqdm==4.70.1
+#         - typing-extensions==4.16.0
 #         - umap-learn==0.5.12
 #         - urllib3==2.8.0
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
 #         - zarr==3.1.6
-RUN mkdir -p /conda-envs/a844d5a10c30bfddb0bddeb90c90229f
-COPY envs/atlas.yaml /conda-envs/a844d5a10c30bfddb0bddeb90c90229f/environment.yaml
+RUN mkdir -p /conda-envs/d837793dfff236540dcd9cb7851e3787
+COPY envs/atlas.yaml /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.yaml
 # Conda environment:
 #   source: envs/census.yaml
 #   prefix: /conda-envs/7f5743f39ff50277cf9263cc2745f479
@@ -198,7 +199,7 @@ RUN mkdir -p /conda-envs/590a34ad2dca24cb585a2401949bbd63
 COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12
+#   prefix: /conda-envs/76f48910b5626d430d6a077031bc3fbb
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -206,22 +207,20 @@ COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
-#     - networkx=3.6.1
 #     - numba=0.68.1
 #     - numpy=2.4.6
-#     - obonet=1.3.0
 #     - pandas=2.3.3
 #     - pyarrow=26.0.1
 #     - pytorch=2.13.0
 #     - safetensors=0.8.0
 #     - scipy=1.17.1
 #     - tqdm=4.70.1
-RUN mkdir -p /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12
-COPY envs/train.yaml /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12/environment.yaml
+RUN mkdir -p /conda-envs/76f48910b5626d430d6a077031bc3fbb
+COPY envs/train.yaml /conda-envs/76f48910b5626d430d6a077031bc3fbb/environment.yaml
 
 RUN conda env create --prefix /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63 --file /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment.yaml && \
-    conda env create --prefix /conda-envs/a844d5a10c30bfddb0bddeb90c90229f --file /conda-envs/a844d5a10c30bfddb0bddeb90c90229f/environment.yaml && \
+    conda env create --prefix /conda-envs/d837793dfff236540dcd9cb7851e3787 --file /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.yaml && \
     conda env create --prefix /conda-envs/7f5743f39ff50277cf9263cc2745f479 --file /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml && \
     conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \
-    conda env create --prefix /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12 --file /conda-envs/0c98a825f7ff1a02b9d772b8a0b1ed12/environment.yaml && \
+    conda env create --prefix /conda-envs/76f48910b5626d430d6a077031bc3fbb --file /conda-envs/76f48910b5626d430d6a077031bc3fbb/environment.yaml && \
     conda clean --all -y

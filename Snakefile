@@ -32,7 +32,7 @@ pathvars:
 rule all:
     """Everything: figures, tables, scorecard and the summary of the run."""
     input:
-        get_everything,
+        run.everything,
 
 
 include: "workflow/rules/census.smk"
@@ -50,33 +50,33 @@ include: "workflow/rules/controls.smk"
 
 
 onstart:
-    if workflow.executor_plugin.name == "slurm":
+    if runs_on_slurm(workflow):
         slurm_guard.prepare(workflow)
 
 
 onerror:
-    if workflow.executor_plugin.name == "slurm":
+    if runs_on_slurm(workflow):
         slurm_guard.clean_up()
 
 
 rule figures:
     """The figures of the paper, with their source data."""
     input:
-        get_figures(FIGURES),
+        figures(FIGURES),
 
 
 rule supplement:
     """The figures and tables of the supplement, with their source data."""
     input:
-        get_figures(SUPPLEMENTARY_FIGURES),
+        figures(SUPPLEMENTARY_FIGURES),
         collect("<results>/tables/tableS{number}.tsv", number=[1, 2, 3]),
 
 
 rule overview:
     """Everything, and the page that the report opens with (then: snakemake --report)."""
     input:
-        get_figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
-        collect("<results>/tables/{table}.tsv", table=TABLES),
+        figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
+        run.tables(),
         "<results>/overview.html",
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
-from hce.files import write_atomically
-from hce.hierarchy.classes import cell_type_table, write_reachability
+from hce.hierarchy.classes import cell_type_table
+from hce.hierarchy.files import write_reachability
 from hce.ontology import reachability, read_obo
+from hce.tables import read_table, write_table
 
 COLUMNS = ["split", "class", "cell_type_ontology_term_id", "cell_type"]
 COLUMNS += ["donor", "study", "tissue", "assay"]
@@ -24,13 +23,12 @@ def main() -> None:
     parser.add_argument("--reachability", type=Path, required=True, help="matrix to write")
     arguments = parser.parse_args()
 
-    cells = pd.read_parquet(arguments.cells, columns=COLUMNS)
+    cells = read_table(arguments.cells, columns=COLUMNS)
     graph = read_obo(arguments.ontology)
     term_ids = cells["cell_type_ontology_term_id"].cat.categories.tolist()
     matrix = reachability(graph, term_ids)
     table = cell_type_table(cells, matrix, graph).assign(data_source=arguments.data_source)
-    with write_atomically(arguments.cell_types) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+    write_table(table, arguments.cell_types)
     write_reachability(arguments.reachability, matrix, term_ids)
 
 

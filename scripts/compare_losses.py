@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.files import write_atomically
-from hce.hierarchy.classes import read_cell_types
+from hce.hierarchy.files import read_cell_types
 from hce.statistics.tables import (
     group_runs,
     group_table,
@@ -17,6 +16,7 @@ from hce.statistics.tables import (
     strata_runs,
     strata_table,
 )
+from hce.tables import read_table, write_table
 
 TABLES = ("macro_f1", "per_cell_type", "per_study", "strata")
 TABLES_AND_RUNS = [name for table in TABLES for name in (table, f"{table}_runs")]
@@ -32,7 +32,7 @@ def main() -> None:
         parser.add_argument(flag, type=Path, required=True, help="table to write")
     arguments = parser.parse_args()
 
-    scores = pd.concat([pd.read_parquet(path) for path in arguments.scores], ignore_index=True)
+    scores = pd.concat([read_table(path) for path in arguments.scores], ignore_index=True)
     cell_types = read_cell_types(arguments.cell_types).set_index("ontology_term_id")
     described = cell_types[["label", "node_kind", "connectivity", "n_cells"]]
     described = described.rename(columns={"n_cells": "n_cells_train"})
@@ -52,10 +52,7 @@ def main() -> None:
         "strata": strata_table(of_strata),
     }
     for name, table in tables.items():
-        with write_atomically(getattr(arguments, name)) as temporary:
-            table.assign(data_source=arguments.data_source).to_csv(
-                temporary, sep="\t", index=False, lineterminator="\n"
-            )
+        write_table(table, getattr(arguments, name), arguments.data_source)
 
 
 if __name__ == "__main__":

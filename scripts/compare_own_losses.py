@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.files import write_atomically
 from hce.statistics.tables import overall_runs, own_loss_table
+from hce.tables import read_table, write_table
 
 
 def main() -> None:
@@ -20,14 +20,11 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True, help="TSV to write")
     parser.add_argument("--runs", type=Path, required=True, help="TSV to write")
     arguments = parser.parse_args()
-    scores = pd.concat([pd.read_parquet(path) for path in arguments.scores], ignore_index=True)
+    scores = pd.concat([read_table(path) for path in arguments.scores], ignore_index=True)
     runs = overall_runs(scores)
     tables = {arguments.table: own_loss_table(runs, arguments.losses), arguments.runs: runs}
     for path, table in tables.items():
-        with write_atomically(path) as temporary:
-            table.assign(data_source=arguments.data_source).to_csv(
-                temporary, sep="\t", index=False, lineterminator="\n"
-            )
+        write_table(table, path, arguments.data_source)
 
 
 if __name__ == "__main__":

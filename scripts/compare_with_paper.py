@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
-from hce.files import write_atomically
 from hce.statistics.published import compare_with_published, read_published
+from hce.tables import read_table, write_table
 
 
 def main() -> None:
@@ -20,12 +18,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="reproduction.tsv to write")
     arguments = parser.parse_args()
     tables = {
-        "atlas_summary": pd.read_csv(arguments.atlas_summary, sep="\t"),
-        "macro_f1": pd.read_csv(arguments.macro_f1, sep="\t"),
+        "atlas_summary": read_table(arguments.atlas_summary),
+        "macro_f1": read_table(arguments.macro_f1),
     }
     scorecard = compare_with_published(read_published(arguments.published), tables)
-    with write_atomically(arguments.output) as temporary:
-        scorecard.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+    write_table(scorecard, arguments.output)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from hce.census.h5ad import read_release
 from hce.census.schema import HOMO_SAPIENS
 from hce.census.writing import DigestedBlocks, describe_content, write_store
 from hce.files import write_atomically
+from hce.tables import write_table
 
 LAYOUT = "2023-12-15"
 
@@ -32,9 +33,8 @@ def main() -> None:
     cells, genes = tables.counts.shape
     print(f"{len(arguments.files)} files: {cells:,} cells, {genes:,} genes in all of them")
     write_store(arguments.store, tables, arguments.release, LAYOUT, arguments.organism)
-    with write_atomically(arguments.genes) as temporary:
-        names = pd.DataFrame({"gene_names": tables.var["feature_name"].unique()})
-        names.to_parquet(temporary, index=False)
+    names = pd.DataFrame({"gene_names": tables.var["feature_name"].unique()})
+    write_table(names, arguments.genes)
     content = {"files": [str(path) for path in arguments.files], **describe_content(tables)}
     with write_atomically(arguments.manifest) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")

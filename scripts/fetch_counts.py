@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from hce.census.reading import gene_positions, open_release, read_genes
 from hce.census.schema import HOMO_SAPIENS
 from hce.ingest.counts import block_of, read_counts, scatter_ranges
 from hce.ingest.shuffle import order_blocks, write_piece
+from hce.tables import read_table
 
 COLUMNS = ["soma_joinid", "split", "class", "shuffle_key"]
 
@@ -27,8 +26,8 @@ def main() -> None:
     parser.add_argument("--piece", type=Path, required=True, help="Arrow IPC file to write")
     arguments = parser.parse_args()
 
-    genes = pd.read_parquet(arguments.genes)["feature_id"].tolist()
-    cells = pd.read_parquet(arguments.cells, columns=COLUMNS)
+    genes = read_table(arguments.genes)["feature_id"].tolist()
+    cells = read_table(arguments.cells, columns=COLUMNS)
     cells = cells[cells["split"].isin(arguments.splits)]
     joinids = cells["soma_joinid"].to_numpy()
     first, end = scatter_ranges(joinids, arguments.n_ranges)[arguments.range]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hce.hierarchy.classes import permute_hierarchy, read_reachability, write_reachability
+from hce.hierarchy.classes import permute_hierarchy
+from hce.hierarchy.files import read_reachability, write_reachability
 
 
 def main() -> None:

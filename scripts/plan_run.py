@@ -9,6 +9,7 @@ import pandas as pd
 
 from hce.files import write_atomically
 from hce.ingest.plan import Settings, Trainings, disk_needed, estimate, free_disk, training_report
+from hce.tables import read_table
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True, help="where the disk is checked")
     parser.add_argument("--plan", type=Path, required=True, help="text file to write")
     arguments = parser.parse_args()
-    cells = pd.read_parquet(arguments.cells, columns=["soma_joinid", "split", "shuffle_key"])
+    cells = read_table(arguments.cells, columns=["soma_joinid", "split", "shuffle_key"])
     settings = Settings(numbers(arguments.ranges), numbers(arguments.shards), arguments.n_models)
     stages = estimate(cells, settings)
     needed, free = disk_needed(stages), free_disk(arguments.results)

@@ -9,27 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import nn
 
+from hce.evaluation.predictions import SCHEMA, write_predictions
 from hce.extension.build import build_any_model
-from hce.files import write_atomically
-from hce.hierarchy.classes import read_cell_types, read_reachability
+from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.loader.batches import forward, sparse_batch
 from hce.loader.reader import ShardReader
 from hce.training.inputs import model_input
 from hce.training.state import load_model
-
-SCHEMA = pa.schema(
-    [
-        pa.field("soma_joinid", pa.int64(), nullable=False),
-        pa.field("class", pa.int16(), nullable=False),
-        pa.field("predicted_class", pa.int16(), nullable=False),
-        pa.field("probability", pa.float32(), nullable=False),
-        pa.field("score", pa.float32(), nullable=False),
-    ]
-)
 
 
 def main() -> None:
@@ -55,9 +44,7 @@ def main() -> None:
     for split, path in zip(arguments.splits, arguments.predictions, strict=True):
         reader = ShardReader(arguments.manifest, split, "stream", device)
         model = load_model(arguments.model, reader.n_genes, term_ids, build).to(device)
-        with write_atomically(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
-            for batch in predict(model, reader, reachability, arguments.batch_size):
-                writer.write_batch(batch)
+        write_predictions(path, predict(model, reader, reachability, arguments.batch_size))
         print(f"{path}: {reader.n_cells:,} cells", flush=True)
 
 

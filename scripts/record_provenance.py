@@ -6,8 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from hce.files import write_atomically
 from hce.report.provenance import commit, provenance_table, resource_table
+from hce.tables import write_table
 
 
 def main() -> None:
@@ -31,10 +31,7 @@ def main() -> None:
         arguments.resources: resource_table(arguments.benchmarks),
     }
     for path, table in tables.items():
-        with write_atomically(path) as temporary:
-            table.assign(data_source=arguments.data_source).to_csv(
-                temporary, sep="\t", index=False, lineterminator="\n"
-            )
+        write_table(table, path, arguments.data_source)
 
 
 if __name__ == "__main__":

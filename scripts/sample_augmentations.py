@@ -21,6 +21,7 @@ from hce.ingest.augmentation import (
     passes,
 )
 from hce.storage.files import ShardFiles
+from hce.tables import read_table
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     parameters = AugmentationParameters(**{name: getattr(arguments, name) for name in names})
 
     columns = ["soma_joinid", "class", "donor"]
-    cells = pd.read_parquet(arguments.cells, columns=columns, filters=[("split", "==", "train")])
+    cells = read_table(arguments.cells, columns=columns, filters=[("split", "==", "train")])
     rng = np.random.default_rng(parameters.seed)
     drawn = cells.iloc[draw_cells(cells["class"].to_numpy(), parameters.n_cells, rng)]
     n_donors = len(drawn["donor"].cat.categories)

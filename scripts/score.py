@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hce.evaluation.predictions import read_prediction
 from hce.evaluation.scores import CELL_GROUPINGS, CONTEXTS, score_predictions
-from hce.files import write_atomically
-from hce.hierarchy.classes import read_cell_types, read_reachability
+from hce.hierarchy.files import read_cell_types, read_reachability
+from hce.tables import read_table, write_table
 
 
 def main() -> None:
@@ -35,13 +36,13 @@ def main() -> None:
     seen = {context: set(training[context].unique()) for context in CONTEXTS}
     del training
     reachability, _ = read_reachability(arguments.reachability)
-    in_ood = read_cell_types(arguments.cell_types)["in_ood"].astype(str) == "True"
+    in_ood = read_cell_types(arguments.cell_types)["in_ood"]
     run = [(name, getattr(arguments, name)) for name in ("seed", "loss", "architecture")]
     for split, predictions, output in zip(
         arguments.splits, arguments.predictions, arguments.scores, strict=True
     ):
         scores = score_predictions(
-            pd.read_parquet(predictions),
+            read_prediction(predictions),
             read_split(arguments.cells, split, columns),
             reachability,
             np.flatnonzero(in_ood),
@@ -51,13 +52,12 @@ def main() -> None:
             scores.insert(0, name, value)
         overall = scores[scores["grouping"] == "overall"]
         print(overall[["split", "group", "f1", "support", "n_labels"]].to_string(index=False))
-        with write_atomically(output) as temporary:
-            scores.to_parquet(temporary, index=False)
+        write_table(scores, output)
 
 
 def read_split(path: Path, split: str, columns: list[str]) -> pd.DataFrame:
     """Columns of the cells of one split; the others are dropped while reading."""
-    return pd.read_parquet(path, columns=columns, filters=[("split", "==", split)])
+    return read_table(path, columns=columns, filters=[("split", "==", split)])
 
 
 if __name__ == "__main__":

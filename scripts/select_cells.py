@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from hce.atlas import rate_cell_types, select_cell_types
-from hce.files import write_atomically
 from hce.ingest.cells import atlas_cells, cells_table, ood_cells, read_obs_columns
 from hce.ontology import read_obo
+from hce.tables import read_table, write_table
 
 
 def main() -> None:
@@ -34,7 +32,7 @@ def main() -> None:
 
     graph = read_obo(arguments.ontology)
     train_obs = read_obs_columns(arguments.train_obs)
-    train_datasets = pd.read_parquet(arguments.train_datasets)
+    train_datasets = read_table(arguments.train_datasets)
     rated = rate_cell_types(
         train_obs,
         graph,
@@ -58,7 +56,7 @@ def main() -> None:
     del train_obs
     ood = ood_cells(
         read_obs_columns(arguments.ood_obs),
-        pd.read_parquet(arguments.ood_datasets),
+        read_table(arguments.ood_datasets),
         train_datasets,
         cell_types,
         graph,
@@ -67,8 +65,7 @@ def main() -> None:
     print(cells["split"].value_counts().to_string())
     in_ood = cells.loc[cells["split"] == "ood", "class"].nunique()
     print(f"{len(cell_types)} cell types, {in_ood} of them OOD")
-    with write_atomically(arguments.cells) as temporary:
-        cells.to_parquet(temporary, index=False, compression="zstd")
+    write_table(cells, arguments.cells)
 
 
 if __name__ == "__main__":

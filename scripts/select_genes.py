@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from hce.census.reading import gene_positions, model_genes, open_release, read_genes
 from hce.census.schema import HOMO_SAPIENS
-from hce.files import write_atomically
+from hce.tables import read_table, write_table
 
 # of the gene list, or of the genes of the release, whichever is shorter; scTab's has 0.998
 LEAST_OVERLAP = 0.1
@@ -23,7 +21,7 @@ def main() -> None:
     parser.add_argument("--gene-list", type=Path, required=True, help="Parquet with gene_names")
     parser.add_argument("--genes", type=Path, required=True, help="Parquet file to write")
     arguments = parser.parse_args()
-    listed = pd.read_parquet(arguments.gene_list)
+    listed = read_table(arguments.gene_list)
     if "gene_names" not in listed:
         raise ValueError(
             f"{arguments.gene_list}: no column gene_names, only {', '.join(listed.columns)}"
@@ -40,8 +38,7 @@ def main() -> None:
             except ValueError as error:
                 raise ValueError(f"{arguments.ood_uri}: {error}") from error
     print(f"{len(genes):,} genes of {len(listed):,} listed")
-    with write_atomically(arguments.genes) as temporary:
-        genes.to_parquet(temporary, index=False)
+    write_table(genes, arguments.genes)
 
 
 def check_overlap(kept: int, listed: int, there: int, arguments: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from hce.ingest.order import buckets
 from hce.ingest.shuffle import gather_part
 from hce.memory import Scratch
 from hce.shards import write_shard
+from hce.tables import read_table
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
 
     columns = ["soma_joinid", "shuffle_key"]
     in_split = [("split", "==", arguments.split)]
-    cells = pd.read_parquet(arguments.cells, columns=columns, filters=in_split)
+    cells = read_table(arguments.cells, columns=columns, filters=in_split)
     keys = cells.set_index("soma_joinid")["shuffle_key"]
     n_shards = len(arguments.shards)
     # a shard is a slice of the key range, and a bucket is some neighboring shards

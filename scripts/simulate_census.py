@@ -8,14 +8,13 @@ import json
 import logging
 from pathlib import Path
 
-import pandas as pd
-
 from hce.census.schema import HOMO_SAPIENS
 from hce.census.writing import CensusTables, describe_content, write_store
 from hce.files import write_atomically
 from hce.ontology import read_obo
 from hce.simulation.census import simulate
 from hce.simulation.parameters import SimulationParameters
+from hce.tables import read_table
 
 logger = logging.getLogger("simulate_census")
 
@@ -49,7 +48,7 @@ def main() -> None:
         raise ValueError(f"--parameters is not JSON: {error}") from error
     parameters = SimulationParameters.from_dict(values)
     graph = read_obo(arguments.ontology)
-    census = simulate(parameters, graph, pd.read_csv(arguments.cell_types, sep="\t"))
+    census = simulate(parameters, graph, read_table(arguments.cell_types))
     manifest = {
         "data_source": "simulated Census",
         "cell_ontology_release": graph.graph["release"],
@@ -65,6 +64,7 @@ def main() -> None:
         manifest["releases"][name] = describe_content(tables)
         logger.info("%s: %d cells, %d genes", name, *release.counts.shape)
     with write_atomically(arguments.genes) as path:
+        # laid out as scTab's features.parquet: the gene ids are the index of a pandas file
         census.protein_coding_genes.to_parquet(path)
     with write_atomically(arguments.manifest) as path:
         path.write_text(json.dumps(manifest, indent=2) + "\n")

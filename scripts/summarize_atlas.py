@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hce.files import write_atomically
+from hce.tables import read_table, write_table
 
 # counts of atlas_summary.tsv and the columns of the table of cells that they count
 COUNTED = {
@@ -32,8 +32,8 @@ def main() -> None:
     parser.add_argument("--summary", type=Path, required=True, help="table to write")
     parser.add_argument("--composition", type=Path, required=True, help="table to write")
     arguments = parser.parse_args()
-    split = pd.read_parquet(arguments.cells, columns=["split"])["split"]
-    n_genes = len(pd.read_parquet(arguments.genes, columns=["feature_id"]))
+    split = read_table(arguments.cells, columns=["split"])["split"]
+    n_genes = len(read_table(arguments.genes, columns=["feature_id"]))
     subsets = {"atlas": (split != "ood").to_numpy()}
     subsets |= {name: (split == name).to_numpy() for name in ("train", "val", "test", "ood")}
     summary = pd.DataFrame({"subset": list(subsets), "cells": [n.sum() for n in subsets.values()]})
@@ -53,13 +53,12 @@ def main() -> None:
         (arguments.summary, summary.assign(genes=n_genes, **source)),
         (arguments.composition, pd.concat(order)[columns].assign(**source)),
     ):
-        with write_atomically(path) as temporary:
-            table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+        write_table(table, path)
 
 
 def read_column(path: Path, name: str) -> pd.Series:
     """One column of the table of cells, as a categorical."""
-    return pd.read_parquet(path, columns=[name])[name].astype("category")
+    return read_table(path, columns=[name])[name].astype("category")
 
 
 def group_sizes(values: pd.Series, donors: pd.Series, rows: NDArray[np.bool_]) -> pd.DataFrame:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.files import write_atomically
 from hce.hierarchy.classes import summarize_hierarchy
 from hce.ontology import reachability, read_obo
+from hce.tables import read_table, write_table
 
 
 def main() -> None:
@@ -19,12 +19,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="table to write")
     arguments = parser.parse_args()
     graph = read_obo(arguments.ontology)
-    term_ids = pd.read_csv(arguments.cell_types, sep="\t")["ontology_term_id"].tolist()
+    term_ids = read_table(arguments.cell_types)["ontology_term_id"].tolist()
     counts = summarize_hierarchy(reachability(graph, term_ids))
     table = pd.DataFrame([{"release": graph.graph["release"], **counts}])
     print(table.T.to_string(header=False))
-    with write_atomically(arguments.output) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+    write_table(table, arguments.output)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pandas as pd
 
 from hce.files import write_atomically
 from hce.names import architecture_name
+from hce.tables import read_table
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     parser.add_argument("--figures", required=True, help="folder named below the table")
     parser.add_argument("--output", type=Path, required=True, help="text file to write")
     arguments = parser.parse_args()
-    text = headline(pd.read_csv(arguments.macro_f1, sep="\t"), arguments.figures)
+    text = headline(read_table(arguments.macro_f1), arguments.figures)
     print(text, end="")
     with write_atomically(arguments.output) as temporary:
         temporary.write_text(text)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from hce.evaluation.calibration import calibration_of
 from hce.evaluation.predictions import predicted_files, read_prediction
-from hce.files import write_atomically
-from hce.hierarchy.classes import read_reachability
+from hce.hierarchy.files import read_reachability
+from hce.tables import write_table
 
 COLUMNS = ["class", "predicted_class", "probability", "score"]
 
@@ -31,8 +31,7 @@ def main() -> None:
         part = calibration_of(read_prediction(path, COLUMNS), reachability)
         parts.append(part.assign(**file._asdict()))
     table = pd.concat(parts, ignore_index=True).assign(data_source=arguments.data_source)
-    with write_atomically(arguments.output) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    write_table(table, arguments.output)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from hce.evaluation.confusion import corrected_counts, relation_counts, relation_matrix
 from hce.evaluation.predictions import Predicted, paired_runs, predicted_files, read_prediction
-from hce.files import write_atomically
-from hce.hierarchy.classes import read_reachability
+from hce.hierarchy.files import read_reachability
 from hce.names import LOSSES
+from hce.tables import write_table
 
 COLUMNS = ["soma_joinid", "class", "predicted_class"]
 
@@ -48,8 +48,7 @@ def main() -> None:
     tables = {arguments.relations: counts, arguments.corrected: corrected}
     for path, parts in tables.items():
         table = pd.concat(parts, ignore_index=True).assign(data_source=arguments.data_source)
-        with write_atomically(path) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+        write_table(table, path)
 
 
 def _classes(table: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

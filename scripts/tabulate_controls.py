@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from hce.figures.scores import control_gains
-from hce.files import write_atomically
+from hce.tables import read_table, write_table
 
 
 def main() -> None:
@@ -18,11 +16,10 @@ def main() -> None:
     parser.add_argument("--finest-macro-f1-runs", type=Path, required=True, help="of the control")
     parser.add_argument("--output", type=Path, required=True, help="CSV to write")
     arguments = parser.parse_args()
-    main_runs = pd.read_csv(arguments.macro_f1_runs, sep="\t")
-    finest_runs = pd.read_csv(arguments.finest_macro_f1_runs, sep="\t")
+    main_runs = read_table(arguments.macro_f1_runs)
+    finest_runs = read_table(arguments.finest_macro_f1_runs)
     table = control_gains(main_runs, finest_runs)
-    with write_atomically(arguments.output) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    write_table(table, arguments.output)
 
 
 if __name__ == "__main__":

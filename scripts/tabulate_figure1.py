@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from hce.figures.atlas import overview, split_sizes
 from hce.figures.scores import scores_of_runs, with_id_level
-from hce.files import write_atomically
+from hce.tables import read_table, write_table
 
 
 def main() -> None:
@@ -21,9 +19,9 @@ def main() -> None:
     for figure in ("fig1a", "fig1b", "fig1c", "fig1d", "fig1e"):
         parser.add_argument(f"--{figure}", type=Path, required=True, help="CSV to write")
     arguments = parser.parse_args()
-    summary = pd.read_csv(arguments.atlas_summary, sep="\t")
-    composition = pd.read_csv(arguments.atlas_composition, sep="\t", keep_default_na=False)
-    runs = pd.read_csv(arguments.macro_f1_runs, sep="\t")
+    summary = read_table(arguments.atlas_summary)
+    composition = read_table(arguments.atlas_composition)
+    runs = read_table(arguments.macro_f1_runs)
     test = scores_of_runs(runs, "ce", "test", "ood_labels")
     ood = scores_of_runs(runs, "ce", "ood", "all")
     tables = {
@@ -34,8 +32,7 @@ def main() -> None:
         arguments.fig1e: with_id_level(ood, test),
     }
     for path, table in tables.items():
-        with write_atomically(path) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+        write_table(table, path)
 
 
 if __name__ == "__main__":

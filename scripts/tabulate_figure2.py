@@ -5,36 +5,32 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from hce.figures.cell_types import cell_type_gains
 from hce.figures.concept import concept_table
 from hce.figures.hierarchy import ontology_edges, ontology_nodes
 from hce.figures.scores import gains
-from hce.files import write_atomically
+from hce.hierarchy.files import read_cell_types, read_reachability
+from hce.tables import read_table, write_table
 
 
 def main() -> None:
     """Read the tables, write one CSV a figure (two for Fig. 2d: nodes and edges)."""
     arguments = _parse()
-    tests = pd.read_csv(arguments.per_cell_type, sep="\t")
-    cell_types = pd.read_csv(arguments.cell_types, sep="\t")
-    macro_runs = pd.read_csv(arguments.macro_f1_runs, sep="\t")
-    with np.load(arguments.reachability, allow_pickle=False) as archive:
-        concept = concept_table(cell_types, archive["reachability"], archive["term_ids"])
+    tests = read_table(arguments.per_cell_type)
+    cell_types = read_cell_types(arguments.cell_types)
+    macro_runs = read_table(arguments.macro_f1_runs)
+    concept = concept_table(cell_types, *read_reachability(arguments.reachability))
     nodes = ontology_nodes(cell_types, tests, arguments.architecture)
-    type_runs = pd.read_csv(arguments.per_cell_type_runs, sep="\t")
+    type_runs = read_table(arguments.per_cell_type_runs)
     tables = {
         arguments.fig2a: concept.assign(data_source=macro_runs["data_source"].iloc[0]),
-        arguments.fig2b: gains(macro_runs, pd.read_csv(arguments.macro_f1, sep="\t")),
+        arguments.fig2b: gains(macro_runs, read_table(arguments.macro_f1)),
         arguments.fig2c: cell_type_gains(tests, type_runs, arguments.architecture, "ood"),
         arguments.fig2d: nodes,
         arguments.fig2d_edges: ontology_edges(cell_types, nodes),
     }
     for path, table in tables.items():
-        with write_atomically(path) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+        write_table(table, path)
 
 
 def _parse() -> argparse.Namespace:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from hce.figures.studies import study_scores
-from hce.files import write_atomically
+from hce.tables import read_table, write_table
 
 
 def main() -> None:
@@ -20,12 +18,11 @@ def main() -> None:
     parser.add_argument("--figS1", type=Path, required=True, help="CSV to write")
     arguments = parser.parse_args()
     table = study_scores(
-        pd.read_csv(arguments.per_study, sep="\t"),
-        pd.read_csv(arguments.per_study_runs, sep="\t"),
-        pd.read_parquet(arguments.datasets, columns=["collection_id", "collection_name"]),
+        read_table(arguments.per_study),
+        read_table(arguments.per_study_runs),
+        read_table(arguments.datasets, columns=["collection_id", "collection_name"]),
     )
-    with write_atomically(arguments.figS1) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    write_table(table, arguments.figS1)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from hce.figures.hierarchy import ontology_nodes
 from hce.figures.hierarchy_panels import panel_tables
-from hce.files import write_atomically
+from hce.hierarchy.files import read_cell_types
+from hce.tables import read_table, write_table
 
 ARCHITECTURES = {"figS2": "linear", "figS3": "mlp", "figS4": "tabnet"}
 
@@ -24,8 +24,8 @@ def main() -> None:
         parser.add_argument(f"--{figure}", type=Path, required=True, help="nodes: CSV to write")
         parser.add_argument(f"--{figure}-edges", type=Path, required=True, help="CSV to write")
     arguments = parser.parse_args()
-    tests = pd.read_csv(arguments.per_cell_type, sep="\t")
-    cell_types = pd.read_csv(arguments.cell_types, sep="\t")
+    tests = read_table(arguments.per_cell_type)
+    cell_types = read_cell_types(arguments.cell_types)
     largest = tests.loc[tests["split"] == "ood", "delta"].abs().max()
     # one scale for the three figures, so that their colors can be compared
     bound = max(np.ceil(10 * largest) / 10, 0.1) if np.isfinite(largest) else 0.1
@@ -33,8 +33,7 @@ def main() -> None:
         nodes = ontology_nodes(cell_types, tests, architecture)
         placed, edges = panel_tables(cell_types, nodes)
         for name, table in ((figure, placed.assign(color_bound=bound)), (f"{figure}_edges", edges)):
-            with write_atomically(getattr(arguments, name)) as temporary:
-                table.to_csv(temporary, index=False, lineterminator="\n")
+            write_table(table, getattr(arguments, name))
 
 
 if __name__ == "__main__":

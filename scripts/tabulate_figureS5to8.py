@@ -15,7 +15,8 @@ from hce.figures.gains import (
     one_family,
     type_properties,
 )
-from hce.files import write_atomically
+from hce.hierarchy.files import read_cell_types
+from hce.tables import read_table, write_table
 
 # figure: the property on its axis, the column of its groups, the groups
 KINDS = {
@@ -35,9 +36,9 @@ def main() -> None:
     for output in OUTPUTS:
         parser.add_argument(f"--{output}", type=Path, required=True, help="CSV to write")
     arguments = parser.parse_args()
-    tests = pd.read_csv(arguments.per_cell_type, sep="\t")
-    runs = pd.read_csv(arguments.per_cell_type_runs, sep="\t")
-    properties = type_properties(pd.read_csv(arguments.cell_types, sep="\t"))
+    tests = read_table(arguments.per_cell_type)
+    runs = read_table(arguments.per_cell_type_runs)
+    properties = type_properties(read_cell_types(arguments.cell_types))
     source = tests["data_source"].iloc[0]
     tables = {}
     for figure, (name, grouping, groups) in KINDS.items():
@@ -51,8 +52,7 @@ def main() -> None:
     gains = [cell_type_gains(tests, runs, name, "ood") for name in ARCHITECTURES]
     tables["figS7"] = pd.concat(gains, ignore_index=True)
     for name, table in tables.items():
-        with write_atomically(getattr(arguments, name)) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+        write_table(table, getattr(arguments, name))
 
 
 if __name__ == "__main__":

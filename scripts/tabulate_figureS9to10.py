@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from hce.figures.contexts import context_gains
-from hce.files import write_atomically
+from hce.tables import read_table, write_table
 
 CONTEXTS = {"figS9": "disease", "figS10": "tissue"}
 
@@ -23,17 +21,11 @@ def main() -> None:
         parser.add_argument(f"--{figure}", type=Path, required=True, help="CSV to write")
     arguments = parser.parse_args()
     # "NA" may be a name; only an empty field is a missing value
-    tests, runs = (
-        pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
-        for path in (arguments.strata, arguments.strata_runs)
-    )
+    tests, runs = (read_table(path) for path in (arguments.strata, arguments.strata_runs))
     for figure, context in CONTEXTS.items():
-        cells = pd.read_parquet(
-            arguments.cells, columns=[context], filters=[("split", "==", "train")]
-        )
+        cells = read_table(arguments.cells, columns=[context], filters=[("split", "==", "train")])
         table = context_gains(tests, runs, context, set(cells[context].unique()))
-        with write_atomically(getattr(arguments, figure)) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+        write_table(table, getattr(arguments, figure))
 
 
 if __name__ == "__main__":

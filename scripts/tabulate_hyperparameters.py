@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.files import write_atomically
 from hce.report.hyperparameters import hyperparameter_table
+from hce.tables import write_table
 
 TABLES = {"tableS1": "linear", "tableS2": "mlp", "tableS3": "tabnet"}
 
@@ -27,10 +27,7 @@ def main() -> None:
     models = [json.loads(path.read_text()) for path in arguments.hyperparameters]
     for name, architecture in TABLES.items():
         table: pd.DataFrame = hyperparameter_table(models, architecture)
-        with write_atomically(getattr(arguments, name)) as temporary:
-            table.assign(data_source=arguments.data_source).to_csv(
-                temporary, sep="\t", index=False, lineterminator="\n"
-            )
+        write_table(table, getattr(arguments, name), arguments.data_source)
 
 
 if __name__ == "__main__":

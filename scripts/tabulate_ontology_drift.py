@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 
 from hce.evaluation.predictions import predicted_files, read_prediction
-from hce.files import write_atomically
-from hce.hierarchy.classes import read_cell_types, read_reachability
 from hce.hierarchy.drift import (
     changed_relations,
     changes_in_words,
@@ -20,8 +18,10 @@ from hce.hierarchy.drift import (
     hierarchy_sizes,
     scores_by_release,
 )
+from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.hierarchy.releases import format_obo, package_releases, read_package_terms
 from hce.ontology import reachability, read_obo
+from hce.tables import write_table
 
 
 def main() -> None:
@@ -55,10 +55,7 @@ def main() -> None:
         arguments.scores: pd.concat(scores, ignore_index=True),
     }
     for path, table in tables.items():
-        with write_atomically(path) as temporary:
-            table.assign(data_source=arguments.data_source).to_csv(
-                temporary, index=False, lineterminator="\n"
-            )
+        write_table(table, path, arguments.data_source)
 
 
 def _package_graph(release: str) -> nx.DiGraph:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.files import write_atomically
+from hce.tables import read_table, write_table
 
 COLUMNS = ["epoch", "train_loss", "validation_loss", "validation_macro_f1"]
 
@@ -25,13 +25,12 @@ def main() -> None:
     for path in arguments.histories:
         # models/ARCHITECTURE/LOSS/seedSEED/history.csv
         architecture, loss, seed = path.parts[-4:-1]
-        history = pd.read_csv(path)[COLUMNS]
+        history = read_table(path, COLUMNS)
         best = history["validation_macro_f1"].idxmax()
         part = history.assign(architecture=architecture, loss=loss)
         parts.append(part.assign(seed=int(seed.removeprefix("seed")), best=part.index == best))
     table = pd.concat(parts, ignore_index=True).assign(data_source=arguments.data_source)
-    with write_atomically(arguments.output) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    write_table(table, arguments.output)
 
 
 if __name__ == "__main__":

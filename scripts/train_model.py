@@ -13,8 +13,9 @@ import torch
 
 from hce.extension.build import build_any_loss, build_any_model
 from hce.files import sha256, write_atomically
-from hce.hierarchy.classes import read_cell_types, read_reachability
+from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.loader.reader import ShardReader
+from hce.tables import write_table
 from hce.training.lock import sole_writer
 from hce.training.loop import Trainer, TrainingParameters
 from hce.training.state import checkpoint_key, save_model
@@ -84,7 +85,11 @@ def parse_arguments() -> argparse.Namespace:
         "--loss-reachability", type=Path, help="hierarchy of the loss, if not the true one"
     )
     parser.add_argument("--augmentations", type=Path, help="leave out to train without")
-    parser.add_argument("--code", default="", help="its fingerprint; goes into the checkpoint")
+    parser.add_argument(
+        "--code",
+        required=True,
+        help="its fingerprint (snakemake -p prints it); a checkpoint of other code is not resumed",
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", type=Path, required=True, help="safetensors file to write")
@@ -174,8 +179,7 @@ def write_records(
 
     Of a user's own files (path, SHA-256) the record has an entry only if there are any.
     """
-    with write_atomically(arguments.history) as temporary:
-        pd.DataFrame(trainer.progress.history).to_csv(temporary, index=False)
+    write_table(pd.DataFrame(trainer.progress.history), arguments.history)
     record = {
         "architecture": arguments.architecture,
         "loss": arguments.loss,

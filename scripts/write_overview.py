@@ -14,8 +14,10 @@ from markupsafe import Markup
 
 from hce.figures.hierarchy_panels import OVERVIEW
 from hce.files import write_atomically
+from hce.hierarchy.files import read_cell_types
 from hce.names import ARCHITECTURE_NAMES
 from hce.report.page import ShownTable, draw_page, drawing_library, headline, node_data, shown_table
+from hce.tables import read_table
 
 TITLE = "Hierarchical cross-entropy for cell type annotation: the results of this run"
 SIMULATED = (
@@ -68,21 +70,21 @@ LEFT_OUT = ("split", "family", "n_tests", "ontology_term_id", "study")
 def main() -> None:
     """Read the tables and the drawing's source data, fill the template."""
     arguments = _parse()
-    tables = {name: _read(getattr(arguments, name)) for name in TABLES}
+    tables = {name: read_table(getattr(arguments, name)) for name in TABLES}
     macro_f1 = tables["macro_f1"]
     source = str(macro_f1["data_source"].iloc[0])
     first = headline(macro_f1, ARCHITECTURE_NAMES)
     n_types = int(macro_f1.loc[macro_f1["split"] == "ood", "n_labels"].max())
     caption = f"Macro F1 over the {n_types} cell types of the OOD set: mean ± sd over the seeds."
     shown = [shown_table(first, "headline", "Headline", caption)]
-    studies = _read(arguments.studies, ",").drop_duplicates("study").set_index("study")["name"]
+    studies = read_table(arguments.studies).drop_duplicates("study").set_index("study")["name"]
     shown += [_shown(tables[name], name, studies) for name in TABLES]
     if arguments.own_losses:
         after = [table.anchor for table in shown].index("macro-f1") + 1
-        shown.insert(after, shown_table(_read(arguments.own_losses), *OWN_LOSSES))
-    nodes, edges = _read(arguments.nodes, ","), _read(arguments.edges, ",")
+        shown.insert(after, shown_table(read_table(arguments.own_losses), *OWN_LOSSES))
+    nodes, edges = read_table(arguments.nodes), read_table(arguments.edges)
     whole, lines = nodes[nodes["view"] == OVERVIEW], edges[edges["view"] == OVERVIEW]
-    data = node_data(whole, lines, _read(arguments.cell_types), tables["per_cell_type"])
+    data = node_data(whole, lines, read_cell_types(arguments.cell_types), tables["per_cell_type"])
     ran = [name for name in ARCHITECTURE_NAMES if name in set(macro_f1["architecture"])]
     item = draw_page(data, lines, "mlp" if "mlp" in ran else ran[0])
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -114,11 +116,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--template", type=Path, required=True, help="page.html.jinja")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
     return parser.parse_args()
-
-
-def _read(path: Path, separator: str = "\t") -> pd.DataFrame:
-    # "NA" may be a name in a table; only an empty field is a missing value
-    return pd.read_csv(path, sep=separator, keep_default_na=False, na_values=[""])
 
 
 def _shown(table: pd.DataFrame, name: str, studies: pd.Series) -> ShownTable:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "workflow" / "rules"))
+sys.path.insert(0, str(REPOSITORY / "workflow" / "lib"))
 
 from slurm_guard import clean_up, jobs_of_folder  # noqa: E402
 

@@ -1,23 +1,4 @@
-"""The three architectures of the paper (Supplementary Tables 1-3; scTab).
-
-First layers of a batch of 2,048 cells, 19,331 genes, a tenth of the counts not zero, 164 classes,
-one core, in ms (forward, weight gradient):
-
-    tried                                 predicted           measured
-    dense product, batch made dense       130, 130, and 50    190, 230, and 100
-    PyTorch's sparse CSR product          10 times less       350
-    nonzero entries, cell by cell         30                  130 to 150
-    the same in tiles of 512 genes        25, 40              50, 60    <- this one
-    gradient by cells of a gene           25                  80
-
-The floor: 26 GFLOP dense at 100 GFLOP/s are 260 ms; 2.6 GFLOP sparse need a row of 656 bytes of
-the second-level cache for each of 4 million entries, at 32 bytes a cycle 26 ms each way.
-
-Whole steps on two busy cores (tests/benchmarks/bench_steps.py, which prints them again): linear
-8,900 cells/s against 4,300 dense behind a DataLoader, MLP 14,600 against 5,500; for TabNet see
-`hce.networks.tabnet`. bfloat16 and compilation have been tested for what they compute, not for
-speed: off.
-"""
+"""The three architectures of the paper (Supplementary Tables 1-3; scTab)."""
 
 from __future__ import annotations
 

@@ -2,24 +2,9 @@
 
 One row is one cell: soma_joinid, label (class index), genes (positions in genes.parquet, ascending)
 and counts (raw). Any Parquet reader can read them. Raw counts are stored, so that one store serves
-every normalization; they compress to a third of what normalized float32 values need.
-
-The layout is the one that measured best (tests/benchmarks/bench_shard_formats.py, 2,771 nonzeros a
-cell, one core): lists without nulls, zstd level 1, row groups of 1,024 cells, gene positions
-DELTA_BINARY_PACKED, and
-
-    encoding of the counts       bytes/cell   cells/s written   cells/s read
-    dictionary                        2,822            11,100         23,300
-    DELTA_BINARY_PACKED               3,770            16,700         27,100
-    BYTE_STREAM_SPLIT, 32 bits        2,708            18,200         34,700
-    BYTE_STREAM_SPLIT, float32        3,236            17,000         27,500
-    BYTE_STREAM_SPLIT, own writer     2,921            47,600         39,600    <- this one
-
-Training reads it into a block (`hce.storage.blocks`): 37,200 cells/s by Arrow, 152,500 by our own
-decoder (`hce.storage.decoding`), both on a machine that others used too.
-The own writer (`hce.storage.parquet`) leaves the packed gene positions uncompressed, which explains
-its size: zstd takes 8 % off, and as long again to write and half as long again to read.
-Counts are 32-bit: after BYTE_STREAM_SPLIT the upper bytes cost nothing, and nothing overflows.
+every normalization; they compress to a third of what normalized float32 values need. The layout is
+the one that measured best (docs/performance.md). Counts are 32-bit: after BYTE_STREAM_SPLIT the
+upper bytes cost nothing, and nothing overflows.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import predict
 import select_cells
 from hce.census.reading import open_release, read_obs
 from hce.files import sha256
-from hce.hierarchy.classes import write_reachability
+from hce.hierarchy.files import write_reachability
 from hce.models import build_model
 from hce.shards import ShardReader
 from hce.training.state import copy_weights, save_model

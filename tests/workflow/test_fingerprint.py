@@ -237,7 +237,7 @@ def test_what_does_something_else_has_another_fingerprint(case: str) -> None:
 
 def test_a_fingerprint_is_the_same_in_every_version_of_python() -> None:
     # computed once, with Python 3.11
-    assert fingerprint(FILES) == "6b7614583ccdc86c"
+    assert fingerprint(FILES) == "7b0476ad73e13c1c"
 
 
 def test_a_function_can_move_from_the_script_to_a_module_and_on() -> None:
@@ -291,6 +291,9 @@ def test_names_of_a_function_are_not_those_of_the_module() -> None:
         "def main():\n    [f for f in [1]]\n    return f()",
         "def main(x=f()):\n    return x",
         "def main():\n    global f\n    f = f()",
+        "def main(f):\n    def inner():\n        global f\n        return f()\n    return inner",
+        "def main(g):\n    def inner():\n        nonlocal g\n        g = f()\n    return inner",
+        "def main():\n    if (g := f()):\n        return g",
         "@f\ndef main(f):\n    return f",
         "class Main(f()):\n    f = f",
         "class Main:\n    def f(self):\n        return f()",
@@ -353,6 +356,7 @@ def test_a_further_definition_is_one_that_a_string_names() -> None:
         ("from hce.gone import f", r"script\.py imports hce\.gone, and there is no such module"),
         ("def f():\n    import hce.gone", r"script\.py imports hce\.gone"),
         ("from hce.late import gone\ngone()", r"script\.py imports gone from hce\.late, which has"),
+        ("from hce.late import *", r"script\.py imports \* from hce\.late: name what it uses"),
         ("from hce import gone\ngone()", r"script\.py imports gone from hce, which has no such"),
     ],
 )

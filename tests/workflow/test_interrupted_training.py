@@ -19,7 +19,7 @@ from safetensors import safe_open
 from shard_example import random_cells, write_shards
 
 from fingerprint import SCRIPTS, Library
-from hce.hierarchy.classes import write_reachability
+from hce.hierarchy.files import write_reachability
 
 REPOSITORY = Path(__file__).parents[2]
 N_GENES, N_CLASSES, BATCH = 30, 5, 16

@@ -10,8 +10,9 @@ counts, in functions that are imported inside functions, too.
 
 Statements beside definitions, such as `COLUMNS += ["donor"]`, run when a module is imported: they
 count in every module that a script imports, directly or not, in their order. So do definitions with
-a decorator of the library's own, which may enter them into a registry. A definition that is reached
-by a name in a string is not seen; it can be given as a further one.
+a decorator of the library's own, which may enter them into a registry. Not seen are what an unused
+assignment or class does to others as it is made, and a definition that is reached by a name in a
+string; the latter can be given as a further one.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ SCOPES = (*FUNCTIONS, ast.ClassDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 TARGETS = (ast.Name, ast.Tuple, ast.List, ast.Starred)
 DIGITS = 16
+# a definition is hashed with what it refers to, so that two of one name in two modules cannot
+# change places unnoticed; all that a script reaches counts anyway, however far away
+DEPTH = 4
 
 
 class Definition(NamedTuple):
@@ -62,13 +66,13 @@ class Imported(NamedTuple):
 
 
 Target = Definition | Whole | Outside
-# names of a scope inside a module: what they were imported as; nothing if they are variables
-Scope = dict[str, list[Imported]]
+# names of a scope: what they were imported as; an empty list for a variable, None for `global`
+Scope = dict[str, list[Imported] | None]
 
 
 @dataclass
 class Module:
-    """A parsed file."""
+    """A parsed file of ours."""
 
     name: str
     path: Path
@@ -268,6 +272,8 @@ class _Writer:
         for scope in reversed(self.scopes):
             if name in scope:
                 imports = scope[name]
+                if imports is None:
+                    break
                 return tuple(t for one in imports for t in self.library.target(one, self.module))
         return self.library.look_up(self.module, name)
 
@@ -313,7 +319,8 @@ class _Writer:
     def enter(self, nodes: Iterable[ast.AST], arguments: ast.arguments | None) -> None:
         """Begin the scope of a function: its own names hide those of the module."""
         scope: Scope = {}
-        elsewhere: set[str] = set()
+        of_module: set[str] = set()
+        around: set[str] = set()
         if arguments:
             every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
             scope |= {argument.arg: [] for argument in every}
@@ -322,12 +329,15 @@ class _Writer:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 add_imports(scope, node, self.module)
                 self.imported |= self.library.modules_of_import(node, self.module)
-            elif isinstance(node, ast.Global | ast.Nonlocal):
-                elsewhere |= set(node.names)
+            elif isinstance(node, ast.Global):
+                of_module |= set(node.names)
+            elif isinstance(node, ast.Nonlocal):
+                around |= set(node.names)
             else:
                 for name in bound_names(node):
                     scope.setdefault(name, [])
-        self.scopes.append({name: scope[name] for name in scope.keys() - elsewhere})
+        scope |= dict.fromkeys(of_module)
+        self.scopes.append({name: scope[name] for name in scope.keys() - around})
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
         around, self.in_class = self.in_class, False
@@ -413,7 +423,7 @@ class Library:
         self._ours: dict[str, bool] = {}
         self._modules: dict[str, Module] = {}
         self._dumps: dict[Definition, Dump] = {}
-        self._digests: dict[Definition, str] = {}
+        self._digests: dict[tuple[Definition, int], str] = {}
         self._fingerprints: dict[tuple[str, ...], str] = {}
 
     def fingerprint(self, script: str, *further: str) -> str:
@@ -557,6 +567,8 @@ class Library:
             source = absolute(node, within.name, within.is_package)
             if not self.is_ours(source):
                 return set()
+            if node.names[0].name == "*":
+                raise ImportError(f"{within.path} imports * from {source}: name what it uses")
             inner = {f"{source}.{alias.name}" for alias in node.names}
             names = {source, *(name for name in inner if self._file(name))}
         for name in names:
@@ -619,67 +631,15 @@ class Library:
             self._dumps[definition] = _Writer(self, module, definition).dump(statements)
         return self._dumps[definition]
 
-    def digest(self, definition: Definition) -> str:
-        """Hash of a definition and of all that it reaches."""
-        if definition not in self._digests:
-            for group in self._groups(definition):
-                self._digests |= self._digests_of(group)
-        return self._digests[definition]
-
-    def _groups(self, start: Definition) -> list[list[Definition]]:
-        """Definitions that refer to each other, after those that they refer to (Tarjan)."""
-        groups: list[list[Definition]] = []
-        order: dict[Definition, int] = {}
-        lowest: dict[Definition, int] = {}
-        open_: list[Definition] = []
-        path: list[tuple[Definition, Iterator[Definition]]] = []
-
-        def enter(one: Definition) -> None:
-            order[one] = lowest[one] = len(order)
-            open_.append(one)
-            targets = (target for _, target in self.dump(one).references)
-            path.append((one, iter([t for t in targets if t not in self._digests])))
-
-        enter(start)
-        while path:
-            one, targets = path[-1]
-            for target in targets:
-                if target not in order:
-                    enter(target)
-                    break
-                if target in lowest:
-                    lowest[one] = min(lowest[one], order[target])
-            else:
-                path.pop()
-                if path:
-                    above = path[-1][0]
-                    lowest[above] = min(lowest[above], lowest[one])
-                if lowest[one] == order[one]:
-                    group = open_[open_.index(one) :]
-                    del open_[-len(group) :]
-                    for member in group:
-                        del lowest[member]
-                    groups.append(group)
-        return groups
-
-    def _digests_of(self, group: list[Definition]) -> dict[Definition, str]:
-        dumps = {one: self.dump(one) for one in group}
-        digests = {
-            one: _digest(dump.digest, *self._references(dump, self._digests))
-            for one, dump in dumps.items()
-        }
-        # what is reached within the group takes as many rounds to be seen as there are members
-        for _ in group if len(group) > 1 else []:
-            digests = {
-                one: _digest(digests[one], *self._references(dump, digests))
-                for one, dump in dumps.items()
-            }
-        return digests
-
-    def _references(self, dump: Dump, digests: dict[Definition, str]) -> list[str]:
-        return sorted(
-            f"{name} {digests[target]}" for name, target in dump.references if target in digests
-        )
+    def digest(self, definition: Definition, depth: int = DEPTH) -> str:
+        """Hash of a definition and of what it reaches in so many references."""
+        known = self._digests.get((definition, depth))
+        if known is None:
+            dump = self.dump(definition)
+            references = dump.references if depth else ()
+            below = (f"{name} {self.digest(target, depth - 1)}" for name, target in references)
+            known = self._digests[definition, depth] = _digest(dump.digest, *sorted(below))
+        return known
 
 
 def _digest(*parts: str) -> str:

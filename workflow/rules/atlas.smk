@@ -17,10 +17,9 @@ rule select_cells:
         "<benchmarks>/select_cells.jsonl"
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
-        runtime=get_runtime,
+        mem_mb=memory(),
+        runtime=minutes(),
     params:
         script=script("select_cells"),
         code=fingerprint("select_cells"),
@@ -55,14 +54,13 @@ rule summarize_atlas:
         "<benchmarks>/summarize_atlas.jsonl"
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(15),
     params:
         script=script("summarize_atlas"),
         code=fingerprint("summarize_atlas"),
-        data_source=data_source(),
+        data_source=run.data_source(),
     message:
         "Counting the atlas"
     shell:
@@ -74,7 +72,7 @@ rule summarize_atlas:
 rule fetch_counts:
     """Read the counts of one range of cells into a piece for the shuffle."""
     input:
-        store=get_release_manifest,
+        store=run.stores,
         cells="<results>/atlas/cells.parquet",
         genes="<results>/atlas/genes.parquet",
     output:
@@ -88,16 +86,15 @@ rule fetch_counts:
         n_ranges=r"\d+",
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
-        runtime=get_runtime,
+        mem_mb=memory(),
+        runtime=minutes(),
     params:
         script=script("fetch_counts"),
         code=fingerprint("fetch_counts"),
-        uri=get_release_uri,
+        uri=run.uri,
         organism=config["census"]["organism"],
-        splits=get_release_splits,
+        splits=run.release_splits,
     message:
         "Reading counts of release {wildcards.release}, range {wildcards.range} of {wildcards.n_ranges}"
     shell:
@@ -109,10 +106,10 @@ rule fetch_counts:
 rule shuffle_shards:
     """Gather one bucket of cells from all pieces into shuffled shards."""
     input:
-        pieces=get_pieces,
+        pieces=run.pieces,
         cells="<results>/atlas/cells.parquet",
     output:
-        shard_paths("{split}", "{bucket}"),
+        run.bucket_shards("{split}", "{bucket}"),
     log:
         "<logs>/shuffle_shards/{split}/{bucket}.log",
     benchmark:
@@ -121,9 +118,8 @@ rule shuffle_shards:
         bucket=r"\d{4}",
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(30),
     params:
         script=script("shuffle_shards"),
@@ -140,7 +136,7 @@ rule shuffle_shards:
 rule list_shards:
     """Write the manifest of all shards."""
     input:
-        shards=get_shards,
+        shards=run.shards,
         genes="<results>/atlas/genes.parquet",
     output:
         "<results>/shards/manifest.json",
@@ -150,7 +146,6 @@ rule list_shards:
         "<benchmarks>/list_shards.jsonl"
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=minutes(30),
@@ -177,10 +172,9 @@ rule sample_augmentations:
         "<benchmarks>/sample_augmentations.jsonl"
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
-        runtime=get_runtime,
+        mem_mb=memory(),
+        runtime=minutes(),
     params:
         script=script("sample_augmentations"),
         code=fingerprint("sample_augmentations"),
@@ -210,17 +204,16 @@ rule plan_run:
         "<benchmarks>/plan_run.jsonl"
     conda:
         "../../envs/atlas.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(15),
     params:
         script=script("plan_run"),
         code=fingerprint("plan_run"),
         ranges=[f"{name}={n}" for name, n in config["shards"]["ranges"].items()],
-        shards=shards_of(["train", "val", "test", "ood"]),
-        n_models=len(model_paths("{architecture}{loss}{seed}", config["losses"])),
-        trainings=get_trainings(),
+        shards=run.shard_counts(["train", "val", "test", "ood"]),
+        n_models=len(run.models("{architecture}{loss}{seed}", config["losses"])),
+        trainings=run.training_counts(),
         max_epochs=config["training"]["max_epochs"],
         results=subpath(output[0], parent=True),
     message:

@@ -6,9 +6,8 @@ BEYOND = ["training_curves", "confusion", "ontology_drift", "calibration"]
 rule tabulate_training_curves:
     """Write the source data of the training curves."""
     input:
-        histories=model_paths(
-            "<results>/models/{architecture}/{loss}/seed{seed}/history.csv",
-            ["ce", "hce"],
+        histories=run.models(
+            "<results>/models/{architecture}/{loss}/seed{seed}/history.csv"
         ),
     output:
         "<results>/figures/source_data/training_curves.csv",
@@ -19,14 +18,10 @@ rule tabulate_training_curves:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_training_curves"),
         code=fingerprint("tabulate_training_curves"),
-        data_source=data_source(),
+        data_source=run.data_source(),
     message:
         "Writing the source data of the training curves"
     shell:
@@ -37,7 +32,7 @@ rule tabulate_training_curves:
 rule tabulate_confusion:
     """Write what cells are mistaken for, and the mistakes of CE that HCE does not make."""
     input:
-        predictions=get_predictions(["ood"]),
+        predictions=run.predictions(["ood"]),
         reachability="<results>/ontology/reachability.npz",
     output:
         relations="<results>/figures/source_data/confusion.csv",
@@ -48,14 +43,13 @@ rule tabulate_confusion:
         "<benchmarks>/tabulate_confusion.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(30),
     params:
         script=script("tabulate_confusion"),
         code=fingerprint("tabulate_confusion"),
-        data_source=data_source(),
+        data_source=run.data_source(),
     message:
         "Telling the kinds of mistakes apart"
     shell:
@@ -67,7 +61,7 @@ rule tabulate_confusion:
 rule tabulate_ontology_drift:
     """Write the hierarchy in other ontology releases, and the scores that each gives."""
     input:
-        predictions=get_predictions(["ood"]),
+        predictions=run.predictions(["ood"]),
         ontology="<results>/ontology/cl.obo",
         reachability="<results>/ontology/reachability.npz",
         cell_types="<results>/ontology/cell_types.tsv",
@@ -81,14 +75,13 @@ rule tabulate_ontology_drift:
         "<benchmarks>/tabulate_ontology_drift.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(30),
     params:
         script=script("tabulate_ontology_drift"),
         code=fingerprint("tabulate_ontology_drift"),
-        data_source=data_source(),
+        data_source=run.data_source(),
     message:
         "Scoring the predictions with other ontology releases"
     shell:
@@ -102,7 +95,7 @@ rule tabulate_ontology_drift:
 rule tabulate_calibration:
     """Write how often the models are right for what they say."""
     input:
-        predictions=get_predictions(["test", "ood"]),
+        predictions=run.predictions(["test", "ood"]),
         reachability="<results>/ontology/reachability.npz",
     output:
         "<results>/figures/source_data/calibration.csv",
@@ -112,14 +105,13 @@ rule tabulate_calibration:
         "<benchmarks>/tabulate_calibration.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(30),
     params:
         script=script("tabulate_calibration"),
         code=fingerprint("tabulate_calibration"),
-        data_source=data_source(),
+        data_source=run.data_source(),
     message:
         "Comparing what the models say with how often they are right"
     shell:
@@ -131,4 +123,4 @@ rule tabulate_calibration:
 rule beyond:
     """The figures that the paper does not have."""
     input:
-        get_figures(BEYOND),
+        figures(BEYOND),

@@ -12,14 +12,13 @@ rule record_run:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=200,
         runtime=5,
     params:
         script=script("record_run"),
         code=fingerprint("record_run"),
-        identity=json.dumps(run_identity(), sort_keys=True),
+        identity=run.identity(),
     message:
         "Recording which run {output} is of"
     shell:
@@ -29,20 +28,19 @@ rule record_run:
 rule download:
     """Download one file of config/datasets.tsv; its checksum is enforced."""
     input:
-        datasets=repository_file("config/datasets.tsv"),
+        datasets=repository.file("config/datasets.tsv"),
     output:
-        ensure("<resources>/{name}", non_empty=True, sha256=get_checksum),
+        ensure("<resources>/{name}", non_empty=True, sha256=repository.checksum),
     log:
         "<logs>/download/{name}.log",
     benchmark:
         "<benchmarks>/download/{name}.jsonl"
     wildcard_constraints:
-        name=dataset_names(),
+        name=repository.dataset_names,
     retries: 3
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=30,
@@ -60,7 +58,7 @@ rule simulate_census:
     input:
         run="<results>/run.json",
         ontology="<results>/ontology/cl.obo",
-        cell_types=repository_file("config/cell_types.tsv"),
+        cell_types=repository.file("config/cell_types.tsv"),
     output:
         manifest="<results>/simulated_census/manifest.json",
         genes="<results>/simulated_census/protein_coding_genes.parquet",
@@ -70,14 +68,13 @@ rule simulate_census:
         "<benchmarks>/simulate_census.jsonl"
     conda:
         "../../envs/census.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(30),
     params:
         script=script("simulate_census"),
         code=fingerprint("simulate_census"),
-        parameters=json.dumps(config.get("simulation"), sort_keys=True),
+        parameters=run.simulation(),
         train_release=config["census"]["train"]["release"],
         ood_release=config["census"]["ood"]["release"],
         organism=config["census"]["organism"],
@@ -95,7 +92,7 @@ rule convert_h5ad:
     """Convert a user's own h5ad files to a store that is laid out as a release."""
     input:
         run="<results>/run.json",
-        files=get_h5ad_files,
+        files=run.h5ad_files,
     output:
         manifest="<results>/converted_census/{release}/manifest.json",
         genes="<results>/converted_census/{release}/genes.parquet",
@@ -105,14 +102,13 @@ rule convert_h5ad:
         "<benchmarks>/convert_h5ad/{release}.jsonl"
     conda:
         "../../envs/census.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
-        runtime=get_runtime,
+        mem_mb=memory(),
+        runtime=minutes(),
     params:
         script=script("convert_h5ad"),
         code=fingerprint("convert_h5ad"),
-        release=get_release_name,
+        release=run.release_name,
         organism=config["census"]["organism"],
         store=subpath(output.manifest, parent=True),
     message:
@@ -127,7 +123,7 @@ rule read_obs:
     """Read the cells of one release that pass the value filter, and its datasets."""
     input:
         run="<results>/run.json",
-        store=get_release_manifest,
+        store=run.stores,
     output:
         obs="<results>/census/{release}/obs.parquet",
         datasets="<results>/census/{release}/datasets.parquet",
@@ -137,14 +133,13 @@ rule read_obs:
         "<benchmarks>/read_obs/{release}.jsonl"
     conda:
         "../../envs/census.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
-        runtime=get_runtime,
+        mem_mb=memory(),
+        runtime=minutes(),
     params:
         script=script("read_obs"),
         code=fingerprint("read_obs"),
-        uri=get_release_uri,
+        uri=run.uri,
         organism=config["census"]["organism"],
         assays=config["census"]["assays"],
     message:
@@ -158,8 +153,8 @@ rule select_genes:
     """List the genes of the model, in the order of the training release."""
     input:
         run="<results>/run.json",
-        store=get_release_manifest,
-        gene_list=get_gene_list,
+        store=run.stores,
+        gene_list=run.gene_list,
     output:
         "<results>/atlas/genes.parquet",
     log:
@@ -168,15 +163,14 @@ rule select_genes:
         "<benchmarks>/select_genes.jsonl"
     conda:
         "../../envs/census.yaml"
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
         script=script("select_genes"),
         code=fingerprint("select_genes"),
-        train_uri=release_uri("train"),
-        ood_uri=release_uri("ood"),
+        train_uri=run.release_uri("train"),
+        ood_uri=run.release_uri("ood"),
         organism=config["census"]["organism"],
     message:
         "Selecting the genes of the model"

@@ -1,30 +1,10 @@
 # CE against HCE over seeds, both against a user's own losses, and our numbers beside the paper's.
 
-TABLES = [
-    "atlas_summary",
-    "atlas_composition",
-    "macro_f1",
-    "macro_f1_runs",
-    "per_cell_type",
-    "per_cell_type_runs",
-    "per_study",
-    "per_study_runs",
-    "strata",
-    "strata_runs",
-    "reproduction",
-    "tableS1",
-    "tableS2",
-    "tableS3",
-]
-# of a user's own losses; the tables above compare CE and HCE, whatever else there is
-OWN_TABLES = ["own_losses", "own_losses_runs"] if OWN_LOSSES else []
-TABLES += OWN_TABLES
-
 
 rule compare_losses:
     """Compare HCE with CE over seeds: overall, per cell type and per study."""
     input:
-        scores=get_scores(["ce", "hce"]),
+        scores=run.scores(),
         cell_types="<results>/ontology/cell_types.tsv",
     output:
         macro_f1="<results>/tables/macro_f1.tsv",
@@ -41,14 +21,13 @@ rule compare_losses:
         "<benchmarks>/compare_losses.jsonl"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
         script=script("compare_losses"),
         code=fingerprint("compare_losses"),
-        data_source=data_source(),
+        data_source=run.data_source(),
     message:
         "Comparing HCE with CE"
     shell:
@@ -63,7 +42,7 @@ rule compare_losses:
 rule compare_own_losses:
     """Compare a user's own losses with CE and with HCE over seeds."""
     input:
-        scores=get_own_scores,
+        scores=run.own_scores,
     output:
         table="<results>/tables/own_losses.tsv",
         runs="<results>/tables/own_losses_runs.tsv",
@@ -73,15 +52,14 @@ rule compare_own_losses:
         "<benchmarks>/compare_own_losses.jsonl"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
         script=script("compare_own_losses"),
         code=fingerprint("compare_own_losses"),
-        losses=OWN_LOSSES,
-        data_source=data_source(),
+        losses=run.own_losses,
+        data_source=run.data_source(),
     message:
         "Comparing {params.losses} with CE and HCE"
     shell:
@@ -93,7 +71,7 @@ rule compare_own_losses:
 rule compare_with_paper:
     """Set our numbers beside the paper's: the reproduction scorecard."""
     input:
-        published=repository_file("config/published.yaml"),
+        published=repository.file("config/published.yaml"),
         atlas_summary="<results>/tables/atlas_summary.tsv",
         macro_f1="<results>/tables/macro_f1.tsv",
     output:
@@ -110,10 +88,6 @@ rule compare_with_paper:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("compare_with_paper"),
         code=fingerprint("compare_with_paper"),
@@ -129,7 +103,7 @@ rule summarize_run:
     """Write the headline of the run: CE and HCE, ID and OOD, gain and p value."""
     input:
         macro_f1="<results>/tables/macro_f1.tsv",
-        figures=get_figures(FIGURES),
+        figures=figures(FIGURES),
         headline_figure="<results>/figures/fig2b.pdf",
     output:
         "<results>/summary.txt",
@@ -140,10 +114,6 @@ rule summarize_run:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("summarize_run"),
         code=fingerprint("summarize_run"),

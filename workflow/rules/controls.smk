@@ -4,23 +4,20 @@
 
 # The finest control is this same workflow on another simulated Census, in a folder of its own.
 # Its own configuration asks for no controls, so that the import ends there.
-if (
-    config["census"]["source"] == "simulated"
-    and config["simulation"]["annotation"] != "finest"
-):
+if run.has_finest:
 
     module finest:
         snakefile:
             "../../Snakefile"
         config:
-            get_finest_config()
+            run.finest_config()
 
     use rule * from finest exclude download as finest_*
 
 
 use rule compare_losses as compare_permuted with:
     input:
-        scores=get_scores(["ce", "hce", "hce_permuted"]),
+        scores=run.scores(["ce", "hce", "hce_permuted"]),
         cell_types="<results>/ontology/cell_types.tsv",
     output:
         macro_f1="<results>/controls/permuted/tables/macro_f1.tsv",
@@ -53,10 +50,6 @@ rule tabulate_controls:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_controls"),
         code=fingerprint("tabulate_controls"),

@@ -4,7 +4,8 @@
 import runpy
 
 # from this repository, whatever `hce` is installed beside Snakemake
-DRAWINGS = runpy.run_path(str(SCRIPTS / "hce" / "figures" / "registry.py"))["DRAWINGS"]
+REGISTRY = FOLDER / "scripts" / "hce" / "figures" / "registry.py"
+DRAWINGS = runpy.run_path(str(REGISTRY))["DRAWINGS"]
 
 
 for figure, drawing in DRAWINGS.items():

@@ -18,9 +18,8 @@ rule score:
         "<benchmarks>/score/{architecture}/{loss}/seed{seed}.jsonl"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(30),
     params:
         script=script("score"),

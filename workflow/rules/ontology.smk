@@ -17,14 +17,13 @@ rule fetch_ontology:
         "<benchmarks>/fetch_ontology.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
         script=script("fetch_ontology"),
         code=fingerprint("fetch_ontology"),
-        source=get_ontology_arguments(),
+        source=run.ontology_arguments(),
     message:
         "Fetching the Cell Ontology"
     shell:
@@ -46,14 +45,13 @@ rule build_hierarchy:
         "<benchmarks>/build_hierarchy.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(15),
     params:
         script=script("build_hierarchy"),
         code=fingerprint("build_hierarchy"),
-        data_source=data_source(),
+        data_source=run.data_source(),
     message:
         "Building the reachability matrix"
     shell:
@@ -74,7 +72,6 @@ rule permute_hierarchy:
         "<benchmarks>/permute_hierarchy.jsonl"
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
@@ -93,7 +90,7 @@ rule summarize_hierarchy:
     """Count what R looks like over the paper's cell types in the ontology of this run."""
     input:
         ontology="<results>/ontology/cl.obo",
-        cell_types=repository_file("config/cell_types.tsv"),
+        cell_types=repository.file("config/cell_types.tsv"),
     output:
         "<results>/ontology/hierarchy_summary.tsv",
     log:
@@ -103,10 +100,6 @@ rule summarize_hierarchy:
     localrule: True
     conda:
         "../../envs/ontology.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("summarize_hierarchy"),
         code=fingerprint("summarize_hierarchy"),

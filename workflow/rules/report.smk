@@ -6,14 +6,14 @@ rule record_provenance:
     input:
         # the last of the other jobs, so that the benchmarks of all are there
         summary="<results>/summary.txt",
-        figures=get_figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
-        own_tables=collect("<results>/tables/{table}.tsv", table=OWN_TABLES),
+        figures=figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
+        own_tables=collect("<results>/tables/{table}.tsv", table=run.own_tables),
         files=[
             "<results>/ontology/cl.obo",
             "<results>/ontology/reachability.npz",
             "<results>/atlas/genes.parquet",
             "<results>/shards/manifest.json",
-            *own_files(),
+            *run.own_files(),
         ],
     output:
         provenance="<results>/provenance.tsv",
@@ -25,17 +25,13 @@ rule record_provenance:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("record_provenance"),
         code=fingerprint("record_provenance"),
-        version=get_code_version(workflow.current_basedir),
-        configuration=get_recorded_configuration(),
+        version=repository.version,
+        configuration=run.recorded_configuration(),
         benchmarks=f"{config['results']}/benchmarks",
-        data_source=data_source(),
+        data_source=run.data_source(),
     message:
         "Recording what the run was made with"
     shell:
@@ -48,13 +44,13 @@ rule record_provenance:
 rule write_overview:
     """Write the overview: headline, interactive hierarchy, scorecard, tables, provenance."""
     input:
-        template=repository_file("workflow/report/page.html.jinja"),
+        template=repository.file("workflow/report/page.html.jinja"),
         reproduction="<results>/tables/reproduction.tsv",
         macro_f1="<results>/tables/macro_f1.tsv",
         per_study="<results>/tables/per_study.tsv",
         per_cell_type="<results>/tables/per_cell_type.tsv",
         strata="<results>/tables/strata.tsv",
-        own_losses=collect("<results>/tables/{table}.tsv", table=OWN_TABLES[:1]),
+        own_losses=collect("<results>/tables/{table}.tsv", table=run.own_tables[:1]),
         tableS1="<results>/tables/tableS1.tsv",
         tableS2="<results>/tables/tableS2.tsv",
         tableS3="<results>/tables/tableS3.tsv",
@@ -78,10 +74,6 @@ rule write_overview:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("write_overview"),
         code=fingerprint("write_overview"),

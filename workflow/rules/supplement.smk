@@ -16,10 +16,6 @@ rule tabulate_figureS1:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_figureS1"),
         code=fingerprint("tabulate_figureS1"),
@@ -50,10 +46,6 @@ rule tabulate_figureS2to4:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_figureS2to4"),
         code=fingerprint("tabulate_figureS2to4"),
@@ -88,10 +80,6 @@ rule tabulate_figureS5to8:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_figureS5to8"),
         code=fingerprint("tabulate_figureS5to8"),
@@ -120,9 +108,8 @@ rule tabulate_figureS9to10:
         "<benchmarks>/tabulate_figureS9to10.jsonl"
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
     resources:
-        mem_mb=get_memory,
+        mem_mb=memory(),
         runtime=minutes(15),
     params:
         script=script("tabulate_figureS9to10"),
@@ -138,9 +125,8 @@ rule tabulate_figureS9to10:
 rule tabulate_hyperparameters:
     """Write Supplementary Tables 1-3: the hyperparameters of the trainings."""
     input:
-        hyperparameters=model_paths(
-            "<results>/models/{architecture}/{loss}/seed{seed}/hyperparameters.json",
-            ["ce", "hce"],
+        hyperparameters=run.models(
+            "<results>/models/{architecture}/{loss}/seed{seed}/hyperparameters.json"
         ),
     output:
         tableS1="<results>/tables/tableS1.tsv",
@@ -153,14 +139,10 @@ rule tabulate_hyperparameters:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
     params:
         script=script("tabulate_hyperparameters"),
         code=fingerprint("tabulate_hyperparameters"),
-        data_source=data_source(),
+        data_source=run.data_source(),
     message:
         "Writing the tables of the hyperparameters"
     shell:

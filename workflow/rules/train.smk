@@ -4,7 +4,7 @@
 rule check_own_loss:
     """Try a user's own loss before any data are there."""
     input:
-        file=get_loss_file,
+        file=run.loss_file,
     output:
         "<results>/checks/losses/{loss}.txt",
     log:
@@ -15,15 +15,14 @@ rule check_own_loss:
     localrule: True
     conda:
         "../../envs/train.yaml"
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=5,
     params:
         # without code: a newer trial is no reason to train again
         script=script("check_own_loss"),
-        settings=get_loss_settings,
-        device=DEVICE,
+        settings=run.loss_settings,
+        device=run.device,
     message:
         "Trying the loss {wildcards.loss} of {input.file}"
     shell:
@@ -36,7 +35,7 @@ rule check_own_loss:
 rule check_own_architecture:
     """Try a user's own architecture before any data are there."""
     input:
-        file=get_architecture_file,
+        file=run.architecture_file,
     output:
         "<results>/checks/architectures/{architecture}.txt",
     log:
@@ -47,16 +46,15 @@ rule check_own_architecture:
     localrule: True
     conda:
         "../../envs/train.yaml"
-    threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=5,
     params:
         # without code: a newer trial is no reason to train again
         script=script("check_own_architecture"),
-        hyperparameters=get_hyperparameters,
+        hyperparameters=run.hyperparameters,
         batch_size=config["training"]["batch_size"],
-        device=DEVICE,
+        device=run.device,
     message:
         "Trying the architecture {wildcards.architecture} of {input.file}"
     shell:
@@ -72,11 +70,11 @@ rule train_model:
         manifest="<results>/shards/manifest.json",
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",
-        architecture_file=get_architecture_file,
-        loss_file=get_loss_file,
-        checks=get_own_checks,
-        loss_reachability=get_loss_reachability,
-        augmentations=get_augmentations,
+        architecture_file=run.architecture_file,
+        loss_file=run.loss_file,
+        checks=run.trials,
+        loss_reachability=run.loss_reachability,
+        augmentations=run.augmentations,
     output:
         model="<results>/models/{architecture}/{loss}/seed{seed}/model.safetensors",
         history="<results>/models/{architecture}/{loss}/seed{seed}/history.csv",
@@ -89,18 +87,18 @@ rule train_model:
         "../../envs/train.yaml"
     threads: config["resources"]["train_threads"]
     resources:
-        mem_mb=get_memory,
-        runtime=get_runtime,
+        mem_mb=memory(),
+        runtime=minutes(),
         cpus_per_task=config["resources"]["train_threads"],
         gpu=config["resources"]["gpus"],
     params:
         script=script("train_model"),
         code=fingerprint("train_model"),
-        loss=get_loss,
-        loss_settings=get_loss_settings,
-        hyperparameters=get_hyperparameters,
-        training=get_training,
-        device=DEVICE,
+        loss=run.loss,
+        loss_settings=run.loss_settings,
+        hyperparameters=run.hyperparameters,
+        training=run.training,
+        device=run.device,
     message:
         "Training {wildcards.architecture} with {wildcards.loss}, seed {wildcards.seed}"
     shell:
@@ -125,7 +123,7 @@ rule predict:
         manifest="<results>/shards/manifest.json",
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",
-        architecture_file=get_architecture_file,
+        architecture_file=run.architecture_file,
     output:
         test="<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet",
         ood="<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet",
@@ -137,14 +135,14 @@ rule predict:
         "../../envs/train.yaml"
     threads: config["resources"]["train_threads"]
     resources:
-        mem_mb=get_memory,
-        runtime=get_runtime,
+        mem_mb=memory(),
+        runtime=minutes(),
         cpus_per_task=config["resources"]["train_threads"],
         gpu=config["resources"]["gpus"],
     params:
         script=script("predict"),
         code=fingerprint("predict"),
-        device=DEVICE,
+        device=run.device,
     message:
         "Predicting with {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
     shell:

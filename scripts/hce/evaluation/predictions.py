@@ -1,4 +1,4 @@
-"""Which model and split a file of predictions is of, and how it is read."""
+"""Files of predictions: which model and split each is of, how it is written and read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hce.files import write_atomically
+from hce.tables import read_table
+
+SCHEMA = pa.schema(
+    [
+        pa.field("soma_joinid", pa.int64(), nullable=False),
+        pa.field("class", pa.int16(), nullable=False),
+        pa.field("predicted_class", pa.int16(), nullable=False),
+        pa.field("probability", pa.float32(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+    ]
+)
 
 
 class Predicted(NamedTuple):
@@ -47,8 +62,24 @@ def paired_runs(files: Iterable[Predicted], losses: tuple[str, str]) -> list[tup
     ]
 
 
-def read_prediction(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Return columns of what one model said of each cell of a split.
+def write_predictions(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write what one model says of each cell of a split, atomically, as it comes.
+
+    Parameters
+    ----------
+    path
+        Parquet file to write.
+    batches
+        Of `SCHEMA`: soma_joinid, class and predicted_class (class indices), the probability of the
+        predicted class, and its score s = R p.
+    """
+    with write_atomically(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def read_prediction(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return what one model said of each cell of a split, all columns or some.
 
     Raises
     ------
@@ -57,4 +88,4 @@ def read_prediction(path: Path, columns: list[str]) -> pd.DataFrame:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such predictions; run the rule predict")
-    return pd.read_parquet(path, columns=columns)
+    return read_table(path, columns)

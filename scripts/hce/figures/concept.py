@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -39,7 +41,7 @@ EXAMPLE_LOGITS = {
 
 
 def concept_table(
-    cell_types: pd.DataFrame, reachability: NDArray[np.bool_], term_ids: NDArray[np.str_]
+    cell_types: pd.DataFrame, reachability: NDArray[np.bool_], term_ids: Sequence[str]
 ) -> pd.DataFrame:
     """Compute p = softmax(logits), s = R p and both losses for the example.
 
@@ -60,7 +62,7 @@ def concept_table(
         and loss_hce = -log(s + 1e-6), both as if this type were the label. If the run has none of
         the types, one row without values.
     """
-    position = {term_id: index for index, term_id in enumerate(term_ids.tolist())}
+    position = {term_id: index for index, term_id in enumerate(term_ids)}
     shown = [term_id for term_id in EXAMPLE_LOGITS if term_id in position]
     rows = [position[term_id] for term_id in shown]
     matrix = reachability[np.ix_(rows, rows)]

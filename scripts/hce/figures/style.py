@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from hce.files import write_atomically
 from hce.names import LOSS_NAMES, LOSSES, architecture_name
+from hce.tables import read_table
 
 MINUS = "−"
 
@@ -323,8 +324,7 @@ def read_source_data(path: str | Path) -> pd.DataFrame:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such source data; run the rule that tabulates it")
-    # "NA" or "null" may be a name in a table; only an empty field is a missing value
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    return read_table(path)
 
 
 def save_figure(fig: Figure, pdf_path: str | Path, png_path: str | Path) -> None:

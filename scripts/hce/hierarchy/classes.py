@@ -1,11 +1,6 @@
-"""What each class is in the hierarchy and in the atlas, and the files that say so.
-
-The contracts are results/ontology/cell_types.tsv and results/ontology/reachability.npz.
-"""
+"""What each class is in the hierarchy and in the atlas (results/ontology/cell_types.tsv)."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -13,7 +8,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hce.atlas import balanced_class_weights
-from hce.files import write_atomically
 from hce.ontology import depths, direct_parents, resolve
 
 
@@ -110,29 +104,3 @@ def permute_hierarchy(matrix: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]
     """
     order = np.random.default_rng(seed).permutation(len(matrix))
     return matrix[np.ix_(order, order)]
-
-
-def write_reachability(path: str | Path, matrix: NDArray[np.bool_], term_ids: list[str]) -> None:
-    """Write R (bool C x C) with the ontology term ids of its classes, in order."""
-    with write_atomically(path) as temporary:
-        np.savez_compressed(temporary, reachability=matrix, term_ids=np.array(term_ids, dtype=str))
-
-
-def read_reachability(path: str | Path) -> tuple[NDArray[np.bool_], list[str]]:
-    """Return R (bool C x C) and the ontology term ids of its classes."""
-    with np.load(path, allow_pickle=False) as content:
-        return content["reachability"], content["term_ids"].tolist()
-
-
-def read_cell_types(path: str | Path) -> pd.DataFrame:
-    """Return the table of classes, one row a class in class order.
-
-    Raises
-    ------
-    ValueError
-        If the rows are not in class order.
-    """
-    table = pd.read_csv(path, sep="\t", keep_default_na=False)
-    if not np.array_equal(table["index"], np.arange(len(table))):
-        raise ValueError(f"{path}: column index is not 0, 1, 2, ...: rows were lost or sorted")
-    return table

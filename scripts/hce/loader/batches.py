@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
+from hce.loader.buffers import BufferPool
 from hce.loader.device import DeviceBlock, RawRows
 from hce.loader.expression import SparseExpression
-from hce.memory import BufferPool
 from hce.normalize import TARGET_SUM
 from hce.storage.blocks import CellBlock, Cells
 from hce.threads import in_threads

@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from hce.memory import BufferPool
+from hce.loader.buffers import BufferPool
 from hce.threads import in_threads
 
 # below this many nonzeros a batch takes under 2 ms either way, and numba 0.4 s to be imported

@@ -3,30 +3,7 @@
 pytorch-tabnet multiplies each mask by a G x G identity matrix when there are no feature groups:
 1.5 GB and 1.5 TFLOP a batch at 19,331 genes. It is left out here. Its second, unused batch norm is
 left out too, so that parameter names are those of scTab's network: `encoder.*` and
-`final_mapping.weight`.
-
-A training step on a CPU, seconds of one busy core and peak memory, batch of 2,048 cells of 19,331
-genes, and milliseconds of the demo's (256 cells, 600 genes); 31 s is pytorch-tabnet's own (two
-cores, `make bench`):
-
-    version                                              paper             demo
-    its blocks without the identity, partial entmax      6.5 s, 2.7 GB     23 to 25 ms
-    this one                                             1.1 s, 1.2 GB     15 to 16 ms
-
-    what was tried                          predicted           measured
-    mask as its nonzero entries: 26 genes   a third of the      with both below, the table above
-      a cell at first, after an epoch 7       products less
-    norm over genes folded into the first   a sixth less        (hce.networks.tabnet_input)
-      layer: no gradient of B x G
-    norm of the logits from the covariance  no B x G kept       peak 2.7 to 1.2 GB
-    (hce.networks.tabnet_mask)
-      of the attention features
-    sparse first layer instead of dense     240 for 600 ms      1.2 s for 1.6 s, noise 0.3 s
-    glibc's malloc told to keep memory      fewer page faults   nothing
-    one kernel for all ghost batches        1 ms a layer        not tried: 3 % of the step
-
-What is left are matrix products, at the demo's size 0.56 GFLOP of the 1.03 before; 5.6 ms at the
-100 GFLOP/s of a core that is free.
+`final_mapping.weight`. What a step costs and what was tried: docs/performance.md.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import torch
 from shard_example import random_cells, write_shards
 from torch import Tensor
 
-from hce.hierarchy.classes import write_reachability
+from hce.hierarchy.files import write_reachability
 from hce.training.state import copy_weights
 from train_model import build_trainer, checkpoint_path, train, training_parameters
 

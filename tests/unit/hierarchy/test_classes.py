@@ -19,11 +19,9 @@ from hce.hierarchy.classes import (
     cell_type_table,
     node_kinds,
     permute_hierarchy,
-    read_cell_types,
-    read_reachability,
     summarize_hierarchy,
-    write_reachability,
 )
+from hce.hierarchy.files import read_cell_types, read_reachability, write_reachability
 from hce.ontology import reachability, read_obo
 
 TERMS = [f"CL:000000{number}" for number in range(7)]

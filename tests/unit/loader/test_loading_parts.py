@@ -15,10 +15,10 @@ from scipy import sparse
 
 import hce.loader.device
 import hce.loader.expression
+from hce.loader.buffers import BufferPool
 from hce.loader.device import available_memory, choose_residency
 from hce.loader.expression import SparseExpression
 from hce.loader.prefetch import prefetched
-from hce.memory import BufferPool
 
 CPU = torch.device("cpu")
 GB = 2**30

@@ -15,7 +15,7 @@ from shard_example import random_cells, write_shards
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
-from hce.hierarchy.classes import write_reachability
+from hce.hierarchy.files import write_reachability
 from hce.loss import build_loss
 from hce.models import build_model
 from hce.shards import ShardReader
@@ -236,6 +236,7 @@ def test_losses_start_from_the_same_weights_and_see_the_same_cells(
             reachability=tmp_path / "reachability.npz",
             loss_reachability=None,
             augmentations=None,
+            code="",
             device="cpu",
             threads=1,
             model=tmp_path / "model.safetensors",

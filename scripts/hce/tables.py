@@ -1,0 +1,104 @@
+"""Tables in files: one way to write them and one way to read them back, by the file's suffix.
+
+`.tsv` and `.csv` are text: UTF-8, one header line, `\\n` ends a line, an empty field is a missing
+value and nothing else is (a study may be called "NA"). What a column is follows from its name in
+all tables of the workflow: names and words stay text ("01" is no number), the type of any other
+column is pandas' choice. `.parquet` keeps its types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from hce.files import write_atomically
+
+SEPARATORS = {".tsv": "\t", ".csv": ","}
+PARQUET = (".parquet", ".pq")
+# columns that hold names or words, whichever table they are in
+TEXT_COLUMNS = (
+    *("architecture", "block", "cell_type", "connectivity", "context", "data_source", "family"),
+    *("file", "first", "group", "grouping", "hyperparameter", "key", "kind", "label", "labels"),
+    *("loss", "name", "node_kind", "note", "ontology_term_id", "panel", "parents", "part"),
+    *("property", "quantity", "release", "rule", "second", "section", "source", "split", "status"),
+    *("study", "subset", "text", "title", "view"),
+)
+
+
+def write_table(table: pd.DataFrame, path: str | Path, data_source: str | None = None) -> None:
+    """Write a table without its index, atomically.
+
+    Parameters
+    ----------
+    table
+        Columns of any type that the format holds; missing values are empty in text.
+    path
+        `.tsv`, `.csv` or `.parquet`.
+    data_source
+        What figures and tables say of where their data come from: a last column, if given.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is another one.
+    """
+    path = Path(path)
+    if data_source is not None:
+        table = table.assign(data_source=data_source)
+    separator = _separator(path)
+    with write_atomically(path) as temporary:
+        if separator is None:
+            table.to_parquet(temporary, index=False, compression="zstd")
+        else:
+            table.to_csv(temporary, sep=separator, index=False, lineterminator="\n")
+
+
+def read_table(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    filters: list[tuple[str, str, object]] | None = None,
+) -> pd.DataFrame:
+    """Read a table that `write_table` wrote, or one of the same format.
+
+    Parameters
+    ----------
+    path
+        `.tsv`, `.csv` or `.parquet`.
+    columns
+        Those to read, in this order; all of them if left out.
+    filters
+        Rows to read of a Parquet file, as pandas takes them: [("split", "==", "train")].
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the suffix is another one, or the file is empty or lacks one of the columns.
+    """
+    path = Path(path)
+    separator = _separator(path)
+    if separator is None:
+        return pd.read_parquet(path, columns=columns, filters=filters)
+    types = dict.fromkeys(TEXT_COLUMNS, str)
+    try:
+        table = pd.read_csv(path, sep=separator, dtype=types, keep_default_na=False, na_values=[""])
+    except pd.errors.EmptyDataError as error:
+        raise ValueError(f"{path}: is empty, without a header line; make it again") from error
+    missing = [name for name in columns or () if name not in table]
+    if missing:
+        raise ValueError(
+            f"{path}: has no column {', '.join(missing)}; there are {', '.join(table.columns)}"
+        )
+    return table if columns is None else table[list(columns)]
+
+
+def _separator(path: Path) -> str | None:
+    """Of a text table; None for Parquet."""
+    if path.suffix in PARQUET:
+        return None
+    if path.suffix not in SEPARATORS:
+        raise ValueError(f"{path}: a table is a .tsv, .csv or .parquet file")
+    return SEPARATORS[path.suffix]

@@ -1,0 +1,204 @@
+"""Is a configuration complete, does it fit together, and is the results folder that of this run?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonschema.exceptions import ValidationError
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+from configuration_errors import differences, explain, no_such_key
+
+Config = dict[str, Any]
+
+PAPER_LOSSES = ("ce", "hce")
+# HCE with the hierarchy permuted: a control, not a loss of the configuration
+PERMUTED_LOSS = "hce_permuted"
+# keys that run.json of earlier versions lacks, and what those versions did
+ADDED_KEYS = {"census": {"organism": "homo_sapiens"}}
+
+
+def complete(
+    config: Config, given: Collection[str], sources: Sequence[str], repository: Path
+) -> None:
+    """Fill in the defaults of a configuration, or refuse it.
+
+    Parameters
+    ----------
+    config
+        What was read; changed in place.
+    given
+        Keys that the command line set.
+    sources
+        Where it was read from, for messages.
+    repository
+        Folder of the repository.
+
+    Raises
+    ------
+    WorkflowError
+        If anything is missing, unknown or does not fit; names key, value and remedy.
+    """
+    # a module has its own configuration, in which keys of --config need not be
+    for key in given & config.keys():
+        config[key] = parse_numbers(config[key])
+    check_sections(config, repository)
+    schema = (repository / "workflow" / "schemas" / "config.schema.yaml").resolve()
+    try:
+        validate(config, str(schema))
+    except WorkflowError as error:
+        if not isinstance(error.__context__, ValidationError):
+            raise
+        raise WorkflowError(
+            f"{explain(error.__context__)}\nRead from: {', '.join(sources)}. "
+            f"All keys: {(repository / 'config' / 'README.md').as_posix()}"
+        ) from None
+    check_sources(config)
+    check_models(config)
+    check_results_folder(config)
+    check_losses(config)
+
+
+def parse_numbers(value: Any) -> Any:
+    """Numbers in a list or dict of --config, which Snakemake leaves as text: seeds=[0,1]."""
+    if isinstance(value, dict):
+        return {key: parse_numbers(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [parse_numbers(entry) for entry in value]
+    for number in (int, float):
+        try:
+            return number(value) if isinstance(value, str) else value
+        except ValueError:
+            continue
+    return value
+
+
+# --- what the schema cannot see -----------------------------------------------------------------
+
+
+def check_sections(config: Config, repository: Path) -> None:
+    """Say where a configuration comes from, when there is none to speak of."""
+    missing = [name for name in ("census", "ontology") if name not in config]
+    if missing:
+        raise WorkflowError(
+            f"the configuration has no section {' and no section '.join(missing)}. It is read from "
+            "config/config.yaml of the folder that snakemake works in, from --configfile, or from "
+            "`config:` where this workflow is a module. Start from a copy of "
+            f"{(repository / 'config' / 'config.yaml').as_posix()} (simulated) or "
+            "config/paper.yaml beside it."
+        )
+
+
+def check_sources(config: Config) -> None:
+    """Refuse a source of cells or of the ontology without what it needs."""
+    census, ontology = config["census"], config["ontology"]
+    if census["source"] == "released":
+        for name in ("train", "ood"):
+            if not census[name].get("uri"):
+                raise WorkflowError(
+                    f"census.{name}.uri is missing: with census.source released, give the folder "
+                    "or S3 address of the release's soma collection."
+                )
+        if not census["gene_list"]:
+            raise WorkflowError("census.gene_list is missing: it is needed for a real Census.")
+    elif census["source"] == "h5ad":
+        for name in ("train", "ood"):
+            if not census[name].get("files"):
+                raise WorkflowError(
+                    f"census.{name}.files is missing: with census.source h5ad, list the files."
+                )
+    elif "simulation" not in config:
+        raise WorkflowError("section simulation is missing: census.source is simulated.")
+    if ontology["source"] == "file" and not ontology["path"]:
+        raise WorkflowError("ontology.path is missing: ontology.source is file.")
+
+
+def check_models(config: Config) -> None:
+    """Refuse a split without a training set, and architectures that cannot be trained."""
+    validation, test = (config["split"][share] for share in ("validation", "test"))
+    if validation + test >= 1:
+        raise WorkflowError(
+            f"split.validation {validation} and split.test {test} leave no training set."
+        )
+    for architecture in config["architectures"]:
+        if architecture not in config["models"]:
+            raise WorkflowError(
+                f"architectures: {architecture!r} is not one of linear, mlp, tabnet, and "
+                f"models.{architecture}.file is missing (docs/adapt.md)."
+            )
+    virtual = config["models"]["tabnet"]["virtual_batch_size"]
+    if "tabnet" in config["architectures"] and config["training"]["batch_size"] % virtual:
+        raise WorkflowError(
+            f"training.batch_size {config['training']['batch_size']} is not a multiple of "
+            f"models.tabnet.virtual_batch_size {virtual}."
+        )
+
+
+def check_losses(config: Config) -> None:
+    """Refuse a loss without a file, with another's name or unused, and a run without CE or HCE."""
+    own = config["own_losses"]
+    trained = [name for name in config["losses"] if name not in PAPER_LOSSES]
+    for name in own.keys() & {*PAPER_LOSSES, PERMUTED_LOSS}:
+        raise WorkflowError(
+            f"own_losses.{name}: {name} is a loss of this workflow; take another name."
+        )
+    for name in trained:
+        if name not in own:
+            raise WorkflowError(
+                f"losses: {name!r} is not one of ce, hce, and own_losses.{name}.file is missing: "
+                f"{no_such_key(name, [*PAPER_LOSSES, *own])} (docs/adapt.md)."
+            )
+        file = Path(own[name]["file"])
+        if not file.is_file():
+            raise WorkflowError(
+                f"own_losses.{name}.file: there is no file {file} in {Path.cwd()}, the folder that "
+                "snakemake works in."
+            )
+    for name in PAPER_LOSSES:
+        if name not in config["losses"]:
+            raise WorkflowError(
+                f"losses: {name} is missing; every other loss is compared with CE and HCE."
+            )
+    for name in own:
+        if name not in trained:
+            raise WorkflowError(
+                f"own_losses.{name}: no model would be trained with it; add {name} to losses or "
+                f"take own_losses.{name} out."
+            )
+
+
+# --- which run is this ----------------------------------------------------------------------------
+
+
+def identity(config: Config) -> Config:
+    """The sections of the configuration that say which data a results folder holds."""
+    sections = ["census", "ontology"]
+    if config["census"]["source"] == "simulated":
+        sections.append("simulation")
+    return {name: config[name] for name in sections}
+
+
+def recorded_identity(stamp: Path) -> Config:
+    """What run.json says; where an earlier version wrote it, with the keys added since."""
+    stored = json.loads(stamp.read_text())
+    added = {name: keys | stored.get(name, {}) for name, keys in ADDED_KEYS.items()}
+    return stored | added
+
+
+def check_results_folder(config: Config) -> None:
+    """Refuse to write over the results of a run on other data."""
+    stamp = Path(config["results"]) / "run.json"
+    if not stamp.exists():
+        return
+    differing = differences(recorded_identity(stamp), identity(config))
+    if differing:
+        raise WorkflowError(
+            f"{config['results']}/ holds a run on other data ({stamp}):\n  "
+            + "\n  ".join(differing)
+            + "\nNothing was changed. Use another folder (--config results=OTHER), the "
+            "configuration of that run, or remove the folder if you do not need it."
+        )

@@ -1,0 +1,90 @@
+"""Files of the repository, wherever Snakemake runs: data, scripts, and what these do."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fingerprint import library
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The repository, as the rules of one reading of the workflow see it.
+
+    Attributes
+    ----------
+    folder
+        Where it lies, seen from the working folder.
+    commit
+        Of its files, where they are no clone.
+    downloads
+        Folder of what is downloaded.
+    """
+
+    folder: Path
+    commit: str | None
+    downloads: Path
+
+    def file(self, name: str) -> str:
+        """Path of a file."""
+        return (self.folder / name).as_posix()
+
+    def script(self, name: str) -> Path:
+        """Path of the script of a rule, a parameter that Snakemake does not compare between runs.
+
+        It compares text and numbers; a clone may lie elsewhere tomorrow.
+        """
+        return self.folder / "scripts" / f"{name}.py"
+
+    def fingerprint(self, name: str, *further: str) -> Callable[[Any], str]:
+        """What a script does, as a parameter: where it differs, the rule runs again.
+
+        Parameters
+        ----------
+        name
+            The script.
+        further
+            Definitions that the script reaches by a name on its command line: hce.module:name.
+        """
+        scripts = (self.folder / "scripts").resolve()
+
+        def get_fingerprint(wildcards: Any) -> str:
+            return library(scripts).fingerprint(name, *further)
+
+        return get_fingerprint
+
+    @property
+    def version(self) -> str | Callable[[Any, Any], str]:
+        """Where the provenance has the commit of the code from, as arguments of its script."""
+        if self.commit:
+            return f"--commit {self.commit}"
+
+        def get_clone(wildcards: Any, output: Any) -> str:
+            # Snakemake does not compare what may follow from the output: a clone may move
+            return f"--repository {shlex.quote(self.folder.as_posix())}"
+
+        return get_clone
+
+    # --- config/datasets.tsv ---
+
+    def _datasets(self) -> dict[str, str]:
+        """Checksum of each file that can be downloaded, if it is known."""
+        text = (self.folder / "config" / "datasets.tsv").read_text(encoding="utf-8")
+        rows = csv.DictReader(text.splitlines(), delimiter="\t")
+        return {row["name"]: row["sha256"] or "" for row in rows}
+
+    @property
+    def dataset_names(self) -> str:
+        """Names of the files that can be downloaded, as a pattern."""
+        return "|".join(map(re.escape, self._datasets()))
+
+    def checksum(self, wildcards: Any) -> str:
+        """SHA-256 that a download must have: the table's, or that of its first download."""
+        record = self.downloads / f"{wildcards.name}.sha256"
+        return self._datasets()[wildcards.name] or record.read_text().split()[0]

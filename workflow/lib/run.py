@@ -1,0 +1,312 @@
+"""What a configuration runs: inputs and parameters of the rules, as functions of the wildcards.
+
+The workflow is read twice where the controls import it, each time with its own configuration, so
+each reading has a `Run` of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from snakemake.exceptions import WorkflowError
+from snakemake.io import expand
+
+from configuration import PAPER_LOSSES, PERMUTED_LOSS, Config, identity
+from resources import JobResources
+
+# keys of models.ARCHITECTURE that belong to the training, not to the network
+OPTIMIZER_KEYS = ("learning_rate", "weight_decay")
+OTHER_KEYS = ("augmentation", "file")
+FIGURES = [f"fig1{panel}" for panel in "abcde"] + [f"fig2{panel}" for panel in "abcd"]
+SUPPLEMENTARY_FIGURES = [f"figS{number}" for number in range(1, 11)]
+TABLES = [
+    "atlas_summary",
+    "atlas_composition",
+    "macro_f1",
+    "macro_f1_runs",
+    "per_cell_type",
+    "per_cell_type_runs",
+    "per_study",
+    "per_study_runs",
+    "strata",
+    "strata_runs",
+    "reproduction",
+    "tableS1",
+    "tableS2",
+    "tableS3",
+]
+
+
+def figures(names: Iterable[str]) -> list[str]:
+    """Some figures, as PDF and PNG."""
+    return expand("<results>/figures/{figure}.{format}", figure=names, format=["pdf", "png"])
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A configuration that is complete (`configuration.complete`).
+
+    Attributes
+    ----------
+    config
+        It, as the rules see it.
+    """
+
+    config: Config
+
+    @property
+    def resources(self) -> JobResources:
+        """Memory and time of the jobs."""
+        section = self.config["resources"]
+        return JobResources(section["memory"], section["runtime"], section["runtime_limit"])
+
+    # --- releases, ontology ---
+
+    def release_uri(self, name: str) -> str:
+        """Where the train or the ood release is opened."""
+        census, results = self.config["census"], self.config["results"]
+        if census["source"] == "simulated":
+            return f"{results}/simulated_census/{census[name]['release']}"
+        if census["source"] == "h5ad":
+            return f"{results}/converted_census/{name}/soma"
+        return census[name]["uri"]
+
+    def uri(self, wildcards: Any) -> str:
+        """Where the release of a job is opened."""
+        return self.release_uri(wildcards.release)
+
+    def stores(self, wildcards: Any) -> list[str]:
+        """What must be there before a release can be opened."""
+        source = self.config["census"]["source"]
+        if source == "simulated":
+            return ["<results>/simulated_census/manifest.json"]
+        if source == "h5ad":
+            return [f"<results>/converted_census/{name}/manifest.json" for name in ("train", "ood")]
+        return []
+
+    def h5ad_files(self, wildcards: Any) -> list[str]:
+        """The files that a release is made of."""
+        return self.config["census"][wildcards.release]["files"]
+
+    def release_name(self, wildcards: Any) -> str:
+        """Name of a release."""
+        return self.config["census"][wildcards.release]["release"]
+
+    def gene_list(self, wildcards: Any) -> str:
+        """The list of protein-coding genes; of a user's own files, all genes."""
+        if self.config["census"]["source"] == "h5ad":
+            default = "<results>/converted_census/train/genes.parquet"
+        else:
+            default = "<results>/simulated_census/protein_coding_genes.parquet"
+        return self.config["census"]["gene_list"] or default
+
+    def ontology_arguments(self) -> str:
+        """Where fetch_ontology takes the release from, as arguments of its script."""
+        ontology = self.config["ontology"]
+        if ontology["source"] == "package":
+            return f"--package-release {ontology['release']}"
+        checksum = f" --sha256 {ontology['sha256']}" if ontology["sha256"] else ""
+        return f"--file {ontology['path']}{checksum}"
+
+    # --- shards ---
+
+    def shard_counts(self, splits: Iterable[str]) -> list[str]:
+        """Shards of some splits: train=464 val=112."""
+        shards = self.config["shards"]
+        return [f"{split}={shards['buckets'][split] * shards['parts']}" for split in splits]
+
+    def release_splits(self, wildcards: Any) -> list[str]:
+        """Splits that come from a release."""
+        return ["ood"] if wildcards.release == "ood" else ["train", "val", "test"]
+
+    def pieces(self, wildcards: Any) -> list[str]:
+        """Pieces that hold the cells of a split."""
+        release = "ood" if wildcards.split == "ood" else "train"
+        n_ranges = self.config["shards"]["ranges"][release]
+        folder = f"<results>/shards/pieces/{release}"
+        return [f"{folder}/{i}-of-{n_ranges}.arrow" for i in range(n_ranges)]
+
+    def bucket_shards(self, split: str, bucket: str) -> list[str]:
+        """The shards that one shuffle job writes."""
+        parts = range(self.config["shards"]["parts"])
+        return [f"<results>/shards/{split}/part-{bucket}-{part}.parquet" for part in parts]
+
+    def shards(self, wildcards: Any) -> list[str]:
+        """All shards of all splits, in order."""
+        return [
+            path
+            for split, n in self.config["shards"]["buckets"].items()
+            for bucket in range(n)
+            for path in self.bucket_shards(split, f"{bucket:04d}")
+        ]
+
+    # --- trainings ---
+
+    @property
+    def device(self) -> str:
+        """Of trainings and predictions."""
+        return "cuda" if self.config["resources"]["gpus"] > 0 else "cpu"
+
+    @property
+    def own_losses(self) -> list[str]:
+        """Losses that are not the paper's."""
+        return [name for name in self.config["losses"] if name not in PAPER_LOSSES]
+
+    @property
+    def known_losses(self) -> list[str]:
+        """Losses that a model can be trained with, the control's included."""
+        return [*PAPER_LOSSES, PERMUTED_LOSS, *self.config["own_losses"]]
+
+    def hyperparameters(self, wildcards: Any) -> str:
+        """Hyperparameters of the network, as JSON."""
+        settings = self.config["models"][wildcards.architecture]
+        not_its = OPTIMIZER_KEYS + OTHER_KEYS
+        return json.dumps({key: value for key, value in settings.items() if key not in not_its})
+
+    def training(self, wildcards: Any) -> str:
+        """Parameters of the training, as JSON."""
+        settings = self.config["models"][wildcards.architecture]
+        own = {key: value for key, value in settings.items() if key in OPTIMIZER_KEYS}
+        return json.dumps(self.config["training"] | own)
+
+    def augmentations(self, wildcards: Any) -> list[str]:
+        """The augmentation vectors, if the architecture is trained with them."""
+        if self.config["models"][wildcards.architecture]["augmentation"] == "none":
+            return []
+        return ["<results>/atlas/augmentations.npy"]
+
+    def loss(self, wildcards: Any) -> str:
+        """The loss function of a wildcard; the control differs from HCE in its hierarchy only."""
+        return "hce" if wildcards.loss == PERMUTED_LOSS else wildcards.loss
+
+    def loss_reachability(self, wildcards: Any) -> list[str]:
+        """The hierarchy of the loss, if it is not the true one."""
+        permuted = wildcards.loss == PERMUTED_LOSS
+        return ["<results>/ontology/reachability_permuted.npz"] if permuted else []
+
+    def architecture_file(self, wildcards: Any) -> list[str]:
+        """The file of an architecture that is not the paper's."""
+        file = self.config["models"][wildcards.architecture].get("file")
+        return [file] if file else []
+
+    def loss_file(self, wildcards: Any) -> list[str]:
+        """The file of a loss that is not the paper's."""
+        own = self.config["own_losses"].get(wildcards.loss)
+        return [own["file"]] if own else []
+
+    def loss_settings(self, wildcards: Any) -> str:
+        """Hyperparameters of a loss that is not the paper's, as JSON."""
+        own = self.config["own_losses"].get(wildcards.loss, {})
+        return json.dumps({key: value for key, value in own.items() if key != "file"})
+
+    def trials(self, wildcards: Any) -> list[str]:
+        """What a training waits for: the trials of its own architecture and loss."""
+        trials = []
+        if self.architecture_file(wildcards):
+            trials.append("<results>/checks/architectures/{architecture}.txt")
+        if self.loss_file(wildcards):
+            trials.append("<results>/checks/losses/{loss}.txt")
+        return trials
+
+    def own_files(self) -> list[str]:
+        """A user's own files that define the architectures and losses of the run."""
+        models = (self.config["models"][name] for name in self.config["architectures"])
+        losses = (self.config["own_losses"][name] for name in self.own_losses)
+        return [entry["file"] for entry in (*models, *losses) if "file" in entry]
+
+    def training_counts(self) -> list[str]:
+        """Trainings of each architecture: linear=8 mlp=8."""
+        n_trainings = len(self.config["losses"]) * len(self.config["seeds"])
+        return [f"{architecture}={n_trainings}" for architecture in self.config["architectures"]]
+
+    # --- what models give ---
+
+    def models(self, pattern: str, losses: Iterable[str] = PAPER_LOSSES) -> list[str]:
+        """Fill a pattern with every architecture and seed of the configuration, for some losses."""
+        architectures, seeds = self.config["architectures"], self.config["seeds"]
+        return expand(pattern, architecture=architectures, loss=losses, seed=seeds)
+
+    def predictions(self, splits: Iterable[str]) -> list[str]:
+        """What all models of CE and HCE said of the cells of some splits."""
+        pattern = "<results>/predictions/{{architecture}}/{{loss}}/seed{{seed}}/{split}.parquet"
+        return [path for split in splits for path in self.models(pattern.format(split=split))]
+
+    def scores(self, losses: Sequence[str] = PAPER_LOSSES) -> list[str]:
+        """Scores of all models with some losses."""
+        pattern = "<results>/scores/{{architecture}}/{{loss}}/seed{{seed}}/{split}.parquet"
+        return [
+            path
+            for split in ("test", "ood")
+            for path in self.models(pattern.format(split=split), losses)
+        ]
+
+    def own_scores(self, wildcards: Any) -> list[str]:
+        """Scores of all models, if a loss among them is not the paper's."""
+        if not self.own_losses:
+            raise WorkflowError(
+                "losses has no loss beside ce and hce: add one, and its file to own_losses "
+                "(docs/adapt.md)."
+            )
+        return self.scores(self.config["losses"])
+
+    # --- results ---
+
+    @property
+    def own_tables(self) -> list[str]:
+        """Tables of a user's own losses; the others compare CE and HCE, whatever else there is."""
+        return ["own_losses", "own_losses_runs"] if self.own_losses else []
+
+    def tables(self) -> list[str]:
+        """All tables."""
+        return expand("<results>/tables/{table}.tsv", table=TABLES + self.own_tables)
+
+    def everything(self, wildcards: Any) -> list[str]:
+        """All figures and tables of the paper, and the summary."""
+        drawn = figures(FIGURES + SUPPLEMENTARY_FIGURES)
+        return [*drawn, *self.tables(), "<results>/summary.txt"]
+
+    def data_source(self) -> str:
+        """What a figure or table says about where its data come from."""
+        census = self.config["census"]
+        organism = census["organism"].replace("_", " ").capitalize()
+        # the paper's organism goes without saying
+        of = "" if organism == "Homo sapiens" else f", {organism}"
+        if census["source"] == "simulated":
+            return f"simulated Census{of}"
+        train, ood = (census[name]["release"] for name in ("train", "ood"))
+        if census["source"] == "h5ad":
+            return f"h5ad files, {train} and {ood}{of}"
+        return f"CELLxGENE Census {train} and {ood}{of}"
+
+    def identity(self) -> str:
+        """Which data the results folder holds, as JSON."""
+        return json.dumps(identity(self.config), sort_keys=True)
+
+    def recorded_configuration(self) -> str:
+        """What the provenance says of the configuration, as JSON: which data, models and seeds."""
+        sections = ["census", "ontology", "architectures", "seeds", "selection", "split"]
+        if self.own_losses:
+            sections += ["losses", "own_losses"]
+        return json.dumps({name: self.config[name] for name in sections})
+
+    def simulation(self) -> str:
+        """Parameters of the embedded Census, as JSON."""
+        return json.dumps(self.config.get("simulation"), sort_keys=True)
+
+    # --- controls ---
+
+    @property
+    def has_finest(self) -> bool:
+        """Whether there is a control in which every study annotates as finely as it can."""
+        simulated = self.config["census"]["source"] == "simulated"
+        return simulated and self.config["simulation"]["annotation"] != "finest"
+
+    def finest_config(self) -> Config:
+        """Configuration of that control."""
+        return self.config | {
+            "results": f"{self.config['results']}/controls/finest",
+            "simulation": self.config["simulation"] | {"annotation": "finest"},
+        }
