@@ -155,7 +155,8 @@ def checkpoint_key(settings: dict[str, object], inputs: list[Path]) -> str:
         for name, module in sys.modules.items()
         if name.startswith("hce.") and module.__file__
     )
-    digests = [sha256(path) for path in [*inputs, *code]]
+    paths: list[str | Path] = [*inputs, *code]
+    digests = [sha256(path) for path in paths]
     text = json.dumps([settings, digests, torch.__version__], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
