@@ -59,6 +59,7 @@ bench-peers: .venv-bench/.installed
 lint: env
 	ruff check .
 	ruff format --check .
+	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 

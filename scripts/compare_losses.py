@@ -27,8 +27,8 @@ def main() -> None:
     parser.add_argument("--scores", type=Path, nargs="+", required=True)
     parser.add_argument("--cell-types", type=Path, required=True)
     parser.add_argument("--data-source", required=True, help="named in the tables")
-    for table in TABLES_AND_RUNS:
-        flag = f"--{table.replace('_', '-')}"
+    for name in TABLES_AND_RUNS:
+        flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=Path, required=True, help="table to write")
     arguments = parser.parse_args()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -52,7 +53,7 @@ def numbers(pairs: list[str]) -> dict[str, int]:
 
 def report(cells: pd.DataFrame, stages: pd.DataFrame, needed: float, free: float) -> str:
     """Format the plan for a person."""
-    formats = {
+    formats: dict[str | int, Callable[..., str]] = {
         "largest_file_cells": "{:,.0f}".format,
         "memory_mb": "{:,.0f}".format,
         "disk_gb": "{:,.1f}".format,

@@ -68,7 +68,7 @@ def mean_expression(reader: ShardFiles, group_of: pd.Series, n_groups: int) -> N
         shard = reader.read(position)
         chosen = shard.take(np.flatnonzero(np.isin(shard.soma_joinid, group_of.index)))
         if len(chosen):
-            means.add(chosen.expression, group_of.loc[chosen.soma_joinid].to_numpy())
+            means.add(chosen.expression, group_of.loc[pd.Index(chosen.soma_joinid)].to_numpy())
     return means.means()
 
 

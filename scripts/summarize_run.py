@@ -35,9 +35,10 @@ def headline(table: pd.DataFrame, figures: str) -> str:
         "",
         f"{'':8}{'CE ID':>8}{'CE OOD':>8}{'HCE OOD':>9}{'OOD gain':>18}{'p (Holm)':>10}",
     ]
+    row_of = dict(indexed.iterrows())
     for architecture in table["architecture"].unique():
-        within = indexed.loc[("test", "ood_labels", architecture)]
-        ood = indexed.loc[("ood", "all", architecture)]
+        within = row_of["test", "ood_labels", architecture]
+        ood = row_of["ood", "all", architecture]
         p = "no test" if pd.isna(ood["p_holm"]) else f"{ood['p_holm']:.2g}"
         scores = (within["ce_mean"], ood["ce_mean"], ood["hce_mean"])
         shown = [f"{score:.3f}" if pd.notna(score) else "–" for score in scores]

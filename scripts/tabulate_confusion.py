@@ -43,8 +43,8 @@ def main() -> None:
         )
         if not np.array_equal(ce["soma_joinid"], hce["soma_joinid"]):
             raise ValueError(f"{architecture}, seed {seed}: CE and HCE predict other cells")
-        found = corrected_counts(*_classes(ce), _classes(hce)[1], relations)
-        corrected.append(found.assign(architecture=architecture, seed=seed))
+        moved = corrected_counts(*_classes(ce), _classes(hce)[1], relations)
+        corrected.append(moved.assign(architecture=architecture, seed=seed))
     tables = {arguments.relations: counts, arguments.corrected: corrected}
     for path, parts in tables.items():
         table = pd.concat(parts, ignore_index=True).assign(data_source=arguments.data_source)

@@ -31,8 +31,8 @@ OUTPUTS = ("figS5", "figS5-tests", "figS6", "figS6-tests", "figS7", "figS8", "fi
 def main() -> None:
     """Read the tables, write one CSV a figure and one for its tests."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for table in ("per-cell-type", "per-cell-type-runs", "cell-types"):
-        parser.add_argument(f"--{table}", type=Path, required=True, help="TSV to read")
+    for source in ("per-cell-type", "per-cell-type-runs", "cell-types"):
+        parser.add_argument(f"--{source}", type=Path, required=True, help="TSV to read")
     for output in OUTPUTS:
         parser.add_argument(f"--{output}", type=Path, required=True, help="CSV to write")
     arguments = parser.parse_args()

@@ -6,8 +6,6 @@ import argparse
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from hce.report.hyperparameters import hyperparameter_table
 from hce.tables import write_table
 
@@ -21,12 +19,12 @@ def main() -> None:
         "--hyperparameters", type=Path, nargs="+", required=True, help="JSON of each model"
     )
     parser.add_argument("--data-source", required=True, help="named in the tables")
-    for table in TABLES:
-        parser.add_argument(f"--{table}", type=Path, required=True, help="TSV to write")
+    for name in TABLES:
+        parser.add_argument(f"--{name}", type=Path, required=True, help="TSV to write")
     arguments = parser.parse_args()
     models = [json.loads(path.read_text()) for path in arguments.hyperparameters]
     for name, architecture in TABLES.items():
-        table: pd.DataFrame = hyperparameter_table(models, architecture)
+        table = hyperparameter_table(models, architecture)
         write_table(table, getattr(arguments, name), arguments.data_source)
 
 

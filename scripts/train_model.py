@@ -157,6 +157,7 @@ def checkpoint_path(arguments: argparse.Namespace) -> Path:
     """Name the running checkpoint after everything that determines the result."""
     inputs = [arguments.manifest, arguments.cell_types, arguments.reachability]
     inputs += [path for path in (arguments.loss_reachability, arguments.augmentations) if path]
+    names: tuple[str, ...]
     names = ("architecture", "loss", "seed", "hyperparameters", "training", "device", "threads")
     names += ("loss_settings", "code")
     settings = {name: getattr(arguments, name) for name in names}

@@ -52,7 +52,9 @@ def tech_samples(obs: pd.DataFrame) -> pd.Series:
         f"{pairs['dataset_id'].cat.categories[i]}_{pairs['donor_id'].cat.categories[j]}"
         for i, j in zip(dataset, donor, strict=True)
     ]
-    return pd.Series(pd.Categorical.from_codes(codes, names), index=obs.index)
+    # the stubs know lists of codes only
+    sample = pd.Categorical.from_codes(codes, names)  # type: ignore[arg-type]
+    return pd.Series(sample, index=obs.index)
 
 
 def rate_cell_types(

@@ -51,12 +51,15 @@ class MultilayerPerceptron(nn.Module):
                 nn.Dropout(dropout),
             ]
         self.encoder = nn.Sequential(*blocks)
-        store_by_gene(self.encoder[0])
+        first = self.encoder[0]
+        assert isinstance(first, nn.Linear)
+        store_by_gene(first)
         self.classifier = nn.Linear(n_hidden, n_classes)
 
     def forward(self, expression: Tensor | SparseExpression) -> Tensor:
         """Return logits, float B x C, of normalized expression, float B x G or sparse."""
         first, *others = self.encoder
+        assert isinstance(first, nn.Linear)
         hidden = affine(first, expression)
         for layer in others:
             hidden = layer(hidden)

@@ -42,7 +42,8 @@ def read_obo(path: str | Path) -> nx.DiGraph:
         relations = obonet.read_obo(str(path), ignore_obsolete=False)
     except (ValueError, KeyError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}: not a readable OBO file: {error}") from error
-    graph = nx.DiGraph(path=str(path), release=relations.graph.get("data-version", "unknown"))
+    release = relations.graph.get("data-version", "unknown")
+    graph: nx.DiGraph[str] = nx.DiGraph(path=str(path), release=release)
     graph.graph["replacements"] = _replacements(relations)
     for term_id, term in relations.nodes(data=True):
         if term_id.startswith("CL:") and "name" in term and not _is_obsolete(term):

@@ -8,7 +8,7 @@ column is pandas' choice. `.parquet` keeps its types.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +25,7 @@ TEXT_COLUMNS = (
     *("property", "quantity", "release", "rule", "second", "section", "source", "split", "status"),
     *("study", "subset", "text", "title", "view"),
 )
+TEXT_TYPES: dict[Hashable, type[str]] = dict.fromkeys(TEXT_COLUMNS, str)
 
 
 def write_table(table: pd.DataFrame, path: str | Path, data_source: str | None = None) -> None:
@@ -81,10 +82,12 @@ def read_table(
     path = Path(path)
     separator = _separator(path)
     if separator is None:
-        return pd.read_parquet(path, columns=columns, filters=filters)
-    types = dict.fromkeys(TEXT_COLUMNS, str)
+        wanted = None if columns is None else list(columns)
+        return pd.read_parquet(path, columns=wanted, filters=filters)
     try:
-        table = pd.read_csv(path, sep=separator, dtype=types, keep_default_na=False, na_values=[""])
+        table = pd.read_csv(
+            path, sep=separator, dtype=TEXT_TYPES, keep_default_na=False, na_values=[""]
+        )
     except pd.errors.EmptyDataError as error:
         raise ValueError(f"{path}: is empty, without a header line; make it again") from error
     missing = [name for name in columns or () if name not in table]

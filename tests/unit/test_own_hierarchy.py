@@ -18,7 +18,8 @@ import stage_rules
 from hce.ontology import reachability
 
 REPOSITORY = Path(__file__).parents[2]
-PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 # refuses what a fresh environment would not have
 ONLY = """
 import sys
@@ -122,3 +123,14 @@ def test_an_extra_holds_what_its_modules_import(extra: str, modules: list[str]) 
     listed = requirements(PROJECT["optional-dependencies"][extra])
     assert names <= listed | requirements(PROJECT["dependencies"])
     assert listed <= names
+
+
+def test_pip_installs_every_room_and_says_that_it_is_typed() -> None:
+    """What setuptools finds: folders with an `__init__.py`, and the data that it is told of."""
+    setuptools = PYPROJECT["tool"]["setuptools"]
+    assert setuptools["packages"]["find"] == {"where": ["scripts"], "include": ["hce*"]}
+    library = REPOSITORY / "scripts" / "hce"
+    folders = {path.parent for path in library.rglob("*.py")}
+    assert [folder.name for folder in folders if not (folder / "__init__.py").is_file()] == []
+    for package, files in setuptools["package-data"].items():
+        assert [name for name in files if not (library.parent / package / name).is_file()] == []

@@ -21,7 +21,7 @@ import ast
 import gc
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -66,8 +66,10 @@ class Imported(NamedTuple):
 
 
 Target = Definition | Whole | Outside
-# names of a scope: what they were imported as; an empty list for a variable, None for `global`
-Scope = dict[str, list[Imported] | None]
+# names of a scope: what they were imported as, nothing for a variable
+Scope = dict[str, list[Imported]]
+# what `global` says of a name: it is the module's
+GLOBAL = [Imported("", None)]
 
 
 @dataclass
@@ -171,10 +173,11 @@ def plain_targets(statement: ast.stmt) -> list[str]:
     """Names that a statement defines and nothing else: of a function, a class, an assignment."""
     if isinstance(statement, SCOPES):
         return [statement.name]
+    targets: list[ast.expr] = []
     if isinstance(statement, ast.AnnAssign):
-        targets = [statement.target] if statement.value else []
-    else:
-        targets = list(statement.targets) if isinstance(statement, ast.Assign) else []
+        targets += [statement.target] if statement.value else []
+    elif isinstance(statement, ast.Assign):
+        targets += statement.targets
     names = []
     while targets:
         target = targets.pop()
@@ -195,11 +198,6 @@ def does_nothing(statement: ast.stmt) -> bool:
 
 
 # --- a definition as text -----------------------------------------------------------------------
-
-
-@cache
-def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
-    return tuple(name for name in kind._fields if name not in LEFT_OUT)
 
 
 class _Writer:
@@ -236,9 +234,9 @@ class _Writer:
 
     def fields(self, node: ast.AST, *without: str) -> None:
         self.parts.append(f"({type(node).__name__}")
-        for name in _fields_of(type(node)):
+        for name in type(node)._fields:
             value = getattr(node, name, None)
-            if value is None or value == [] or name in without:
+            if value is None or value == [] or name in LEFT_OUT or name in without:
                 continue
             self.parts.append(f" {name}=")
             self.value(value)
@@ -272,7 +270,7 @@ class _Writer:
         for scope in reversed(self.scopes):
             if name in scope:
                 imports = scope[name]
-                if imports is None:
+                if imports is GLOBAL:
                     break
                 return tuple(t for one in imports for t in self.library.target(one, self.module))
         return self.library.look_up(self.module, name)
@@ -336,7 +334,7 @@ class _Writer:
             else:
                 for name in bound_names(node):
                     scope.setdefault(name, [])
-        scope |= dict.fromkeys(of_module)
+        scope |= dict.fromkeys(of_module, GLOBAL)
         self.scopes.append({name: scope[name] for name in scope.keys() - around})
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
@@ -390,7 +388,7 @@ class _Writer:
             self.value(ast.Assign(targets=[node.target], value=node.value))
 
 
-_WRITERS = {
+_WRITERS: dict[type[ast.AST], Callable[..., None]] = {
     ast.Constant: lambda writer, node: writer.parts.append(
         f"({type(node.value).__name__} {node.value!r})"
     ),

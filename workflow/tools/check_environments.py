@@ -59,7 +59,10 @@ def packages(stage: str) -> dict[str, str]:
     pinned = {}
     for entry in content["dependencies"]:
         for line in entry["pip"] if isinstance(entry, dict) else [entry]:
-            name, version = re.fullmatch(r"([\w.-]+?)(?:==?(.+))?", line).groups()
+            matched = re.fullmatch(r"([\w.-]+?)(?:==?(.+))?", line)
+            if matched is None:
+                raise ValueError(f"envs/{stage}.yaml: {line!r} is no package with its version")
+            name, version = matched.groups()
             pinned[index_names.get(name, name)] = version
     del pinned["python"]
     pinned.pop("pip", None)
@@ -137,7 +140,7 @@ def write_own_loss(folder: Path) -> None:
     (folder / OWN_LOSS[-1]).write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
-def outputs(folder: Path, configuration: Sequence[str]) -> dict[str, list[str]]:
+def outputs(folder: Path, configuration: tuple[str, ...]) -> dict[str, list[str]]:
     """Files that each rule of a finished run wrote."""
     text = snakemake(folder, configuration, TARGETS[configuration], "--summary")
     lines = text[text.index("output_file\t") :].splitlines()
@@ -160,8 +163,8 @@ def make_environment(stage: str, folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pins = [f"{name}=={version}" for name, version in packages(stage).items()]
     lock = REPOSITORY / "requirements.txt"
-    command = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    subprocess.run([*command, "--disable-pip-version-check", "-c", lock, *pins], check=True)
+    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    subprocess.run([*command, "--disable-pip-version-check", "-c", str(lock), *pins], check=True)
     (library,) = folder.glob("lib/python3.*/site-packages")
     (library / "record_modules.py").write_text(RECORDER, encoding="utf-8")
     (library / "record_modules.pth").write_text("import record_modules\n", encoding="utf-8")
@@ -170,7 +173,7 @@ def make_environment(stage: str, folder: Path) -> None:
 def import_modules(stage: str, run: Path, environment: Path, loaded: Path) -> None:
     """Import each library module of a stage: small data do not need those that load late."""
     variables = {"PYTHONPATH": str(run / "scripts"), "LOADED_MODULES": str(loaded)}
-    command = [environment / "bin" / "python", "-c", f"import {', '.join(modules(stage))}"]
+    command = [str(environment / "bin" / "python"), "-c", f"import {', '.join(modules(stage))}"]
     subprocess.run(command, env=os.environ | variables, check=True)
 
 

@@ -58,7 +58,8 @@ def direct_packages(stage: str) -> set[str]:
 
 def brought_along(packages: set[str]) -> set[str]:
     """Packages that others require, directly or not, as the installed ones say."""
-    waiting, reached = list(packages), set()
+    reached: set[str] = set()
+    waiting = list(packages)
     while waiting:
         for line in requires(waiting.pop()) or []:
             requirement = Requirement(line)

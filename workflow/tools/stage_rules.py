@@ -50,7 +50,7 @@ class Rule:
 @cache
 def rules() -> tuple[Rule, ...]:
     """Every rule with a script, in the order of the rule files."""
-    blocks = {}
+    blocks: dict[str, tuple[str | None, str]] = {}
     for path in sorted(RULE_FILES.glob("*.smk")):
         text = path.read_text(encoding="utf-8")
         headers = list(HEADER.finditer(text))

@@ -273,6 +273,7 @@ def _cells(obs: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"{path}: cell_type_ontology_term_id {terms[wrong].iloc[0]!r} is no Cell Ontology term "
             "(CL:0000000); map the labels to terms first"
         )
+    defaults: dict[str, pd.Series | str | None]
     defaults = {"dataset_id": path.stem, "collection_id": path.stem, "cell_type": terms}
     for name, other in (("tissue", "tissue_general"), ("tissue_general", "tissue")):
         defaults[name] = cells.get(other)

@@ -235,7 +235,7 @@ def gene_positions(var: pd.DataFrame, feature_ids: Sequence[str]) -> NDArray[np.
         If the release lacks a gene of the model.
     """
     position = pd.Series(np.arange(len(feature_ids), dtype=np.int32), index=list(feature_ids))
-    lacking = position.index.difference(var["feature_id"])
+    lacking = position.index.difference(pd.Index(var["feature_id"]))
     if len(lacking):
         raise ValueError(
             f"the release lacks {len(lacking)} of the model's {len(position)} genes, for example "

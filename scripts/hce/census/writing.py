@@ -26,6 +26,9 @@ from scipy import sparse
 
 from hce.census.schema import HOMO_SAPIENS, organism_label
 
+# an experiment and a measurement are collections, but the classes are siblings
+Parent = tiledbsoma.Collection[Any] | tiledbsoma.Experiment | tiledbsoma.Measurement
+
 
 class RowBlocks(Protocol):
     """A matrix whose rows come in blocks, float32 csr, each time that it is iterated.
@@ -84,7 +87,7 @@ class DigestedBlocks:
         self._parts = {name: hashlib.sha256() for name in ("lengths", "columns", "values")}
 
     def _add(self, part: str, values: NDArray, dtype: str) -> None:
-        self._parts[part].update(np.ascontiguousarray(values, dtype=dtype))
+        self._parts[part].update(np.ascontiguousarray(values, dtype=dtype).data)
 
 
 # Census release -> version of the Census schema, version of the CELLxGENE dataset schema
@@ -174,6 +177,7 @@ def write_store(
         raise ValueError(
             f"counts are {dtype} {tables.counts.shape}; obs and var need float32 {expected}"
         )
+    census: tiledbsoma.Collection[Any]
     with (
         _replaced_folder(Path(folder)) as unfinished,
         tiledbsoma.Collection.create(str(unfinished)) as census,
@@ -202,9 +206,22 @@ def describe_content(tables: CensusTables) -> dict[str, Any]:
     -------
     dict
         cells, genes, nonzero, datasets, and sha256 of obs, var, datasets and X.
+
+    Raises
+    ------
+    TypeError
+        If the counts are blocks that nothing has digested.
     """
     counts = tables.counts
-    streamed = isinstance(counts, DigestedBlocks)
+    if isinstance(counts, DigestedBlocks):
+        digest = counts.hexdigest()
+    elif isinstance(counts, sparse.csr_matrix):
+        digest = _matrix_digest(counts)
+    else:
+        raise TypeError(
+            f"{type(counts).__name__}: blocks of counts are described after they were written as "
+            "DigestedBlocks"
+        )
     return {
         "cells": len(tables.obs),
         "genes": len(tables.var),
@@ -214,7 +231,7 @@ def describe_content(tables: CensusTables) -> dict[str, Any]:
             "obs": _table_digest(tables.obs),
             "var": _table_digest(tables.var),
             "datasets": _table_digest(tables.datasets),
-            "X": counts.hexdigest() if streamed else _matrix_digest(counts),
+            "X": digest,
         },
     }
 
@@ -223,7 +240,7 @@ def _matrix_digest(matrix: sparse.csr_matrix) -> str:
     counts = matrix.sorted_indices()
     digest = hashlib.sha256(repr(counts.shape).encode())
     for part, dtype in ((counts.indptr, "<i8"), (counts.indices, "<i8"), (counts.data, "<f4")):
-        digest.update(np.ascontiguousarray(part, dtype=dtype))
+        digest.update(np.ascontiguousarray(part, dtype=dtype).data)
     return digest.hexdigest()
 
 
@@ -235,7 +252,8 @@ def _table_digest(table: pd.DataFrame) -> str:
         if values.dtype == object:
             digest.update("\0".join(values).encode())
         else:
-            digest.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")))
+            little_endian = values.dtype.newbyteorder("<")
+            digest.update(np.ascontiguousarray(values, little_endian).data)
     return digest.hexdigest()
 
 
@@ -282,8 +300,8 @@ def _cell_counts(obs: pd.DataFrame, organism: str) -> pd.DataFrame:
         term = f"{category}_ontology_term_id"
         terms = obs[term] if term in obs else pd.Series("na", index=obs.index)
         counted = primary.groupby([terms.rename("term"), obs[category].rename("label")])
-        for (term_id, label), numbers in counted.agg(["sum", "size"]).iterrows():
-            rows.append((category, term_id, int(numbers["sum"]), int(numbers["size"]), label))
+        for (term_id, label), n_primary, n_cells in counted.agg(["sum", "size"]).itertuples():
+            rows.append((category, term_id, int(n_primary), int(n_cells), label))
     columns = ["category", "ontology_term_id", "unique_cell_count", "total_cell_count", "label"]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(0, "organism", organism_label(organism))
@@ -296,7 +314,7 @@ def _arrow_type(values: pd.Series) -> pa.DataType:
     return pa.from_numpy_dtype(values.dtype)
 
 
-def _write_table(parent: tiledbsoma.Collection, name: str, table: pd.DataFrame) -> None:
+def _write_table(parent: Parent, name: str, table: pd.DataFrame) -> None:
     """Add a data frame indexed by soma_joinid, the row number."""
     types = {column: _arrow_type(table[column]) for column in table}
     schema = pa.schema([("soma_joinid", pa.int64()), *types.items()])
@@ -321,7 +339,7 @@ def _write_table(parent: tiledbsoma.Collection, name: str, table: pd.DataFrame) 
 
 
 def _write_matrix(
-    parent: tiledbsoma.Collection,
+    parent: Parent,
     name: str,
     matrix: sparse.csr_matrix | RowBlocks,
     kind: pa.DataType,

@@ -64,7 +64,9 @@ def score_predictions(
         parts.append(grouped_scores(true, predicted, reachability, groups, grouping))
     for context in CONTEXTS:
         unseen = (~joined[context].isin(seen[context])).to_numpy().astype(np.int8)
-        groups = pd.Series(pd.Categorical.from_codes(unseen, ["seen", "unseen"]))
+        # the stubs know lists of codes only
+        codes = pd.Categorical.from_codes(unseen, ["seen", "unseen"])  # type: ignore[arg-type]
+        groups = pd.Series(codes)
         grouping = f"{context}_in_training"
         parts.append(grouped_scores(true, predicted, reachability, groups, grouping))
     return pd.concat(parts, ignore_index=True)

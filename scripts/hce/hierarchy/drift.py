@@ -97,6 +97,6 @@ def changes_in_words(changes: pd.DataFrame, release: str, most: int = 3) -> str:
     """The changes of one release as text, `+ ancestor › descendant`; only so many, then a count."""
     rows = changes[changes["release"] == release]
     signs = {"added": "+", "removed": "−"}
-    words = [f"{signs[r.change]} {r.ancestor} › {r.descendant}" for r in rows.itertuples()]
+    words = [f"{signs[str(r.change)]} {r.ancestor} › {r.descendant}" for r in rows.itertuples()]
     more = [f"and {len(words) - most} more"] if len(words) > most else []
     return "; ".join(words[:most] + more)

@@ -125,7 +125,7 @@ def pair_differences(
     scipy.sparse.csr_matrix
         float32 pairs x G: small differences are 0, large ones clipped.
     """
-    empty = sparse.csr_matrix((0, means.shape[1]), dtype=np.float32)
+    empty = sparse.csr_matrix(means[:0])
     parts = [
         _differences_within(means[cell_types == cell_type], parameters, rng)
         for cell_type in np.unique(cell_types)

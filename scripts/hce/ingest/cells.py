@@ -120,21 +120,23 @@ def cells_table(
         `hce.atlas.shuffle_keys`). Atlas cells first, each part in order of soma_joinid.
     """
     columns: dict[str, pd.api.extensions.ExtensionArray | NDArray] = {}
-    joinids = [part["soma_joinid"].to_numpy() for part in (atlas, ood)]
-    columns["soma_joinid"] = np.concatenate(joinids)
+    soma_joinid = np.concatenate([part["soma_joinid"].to_numpy() for part in (atlas, ood)])
+    columns["soma_joinid"] = soma_joinid
     split = np.concatenate([atlas.pop("split"), ood.pop("split")])
-    columns["split"] = pd.Categorical.from_codes(split, list(SPLITS))
+    # the stubs know lists of codes only, here and below
+    columns["split"] = pd.Categorical.from_codes(split, list(SPLITS))  # type: ignore[arg-type]
     label = np.concatenate([atlas.pop("class"), ood.pop("class")])
     columns["class"] = label
     for name, column in (
         ("cell_type_ontology_term_id", "ontology_term_id"),
         ("cell_type", "label"),
     ):
-        columns[name] = pd.Categorical.from_codes(label, cell_types[column].tolist())
+        names = cell_types[column].tolist()
+        columns[name] = pd.Categorical.from_codes(label, names)  # type: ignore[arg-type]
     # each column leaves its part as it is joined, so that 25 million cells are never there twice
     for name in ("dataset_id", "study", "donor", "assay", "tissue", "disease"):
         columns[name] = union_categoricals([atlas.pop(name), ood.pop(name)])
-    columns["shuffle_key"] = shuffle_keys(columns["soma_joinid"], shuffle_seed)
+    columns["shuffle_key"] = shuffle_keys(soma_joinid, shuffle_seed)
     return pd.DataFrame(columns, copy=False)
 
 
@@ -153,9 +155,14 @@ def _columns(
         raise ValueError(
             f"dataset {unlisted[0]} has cells, but is not in census_info/datasets of its release"
         )
-    columns = {"soma_joinid": obs["soma_joinid"].to_numpy()[rows], "split": split, "class": labels}
+    columns: dict[str, pd.api.extensions.ExtensionArray | NDArray] = {
+        "soma_joinid": obs["soma_joinid"].to_numpy()[rows],
+        "split": split,
+        "class": labels,
+    }
     codes, studies = pd.factorize(study.loc[dataset.cat.categories], sort=True)
-    columns["study"] = pd.Categorical.from_codes(codes[dataset.cat.codes], studies)
+    study_of = codes[dataset.cat.codes]
+    columns["study"] = pd.Categorical.from_codes(study_of, studies)  # type: ignore[arg-type]
     columns["donor"] = samples.cat.remove_unused_categories().array
     for census_name, name in METADATA.items():
         columns[name] = _kept_categories(obs[census_name], rows).array

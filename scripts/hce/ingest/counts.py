@@ -145,7 +145,19 @@ def sort_genes(rows: SparseRows) -> SparseRows:
 
 
 @numba.njit(cache=True, nogil=True)
-def _narrow(row, column, value, first, row_of, gene_of, kept, sizes, entries, runs, n_large):
+def _narrow(
+    row: NDArray[np.int64],
+    column: NDArray[np.int64],
+    value: NDArray[np.float32],
+    first: int,
+    row_of: NDArray[np.int32],
+    gene_of: NDArray[np.int32],
+    kept: tuple[NDArray, ...],
+    sizes: NDArray[np.int64],
+    entries: int,
+    runs: int,
+    n_large: int,
+) -> tuple[int, int, int, bool]:
     # the store returns runs of one row, so what belongs to a row is looked up once a run
     genes, counts, run_rows, run_starts, large_at, large = kept
     valid = True
@@ -179,7 +191,17 @@ def _narrow(row, column, value, first, row_of, gene_of, kept, sizes, entries, ru
 
 
 @numba.njit(cache=True, nogil=True)
-def _scatter(run_rows, run_starts, n_entries, genes, counts, position, run_to, to_genes, to_counts):
+def _scatter(
+    run_rows: NDArray[np.int32],
+    run_starts: NDArray[np.int64],
+    n_entries: int,
+    genes: NDArray[np.uint16],
+    counts: NDArray[np.uint8],
+    position: NDArray[np.int64],
+    run_to: NDArray[np.int64],
+    to_genes: NDArray[np.uint16],
+    to_counts: NDArray[np.uint8],
+) -> None:
     for run in range(len(run_rows)):
         start = run_starts[run]
         end = run_starts[run + 1] if run + 1 < len(run_rows) else n_entries
@@ -192,7 +214,7 @@ def _scatter(run_rows, run_starts, n_entries, genes, counts, position, run_to, t
 
 
 @numba.njit(cache=True, nogil=True)
-def _genes_ascend(indptr, genes):
+def _genes_ascend(indptr: NDArray[np.int64], genes: NDArray[np.uint16]) -> bool:
     for i in range(len(indptr) - 1):
         for at in range(indptr[i] + 1, indptr[i + 1]):
             if genes[at] <= genes[at - 1]:

@@ -254,7 +254,12 @@ def _pack(columns: list[NDArray], counts: SparseRows) -> pa.RecordBatch:
 
 
 @numba.njit(cache=True, nogil=True)
-def _copy_rows(offsets, values, to, gathered):
+def _copy_rows(
+    offsets: NDArray[np.integer],
+    values: NDArray[np.integer],
+    to: NDArray[np.int64],
+    gathered: NDArray[np.integer],
+) -> None:
     for row in range(len(to)):
         start, size = offsets[row], offsets[row + 1] - offsets[row]
         for i in range(size):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeGuard, TypeVar
 
 import numpy as np
 import torch
@@ -26,23 +27,24 @@ from hce.storage.blocks import CellBlock, Cells
 from hce.threads import in_threads
 
 Block = Cells | CellBlock | DeviceBlock
+Kind = TypeVar("Kind", bound=Block, covariant=True)
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(Generic[Kind]):
     """Some cells of a block: their positions in it, int64, in order."""
 
-    block: Block
+    block: Kind
     positions: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.positions)
 
-    def part(self, selection: slice) -> Rows:
+    def part(self, selection: slice) -> Rows[Kind]:
         """Return some of the cells, of the same block."""
         return Rows(self.block, self.positions[selection])
 
-    def apart(self) -> Rows:
+    def apart(self) -> Rows[Block]:
         """Return the cells in a block of their own, so that the large one can go."""
         if isinstance(self.block, DeviceBlock):
             return self
@@ -69,9 +71,11 @@ class Batch:
         return len(self.soma_joinid)
 
 
-def cut(parts: Iterable[Rows], batch_size: int, drop_last: bool) -> Iterator[list[Rows]]:
+def cut(
+    parts: Iterable[Rows[Block]], batch_size: int, drop_last: bool
+) -> Iterator[list[Rows[Block]]]:
     """Divide a sequence of cells into batches; the rest of one part begins the next batch."""
-    waiting: list[Rows] = []
+    waiting: list[Rows[Block]] = []
     n_waiting = 0
     for rest in parts:
         while n_waiting + len(rest) >= batch_size:
@@ -103,17 +107,22 @@ class BatchMaker:
         self.n_genes, self.device = n_genes, device
         self._pool = BufferPool(slots=2 * in_flight)
 
-    def make(self, parts: Sequence[Rows]) -> Batch:
-        """Take the cells of some parts, in order, and normalize them."""
+    def make(self, parts: Sequence[Rows[Block]]) -> Batch:
+        """Take the cells of some parts, in order, and normalize them.
+
+        Raises
+        ------
+        ValueError
+            If the parts are of blocks of several kinds, or of several blocks of a device.
+        """
         return Batch(
             np.concatenate([part.block.soma_joinid[part.positions] for part in parts]),
             np.concatenate([part.block.label[part.positions] for part in parts]),
             self._expression(parts),
         )
 
-    def _expression(self, parts: Sequence[Rows]) -> SparseExpression:
-        block = parts[0].block
-        if isinstance(block, Cells):
+    def _expression(self, parts: Sequence[Rows[Block]]) -> SparseExpression:
+        if _all_of(parts, Cells):
             taken = [part.block.expression[part.positions] for part in parts]
             matrix = taken[0] if len(taken) == 1 else sparse.vstack(taken, format="csr")
             return SparseExpression(
@@ -122,16 +131,22 @@ class BatchMaker:
                 torch.from_numpy(matrix.data).to(self.device),
                 self.n_genes,
             )
-        if isinstance(block, DeviceBlock):
+        if _all_of(parts, DeviceBlock):
+            block = parts[0].block
+            if any(part.block is not block for part in parts):
+                raise ValueError("a batch takes the cells of one block of a device, got several")
             positions = np.concatenate([part.positions for part in parts])
             return block.take(positions).normalized(self.n_genes)
-        indptr = _offsets(parts)
-        if self.device.type == "cpu":
-            return self._normalized_on_host(parts, indptr)
-        return self._copied(parts, indptr).normalized(self.n_genes)
+        if _all_of(parts, CellBlock):
+            indptr = _offsets(parts)
+            if self.device.type == "cpu":
+                return self._normalized_on_host(parts, indptr)
+            return self._copied(parts, indptr).normalized(self.n_genes)
+        kinds = ", ".join(sorted({type(part.block).__name__ for part in parts}))
+        raise ValueError(f"a batch takes the cells of blocks of one kind, got {kinds}")
 
     def _normalized_on_host(
-        self, parts: Sequence[Rows], indptr: NDArray[np.int64]
+        self, parts: Sequence[Rows[CellBlock]], indptr: NDArray[np.int64]
     ) -> SparseExpression:
         from hce.loader.kernels import take_normalized
 
@@ -143,7 +158,7 @@ class BatchMaker:
             in_threads(take_normalized, len(part), part.positions, *arrays)
         return SparseExpression(torch.from_numpy(indptr), genes, values, self.n_genes)
 
-    def _copied(self, parts: Sequence[Rows], indptr: NDArray[np.int64]) -> RawRows:
+    def _copied(self, parts: Sequence[Rows[CellBlock]], indptr: NDArray[np.int64]) -> RawRows:
         """Raw counts through pinned memory to the device, without waiting for the copy."""
         from hce.loader.kernels import take_raw
 
@@ -165,7 +180,12 @@ class BatchMaker:
         )
 
 
-def _offsets(parts: Sequence[Rows]) -> NDArray[np.int64]:
+def _all_of(parts: Sequence[Rows[Block]], kind: type[Kind]) -> TypeGuard[Sequence[Rows[Kind]]]:
+    """Whether the blocks of all parts are of one kind."""
+    return all(isinstance(part.block, kind) for part in parts)
+
+
+def _offsets(parts: Sequence[Rows[CellBlock]]) -> NDArray[np.int64]:
     """Where the entries of each cell of a batch begin and end, int64 B + 1."""
     indptr = np.zeros(sum(len(part) for part in parts) + 1, dtype=np.int64)
     sizes = [
@@ -176,8 +196,8 @@ def _offsets(parts: Sequence[Rows]) -> NDArray[np.int64]:
 
 
 def _with_offsets(
-    parts: Sequence[Rows], indptr: NDArray[np.int64]
-) -> Iterator[tuple[Rows, NDArray[np.int64]]]:
+    parts: Sequence[Rows[CellBlock]], indptr: NDArray[np.int64]
+) -> Iterator[tuple[Rows[CellBlock], NDArray[np.int64]]]:
     first = 0
     for part in parts:
         yield part, indptr[first : first + len(part) + 1]

@@ -161,7 +161,7 @@ class ShardReader(ShardFiles):
 
         return prefetched(batches(), ahead)
 
-    def _parts(self, windows: Iterator[Window]) -> Generator[Rows, None, None]:
+    def _parts(self, windows: Iterator[Window]) -> Generator[Rows[Block], None, None]:
         """The cells of each window, from the disk or from where all cells are kept."""
         if self.residency == "stream":
             for window in windows:

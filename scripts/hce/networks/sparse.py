@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from hce.loader.expression import SparseExpression
 from hce.threads import in_threads
@@ -65,10 +66,21 @@ def sparse_linear(expression: SparseExpression, weight: Tensor, bias: Tensor | N
     return _SparseLinear.apply(expression.indptr, expression.genes, expression.values, weight, bias)
 
 
+class BackwardContext(FunctionCtx):
+    """What PyTorch's stubs do not say of the context of a backward pass."""
+
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+
+
+class _SparseContext(BackwardContext):
+    cells: SparseExpression
+
+
 class _SparseLinear(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: torch.autograd.function.FunctionCtx,
+        ctx: _SparseContext,
         indptr: Tensor,
         genes: Tensor,
         values: Tensor,
@@ -80,10 +92,8 @@ class _SparseLinear(torch.autograd.Function):
         return cells_by_weights(ctx.cells, weight.detach().t().contiguous(), start)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(
-        ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
-    ) -> tuple[Tensor | None, ...]:
+    @once_differentiable
+    def backward(ctx: _SparseContext, gradient: Tensor) -> tuple[Tensor | None, ...]:
         weight_gradient = bias_gradient = None
         if ctx.needs_input_grad[3]:
             weight_gradient = genes_by_gradient(ctx.cells, gradient).t()

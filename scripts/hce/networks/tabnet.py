@@ -8,6 +8,9 @@ left out too, so that parameter names are those of scTab's network: `encoder.*` 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -58,13 +61,13 @@ class TabNetEncoder(nn.Module):
             )
 
         self.initial_splitter = transformer()
-        self.feat_transformers = nn.ModuleList()
-        self.att_transformers = nn.ModuleList()
+        features, attentions = nn.ModuleList(), nn.ModuleList()
         for _ in range(n_steps):
-            self.feat_transformers.append(transformer())
-            self.att_transformers.append(
-                AttentiveTransformer(n_a, n_genes, virtual_batch_size, momentum)
-            )
+            features.append(transformer())
+            attentions.append(AttentiveTransformer(n_a, n_genes, virtual_batch_size, momentum))
+        # PyTorch's stubs do not say what a ModuleList holds
+        self.feat_transformers = cast("Sequence[FeatureTransformer]", features)
+        self.att_transformers = cast("Sequence[AttentiveTransformer]", attentions)
         for feature_transformer in (self.initial_splitter, *self.feat_transformers):
             store_by_gene(feature_transformer.layers[0].fc)
         self.selector = Entmax15() if mask_type == "entmax" else Sparsemax()
@@ -72,13 +75,28 @@ class TabNetEncoder(nn.Module):
         self.one_sparse_mask = n_steps == 1 and mask_type == "entmax"
 
     def forward(self, expression: Tensor | SparseExpression) -> tuple[list[Tensor], Tensor]:
-        """Return the decision output of each step (float B x n_d) and the mean mask entropy."""
+        """Return the decision output of each step (float B x n_d) and the mean mask entropy.
+
+        Raises
+        ------
+        ValueError
+            If the cells are sparse where the masks of all genes are computed.
+        """
+        on_cpu = expression.device.type == "cpu" and not torch.compiler.is_compiling()
+        sparse_step = self.one_sparse_mask and on_cpu
+        if isinstance(expression, SparseExpression) and not sparse_step:
+            raise ValueError(
+                "TabNet takes sparse cells with one step and entmax masks, on the CPU, and not "
+                f"compiled; got {len(self.feat_transformers)} steps of "
+                f"{type(self.selector).__name__} masks on {expression.device}: pass "
+                "expression.dense(), or set training.first_layer to dense"
+            )
         genes = scale_genes(self.initial_bn, expression)
         splitter = self.initial_splitter
         attention = splitter(genes.multiply(splitter.layers[0].fc.weight))[:, self.n_d :]
-        on_cpu = attention.device.type == "cpu" and not torch.compiler.is_compiling()
-        if self.one_sparse_mask and on_cpu:
+        if sparse_step:
             return self._sparse_step(genes, attention)
+        assert isinstance(genes, DenseGenes)  # no sparse cells come this far
         return self._dense_steps(genes, attention)
 
     def _sparse_step(

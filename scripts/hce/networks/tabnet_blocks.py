@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,22 @@ def initialize(layer: nn.Linear, n_in: int, fan: int) -> None:
     """Draw weights as pytorch-tabnet does; `fan` is what its gain divides by the root of."""
     gain = math.sqrt((n_in + layer.out_features) / math.sqrt(fan))
     nn.init.xavier_normal_(layer.weight, gain=gain)
+
+
+class Running(NamedTuple):
+    """Running statistics of a batch norm, by reference: mean and variance (float G), batches."""
+
+    mean: Tensor
+    variance: Tensor
+    batches: Tensor
+    momentum: float
+
+    @classmethod
+    def of(cls, norm: nn.BatchNorm1d) -> Running:
+        """Return those of a norm that has them, as all of TabNet's do."""
+        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.num_batches_tracked is not None and norm.momentum is not None
+        return cls(norm.running_mean, norm.running_var, norm.num_batches_tracked, norm.momentum)
 
 
 class GhostBatchNorm(nn.Module):
@@ -81,7 +98,8 @@ class GatedBlock(nn.Module):
                 n_out,
                 virtual_batch_size,
                 momentum,
-                None if shared_layers is None else shared_layers[position],
+                # PyTorch's stubs do not say what a ModuleList holds
+                None if shared_layers is None else cast("nn.Linear", shared_layers[position]),
             )
             for position, (n_in, n_out) in enumerate(pairwise(widths))
         )
@@ -102,7 +120,8 @@ class FeatureTransformer(nn.Module):
         super().__init__()
         n_in = n_genes
         norm = (virtual_batch_size, momentum)
-        self.shared, self.specifics = nn.Identity(), nn.Identity()
+        self.shared: GatedBlock | nn.Identity = nn.Identity()
+        self.specifics: GatedBlock | nn.Identity = nn.Identity()
         if shared_layers is not None:
             widths = [n_genes] + [width] * len(shared_layers)
             self.shared = GatedBlock(widths, *norm, shared_layers)

@@ -14,11 +14,12 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from hce.loader.expression import SparseExpression
-from hce.networks.sparse import cells_by_weights, genes_by_gradient
+from hce.networks.sparse import BackwardContext, cells_by_weights, genes_by_gradient
+from hce.networks.tabnet_blocks import Running
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,10 @@ class SparseGenes:
         return starts.repeat_interleave(sizes) + expression.genes
 
 
+class _ScaledContext(BackwardContext):
+    cells: Tensor | SparseExpression
+
+
 class _ScaledProduct(torch.autograd.Function):
     """(slope x + shift) W of cells x, dense or sparse; W is stored by gene, and so its gradient.
 
@@ -82,7 +87,7 @@ class _ScaledProduct(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx,
+        ctx: _ScaledContext,
         cells: Tensor | SparseExpression,
         weight: Tensor,
         slope: Tensor,
@@ -98,7 +103,7 @@ class _ScaledProduct(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _ScaledContext, gradient: Tensor) -> tuple[Tensor | None, ...]:
         weight, slope, shift = ctx.saved_tensors
         gradient = gradient.to(weight.dtype)  # bfloat16 under autocast
         total = gradient.sum(dim=0)
@@ -123,25 +128,27 @@ def scale_genes(
     expression
         Float B x G, or sparse.
     """
+    running = Running.of(norm)
     if norm.training:
-        norm.num_batches_tracked.add_(1)
+        running.batches.add_(1)
     if isinstance(expression, SparseExpression):
         mean, variance = _statistics(norm, expression)
         return SparseGenes(expression, mean, torch.rsqrt(variance + norm.eps), norm)
     scaled = functional.batch_norm(
         expression,
-        norm.running_mean,
-        norm.running_var,
+        running.mean,
+        running.variance,
         training=norm.training,
-        momentum=norm.momentum,
+        momentum=running.momentum,
         eps=norm.eps,
     )
     return DenseGenes(scaled, norm)
 
 
 def _statistics(norm: nn.BatchNorm1d, expression: SparseExpression) -> tuple[Tensor, Tensor]:
+    running = Running.of(norm)
     if not norm.training:
-        return norm.running_mean, norm.running_var
+        return running.mean, running.variance
     n_cells, genes = len(expression), expression.genes.numpy()
     values = expression.values.numpy().astype(np.float64)
     mean, square = (
@@ -150,6 +157,6 @@ def _statistics(norm: nn.BatchNorm1d, expression: SparseExpression) -> tuple[Ten
     )
     variance = np.maximum(square - mean * mean, 0)
     moments = [torch.from_numpy(x).to(expression.values.dtype) for x in (mean, variance)]
-    norm.running_mean.lerp_(moments[0], norm.momentum)
-    norm.running_var.lerp_(moments[1] * (n_cells / (n_cells - 1)), norm.momentum)
+    running.mean.lerp_(moments[0], running.momentum)
+    running.variance.lerp_(moments[1] * (n_cells / (n_cells - 1)), running.momentum)
     return moments[0], moments[1]

@@ -23,10 +23,11 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from hce.networks.tabnet_blocks import AttentiveTransformer
+from hce.networks.sparse import BackwardContext
+from hce.networks.tabnet_blocks import AttentiveTransformer, Running
 
 FIRST_K = 64
 
@@ -41,14 +42,14 @@ class Entmax15(nn.Module):
 
 class _Entmax15Function(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, logits: Tensor) -> Tensor:
+    def forward(ctx: BackwardContext, logits: Tensor) -> Tensor:
         values = (logits - logits.amax(dim=1, keepdim=True)) / 2
         output = (values - _threshold(values)).clamp_min_(0).square_()
         ctx.save_for_backward(output)
         return output
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> Tensor:
+    def backward(ctx: BackwardContext, gradient: Tensor) -> Tensor:
         (output,) = ctx.saved_tensors
         root = output.sqrt()  # 0 outside the support, where the gradient is 0
         product = gradient * root
@@ -196,8 +197,9 @@ def _affine(transformer: AttentiveTransformer, chunk: Tensor) -> tuple[Tensor, T
     """Return features (n x n_a), weights (G x n_a) and bias (G) whose product are the logits."""
     norm, weight = transformer.bn.bn, transformer.fc.weight
     if not norm.training:
-        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-        return chunk, weight * scale[:, None], norm.bias - norm.running_mean * scale
+        running = Running.of(norm)
+        scale = norm.weight * torch.rsqrt(running.variance + norm.eps)
+        return chunk, weight * scale[:, None], norm.bias - running.mean * scale
     n_cells = len(chunk)
     mean = chunk.mean(dim=0)
     centered = chunk - mean
@@ -211,9 +213,14 @@ def _affine(transformer: AttentiveTransformer, chunk: Tensor) -> tuple[Tensor, T
 @torch.no_grad()
 def _track(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, n_cells: int) -> None:
     """Move the running statistics as PyTorch's batch norm does."""
-    norm.num_batches_tracked.add_(1)
-    norm.running_mean.lerp_(mean, norm.momentum)
-    norm.running_var.lerp_(variance * (n_cells / (n_cells - 1)), norm.momentum)
+    running = Running.of(norm)
+    running.batches.add_(1)
+    running.mean.lerp_(mean, running.momentum)
+    running.variance.lerp_(variance * (n_cells / (n_cells - 1)), running.momentum)
+
+
+class _SupportContext(BackwardContext):
+    support: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floating]]
 
 
 class _AffineEntmax(torch.autograd.Function):
@@ -221,7 +228,7 @@ class _AffineEntmax(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, features: Tensor, weight: Tensor, bias: Tensor
+        ctx: _SupportContext, features: Tensor, weight: Tensor, bias: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         cells = max(1, LOGITS // len(weight))
         parts = [
@@ -238,7 +245,7 @@ class _AffineEntmax(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(
-        ctx: FunctionCtx, _sizes: None, _genes: None, gradient: Tensor
+        ctx: _SupportContext, _sizes: None, _genes: None, gradient: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         features, weight = ctx.saved_tensors
         size, genes, root = ctx.support

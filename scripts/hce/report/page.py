@@ -8,22 +8,25 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from bokeh.embed import json_item
 from bokeh.layouts import column
 from bokeh.models import (
+    ColumnDataSource,
     CustomJS,
-    GraphRenderer,
     HoverTool,
     MultiLine,
     NodesAndLinkedEdges,
     Scatter,
-    Select,
     StaticLayoutProvider,
 )
+from bokeh.models.renderers import GraphRenderer
+from bokeh.models.widgets import Select
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 from matplotlib.colors import Normalize, to_hex
@@ -64,11 +67,12 @@ def shown_table(table: pd.DataFrame, anchor: str, title: str, caption: str) -> S
 def cell_text(value: object) -> str:
     """A cell: counts in full, other numbers with four digits after the point or four in all."""
     if isinstance(value, float | np.floating):
-        if not np.isfinite(value):
+        number = float(value)
+        if not np.isfinite(number):
             return ""
-        if value == int(value) and abs(value) < 1e12:
-            return str(int(value))
-        return f"{value:.{ROUNDED}f}" if abs(value) >= 1e-3 else f"{value:.3g}"
+        if number == int(number) and abs(number) < 1e12:
+            return str(int(number))
+        return f"{number:.{ROUNDED}f}" if abs(number) >= 1e-3 else f"{number:.3g}"
     return "" if value is None or value is pd.NA else str(value)
 
 
@@ -82,11 +86,11 @@ def headline(macro_f1: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     names
         What the architectures are called.
     """
-    indexed = macro_f1.set_index(["split", "labels", "architecture"])
+    row_of = dict(macro_f1.set_index(["split", "labels", "architecture"]).iterrows())
     rows = []
     for architecture in macro_f1["architecture"].unique():
-        within = indexed.loc[("test", "ood_labels", architecture)]
-        ood = indexed.loc[("ood", "all", architecture)]
+        within = row_of["test", "ood_labels", architecture]
+        ood = row_of["ood", "all", architecture]
         interval = f"{ood['gain_ci_low']:+.3f} to {ood['gain_ci_high']:+.3f}"
         tested = np.isfinite(ood["p_holm"])
         rows.append(
@@ -203,18 +207,23 @@ def draw_page(table: pd.DataFrame, edges: pd.DataFrame, shown: str) -> str:
         **{name: table[f"{name}_{shown}"] for name in ("difference", "scores", "color")}
     )
     graph = GraphRenderer(layout_provider=StaticLayoutProvider(graph_layout=_places(table)))
-    graph.node_renderer.data_source.data = dict(
+    nodes, lines = graph.node_renderer.data_source, graph.edge_renderer.data_source
+    assert isinstance(nodes, ColumnDataSource) and isinstance(lines, ColumnDataSource)
+    nodes.data = dict(
         index=table.index.tolist(),
         **{name: table[name].tolist() for name in table.columns if name not in ("x_mm", "y_mm")},
     )
     ends = edges[["parent", "child"]].astype(int)
-    graph.edge_renderer.data_source.data = {
+    lines.data = {
         "start": ends["parent"].tolist(),
         "end": ends["child"].tolist(),
     }
-    node = {"size": "size", "fill_color": "color"}
-    graph.node_renderer.glyph = Scatter(line_color=INK, line_width=0.7, **node)
-    graph.node_renderer.hover_glyph = Scatter(line_color="#D55E00", line_width=3, **node)
+    graph.node_renderer.glyph = Scatter(
+        line_color=INK, line_width=0.7, size="size", fill_color="color"
+    )
+    graph.node_renderer.hover_glyph = Scatter(
+        line_color="#D55E00", line_width=3, size="size", fill_color="color"
+    )
     graph.edge_renderer.glyph = MultiLine(line_color="#B5B5B5", line_width=1)
     graph.edge_renderer.hover_glyph = MultiLine(line_color="#D55E00", line_width=2.5)
     graph.inspection_policy = NodesAndLinkedEdges()
@@ -229,21 +238,21 @@ def draw_page(table: pd.DataFrame, edges: pd.DataFrame, shown: str) -> str:
     plot.grid.visible = False
     plot.renderers.append(graph)
     plot.add_tools(HoverTool(tooltips=TOOLTIPS, renderers=[graph]))
-    options = list(ARCHITECTURE_NAMES.items())
+    options: list[str | tuple[Any, str]] = list(ARCHITECTURE_NAMES.items())
     select = Select(title="Architecture", value=shown, options=options, width=160)
-    source = graph.node_renderer.data_source
-    select.js_on_change("value", CustomJS(args={"source": source, "select": select}, code=SWITCH))
+    select.js_on_change("value", CustomJS(args={"source": nodes, "select": select}, code=SWITCH))
     layout = column(select, plot, sizing_mode="stretch_width")
     # a page ends a script at this sign, wherever it stands
     return json.dumps(json_item(layout)).replace("</", "<\\/")
 
 
-def _places(table: pd.DataFrame) -> dict[int, tuple[float, float]]:
-    return {index: (row.x_mm, -row.y_mm) for index, row in table.iterrows()}
+def _places(table: pd.DataFrame) -> dict[int | str, Sequence[float]]:
+    places = zip(table["x_mm"].tolist(), (-table["y_mm"]).tolist(), strict=True)
+    return dict(zip(table.index.tolist(), places, strict=True))
 
 
-def _texts(row: tuple) -> tuple[str, str]:
-    """The difference with its p, and the two scores; what is not there as words."""
+def _texts(row: Any) -> tuple[str, str]:
+    """The difference with its p, and the two scores, of a row of the tests; gaps as words."""
     if np.isnan(row.delta):
         return "not in the OOD set, or not run", "–"
     p_text = f"P = {row.p_holm:.2g} (Holm)" if np.isfinite(row.p_holm) else "no test"

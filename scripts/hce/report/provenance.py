@@ -15,6 +15,7 @@ import pandas as pd
 
 from hce.files import sha256
 
+PACKAGES: tuple[str, ...]
 PACKAGES = ("snakemake", "torch", "numpy", "scipy", "pandas", "statsmodels", "pyarrow")
 PACKAGES += ("matplotlib", "bokeh", "tiledbsoma", "cellxgene-ontology-guide")
 
@@ -32,14 +33,18 @@ def versions() -> dict[str, str]:
 
 def commit(repository: Path) -> str:
     """The commit of the code, with a note if tracked files differ from it."""
-    git = ["git", "-C", str(repository)]
     try:
-        text = {"capture_output": True, "text": True, "check": True, "timeout": 30}
-        head = subprocess.run([*git, "rev-parse", "HEAD"], **text).stdout.strip()
-        changed = subprocess.run([*git, "status", "--porcelain", "-uno"], **text).stdout.strip()
+        head = _git(repository, "rev-parse", "HEAD")
+        changed = _git(repository, "status", "--porcelain", "-uno")
     except (OSError, subprocess.SubprocessError):
         return "unknown: no git repository"
     return f"{head} (with changes that are not committed)" if changed else head
+
+
+def _git(repository: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(repository), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.strip()
 
 
 def hardware() -> dict[str, str]:
@@ -55,7 +60,7 @@ def hardware() -> dict[str, str]:
 
 def configuration_rows(configuration: Mapping[str, Any]) -> dict[str, str]:
     """Nested settings as text under their dotted names, for example `census.train.release`."""
-    rows = {}
+    rows: dict[str, str] = {}
     for key, value in configuration.items():
         if isinstance(value, Mapping):
             rows |= {f"{key}.{name}": text for name, text in configuration_rows(value).items()}

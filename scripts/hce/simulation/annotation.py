@@ -101,7 +101,7 @@ def study_policies(
             (studies.is_ood, int(hierarchy.in_ood[label])),
         ):
             candidates = np.flatnonzero(group & studies.present[:, label])
-            paths = [_path(policies, study, label) for study in candidates]
+            paths = [_path(policies, int(study), label) for study in candidates]
             changes = [
                 (~policies.split[study, path]).sum()
                 for study, path in zip(candidates, paths, strict=True)

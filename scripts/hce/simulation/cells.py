@@ -204,10 +204,10 @@ def check_floors(
             }
         ).reindex(labels, fill_value=0)
         for name, least in floors.items():
-            scarcest = found[name].idxmin()
-            if found.loc[scarcest, name] < least:
+            scarcest, fewest = int(found[name].idxmin()), int(found[name].min())
+            if fewest < least:
                 raise ValueError(
-                    f"label {hierarchy.labels[scarcest]} has {found.loc[scarcest, name]} {name}, "
+                    f"label {hierarchy.labels[scarcest]} has {fewest} {name}, "
                     f"fewer than {least}: raise simulation.cells_*, studies_* or donors_*, or "
                     "lower the floor simulation.min_*"
                 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import networkx as nx
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from hce.simulation.annotation import annotate, study_policies
@@ -85,7 +85,7 @@ def describe_cells(
     own = [Term(str(n), str(i)) for n, i in zip(hierarchy.labels, hierarchy.term_ids, strict=True)]
     types = [*own, *(foreign.cell_type for foreign in FOREIGN_TYPES)]
     nucleus = studies.datasets["nucleus"].to_numpy()[donors["dataset"]]
-    terms = {
+    terms: dict[str, tuple[Sequence[Term], ArrayLike]] = {
         "assay": ((*ASSAYS, *OTHER_ASSAYS), cells["assay"]),
         "cell_type": (types, label),
         "development_stage": (STAGES, donors["stage"]),
@@ -217,17 +217,17 @@ def add_statistics(release: SimulatedRelease) -> SimulatedRelease:
     return replace(release, obs=obs, var=var)
 
 
-def _dataset_ids(codes: Sequence[int]) -> NDArray:
-    codes = np.asarray(codes)
-    names = [f"00000000-0000-4000-9000-{n:012d}" for n in range(1, codes.max() + 2)]
-    return np.array(names, dtype=object)[codes]
+def _dataset_ids(codes: ArrayLike) -> NDArray:
+    code = np.asarray(codes)
+    names = [f"00000000-0000-4000-9000-{n:012d}" for n in range(1, code.max() + 2)]
+    return np.array(names, dtype=object)[code]
 
 
-def _term_columns(name: str, terms: Sequence[Term], codes: Sequence[int]) -> dict[str, NDArray]:
-    codes = np.asarray(codes)
+def _term_columns(name: str, terms: Sequence[Term], codes: ArrayLike) -> dict[str, NDArray]:
+    code = np.asarray(codes)
     return {
-        name: np.array([term.label for term in terms], dtype=object)[codes],
-        f"{name}_ontology_term_id": np.array([term.term_id for term in terms], dtype=object)[codes],
+        name: np.array([term.label for term in terms], dtype=object)[code],
+        f"{name}_ontology_term_id": np.array([term.term_id for term in terms], dtype=object)[code],
     }
 
 

@@ -12,6 +12,8 @@ cells.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -103,12 +105,12 @@ def simulate_counts(
     library = parameters.stream("library").standard_normal(len(studies))
     depth = np.log(parameters.library_median) + parameters.sd_library_study * library
     # study by study: the dense counts of one study stay in cache
-    groups = cells.groupby("study", sort=True).indices
+    groups = cast("dict[int, NDArray[np.intp]]", cells.groupby("study", sort=True).indices)
     blocks = []
     for study, rows in groups.items():
         rng = parameters.stream("counts", int(study))
         part = cells.iloc[rows]
-        state = states[study, part["finest"]]
+        state = states[study, part["finest"].to_numpy()]
         state = state + parameters.sd_state * rng.standard_normal(state.shape, dtype=np.float32)
         # a sparse product sums in one order on every machine, unlike threaded BLAS
         eta = np.asarray(loadings @ state.T).T + effects["gene"]

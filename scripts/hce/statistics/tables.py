@@ -44,7 +44,7 @@ def overall_table(runs: pd.DataFrame, losses: tuple[str, str] = LOSSES) -> pd.Da
         row = summarize_pairs(ce, hce)
         row.insert(0, "n_labels", part["n_labels"].iloc[0])
         for place, name in enumerate(("architecture", "split", "labels")):
-            row.insert(place, name, keys[place])
+            row.insert(place, name, str(keys[place]))
         parts.append(row)
     table = pd.concat(parts, ignore_index=True)
     families = table.groupby(["split", "labels"])["p"]
@@ -75,8 +75,8 @@ def group_table(runs: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
         groups = sizes.index.tolist()
         table = summarize_pairs(*_paired(part, column, groups, "f1"))
         table = sizes.reset_index().join(table.rename(columns={"delta_mean": "delta"}))
-        table.insert(0, "split", keys[1])
-        table.insert(0, "architecture", keys[0])
+        table.insert(0, "split", str(keys[1]))
+        table.insert(0, "architecture", str(keys[0]))
         parts.append(table.assign(family=f"{name}, {keys[0]}, {keys[1]}"))
     return pd.concat(parts, ignore_index=True)
 
@@ -107,7 +107,7 @@ def _paired(
     """Values of CE and of HCE, both seeds x groups, over the seeds that both have (maybe none)."""
     wide = part.pivot(index=["loss", "seed"], columns=column, values=value)
     wide = wide.reindex(columns=groups)
-    by_loss = {loss: frame.droplevel("loss") for loss, frame in wide.groupby(level="loss")}
+    by_loss = {str(loss): frame.droplevel("loss") for loss, frame in wide.groupby(level="loss")}
     empty = wide.droplevel("loss").iloc[:0]
     ce, hce = (by_loss.get(loss, empty) for loss in losses)
     common = sorted(set(ce.index) & set(hce.index))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numba
 import numpy as np
@@ -26,6 +27,8 @@ BLOCK = 128
 MINIBLOCK = 32
 # bytes that the fast loop may read beyond a miniblock
 WORD = 8
+# an integer in compiled code: numba gives it its width, and mypy takes int and int64 for two kinds
+Integer = Any
 
 
 @numba.njit(cache=True, nogil=True)
@@ -123,7 +126,7 @@ def unpack_deltas(packed: NDArray[np.uint8], values: NDArray[np.uint16]) -> None
 
 
 @numba.njit(cache=True, nogil=True)
-def join_streams(streams: NDArray[np.uint8], values: NDArray) -> int:
+def join_streams(streams: NDArray[np.uint8], values: NDArray) -> np.uint32:
     """Decode BYTE_STREAM_SPLIT of 32 bits.
 
     Parameters
@@ -159,7 +162,9 @@ def join_streams(streams: NDArray[np.uint8], values: NDArray) -> int:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _read_varint(content, at, end):
+def _read_varint(
+    content: NDArray[np.uint8], at: Integer, end: Integer
+) -> tuple[np.uint64, Integer]:
     """An unsigned number of at most 64 bits, and where the next begins."""
     value, shift = np.uint64(0), np.uint64(0)
     while shift < np.uint64(64):
@@ -175,12 +180,12 @@ def _read_varint(content, at, end):
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _zigzag(value):
+def _zigzag(value: np.uint64) -> np.int64:
     return np.int64(value >> np.uint64(1)) ^ -np.int64(value & np.uint64(1))
 
 
 @numba.njit(cache=True, nogil=True)
-def _level_end(page, at):
+def _level_end(page: NDArray[np.uint8], at: Integer) -> Integer:
     """Where levels end whose length is stated at `at`."""
     if at + 4 > len(page):
         raise ValueError("levels that end too early")
@@ -193,7 +198,9 @@ def _level_end(page, at):
 
 
 @numba.njit(cache=True, nogil=True)
-def _read_run(page, at, end, most):
+def _read_run(
+    page: NDArray[np.uint8], at: Integer, end: Integer, most: Integer
+) -> tuple[Integer, Integer, Integer]:
     """Length and level of a run, and where the next begins."""
     header, at = _read_varint(page, at, end)
     run = np.int64(header >> np.uint64(1))
@@ -203,7 +210,9 @@ def _read_run(page, at, end, most):
 
 
 @numba.njit(cache=True, nogil=True)
-def _clear_empty(page, at, end, n_levels, sizes):
+def _clear_empty(
+    page: NDArray[np.uint8], at: Integer, end: Integer, n_levels: int, sizes: NDArray[np.int64]
+) -> tuple[Integer, Integer]:
     """Set the sizes of empty lists to 0; returns their number and where the levels end."""
     done, cell, first, n_empty = 0, 0, 0, 0
     while done < n_levels:
@@ -226,7 +235,7 @@ def _clear_empty(page, at, end, n_levels, sizes):
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _word(packed, at):
+def _word(packed: NDArray[np.uint8], at: np.uint64) -> np.uint64:
     """Eight bytes as one number; the compiler makes one load of them."""
     word = np.uint64(0)
     for i in range(WORD):
@@ -235,7 +244,14 @@ def _word(packed, at):
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _unpack(packed, at, width, last, smallest, values):
+def _unpack(
+    packed: NDArray[np.uint8],
+    at: Integer,
+    width: Integer,
+    last: np.int64,
+    smallest: np.int64,
+    values: NDArray[np.uint16],
+) -> tuple[np.int64, np.int64]:
     """A whole miniblock: four gaps of at most 16 bits lie within one word."""
     mask = (np.uint64(1) << np.uint64(width)) - np.uint64(1)
     seen = np.int64(0)
@@ -251,7 +267,14 @@ def _unpack(packed, at, width, last, smallest, values):
 
 
 @numba.njit(cache=True, nogil=True)
-def _unpack_wide(packed, at, width, last, smallest, values):
+def _unpack_wide(
+    packed: NDArray[np.uint8],
+    at: Integer,
+    width: Integer,
+    last: np.int64,
+    smallest: np.int64,
+    values: NDArray[np.uint16],
+) -> tuple[np.int64, np.int64]:
     """Any miniblock, without a look beyond its end."""
     mask = (np.uint64(1) << np.uint64(width)) - np.uint64(1)
     word, bits, seen = np.uint64(0), 0, np.int64(0)

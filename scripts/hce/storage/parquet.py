@@ -137,7 +137,7 @@ def byte_stream_split(counts: Counts) -> NDArray[np.uint8]:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _write_varint(out, at, value):
+def _write_varint(out: NDArray[np.uint8], at: int, value: int | np.int64) -> int:
     while value >= 128:
         out[at] = (value & 127) | 128
         value >>= 7
@@ -147,14 +147,16 @@ def _write_varint(out, at, value):
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _write_run(out, at, length, level):
+def _write_run(out: NDArray[np.uint8], at: int, length: int, level: int) -> int:
     at = _write_varint(out, at, length << 1)
     out[at] = level
     return at + 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _write_levels(out, at, sizes, definition):
+def _write_levels(
+    out: NDArray[np.uint8], at: int, sizes: NDArray[np.int64], definition: bool
+) -> int:
     run, level = 0, -1
     for size in sizes:
         # the first element opens a list (repetition 0); definition 0 says that the list is empty
@@ -176,7 +178,7 @@ def _write_levels(out, at, sizes, definition):
 
 
 @numba.njit(cache=True, nogil=True)
-def _write_delta(values, out):
+def _write_delta(values: NDArray[np.uint16], out: NDArray[np.uint8]) -> int:
     at = _write_varint(out, 0, BLOCK)
     at = _write_varint(out, at, BLOCK // MINIBLOCK)
     at = _write_varint(out, at, len(values))
@@ -210,7 +212,7 @@ def _write_delta(values, out):
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _pack(gaps, first, width, out, at):
+def _pack(gaps: NDArray[np.int32], first: int, width: int, out: NDArray[np.uint8], at: int) -> int:
     if width > 16:
         return _pack_wide(gaps, first, width, out, at)
     for start in range(first, first + MINIBLOCK, BATCH):
@@ -235,7 +237,9 @@ def _pack(gaps, first, width, out, at):
 
 
 @numba.njit(cache=True, nogil=True)
-def _pack_wide(gaps, first, width, out, at):
+def _pack_wide(
+    gaps: NDArray[np.int32], first: int, width: int, out: NDArray[np.uint8], at: int
+) -> int:
     word, bits = np.uint64(0), 0
     for i in range(first, first + MINIBLOCK):
         word |= np.uint64(gaps[i]) << np.uint64(bits)
@@ -360,7 +364,7 @@ class _Chunk:
         self.offset = at
         for start in range(first, end, rows_per_page):
             plain, n_values = _encode(self.column, start, min(start + rows_per_page, end))
-            stored = plain if self.column.codec == UNCOMPRESSED else self.codec.compress(plain)
+            stored = plain.data if self.column.codec == UNCOMPRESSED else self.codec.compress(plain)
             header = _page_header(self.column.encoding, n_values, len(plain), len(stored))
             file.write(header)
             file.write(stored)

@@ -164,7 +164,7 @@ def model_input(
     generator: torch.Generator | None = None,
 ) -> Tensor | SparseExpression:
     """Return a batch as the model gets it, augmented if there is an augmentation."""
-    batch = expression
+    batch: Tensor | SparseExpression = expression
     if not is_sparse(expression, model, first_layer):
         batch = expression.dense()
     return batch if augmentation is None else augmentation(batch, generator)

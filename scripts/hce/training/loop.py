@@ -228,8 +228,8 @@ class Trainer:
             losses.append(float(self.loss(logits, label)))
             pairs = (label * n_classes + logits.argmax(dim=1)).cpu().numpy()
             confusion += np.bincount(pairs, minlength=n_classes * n_classes)
-        confusion = confusion.reshape(n_classes, n_classes)
-        scores = f1_scores_from_confusion(confusion, self.reachability)
+        square = confusion.reshape(n_classes, n_classes)
+        scores = f1_scores_from_confusion(square, self.reachability)
         return float(np.mean(losses)), float(scores["f1"].mean())
 
     def _finish_epoch(self) -> str:

@@ -20,7 +20,7 @@ from scipy import sparse
 from hce.census import h5ad
 from hce.census.h5ad import read_release
 from hce.census.reading import open_release
-from hce.census.writing import DigestedBlocks, write_store
+from hce.census.writing import DigestedBlocks, describe_content, write_store
 
 STORED: dict[str, Callable[[sparse.csr_matrix], object]] = {
     "by rows": lambda x: x,
@@ -94,6 +94,12 @@ def test_the_checksum_tells_any_other_count(tmp_path: Path) -> None:
         assert len(list(counts)) == 1
         said.add(counts.hexdigest())
     assert len(said) == 2
+
+
+def test_blocks_that_nothing_digested_are_not_described(tmp_path: Path) -> None:
+    tables = read_release(write_files(tmp_path, STORED["by rows"]))
+    with pytest.raises(TypeError, match="written as DigestedBlocks"):
+        describe_content(tables)
 
 
 @pytest.mark.parametrize("stored", ["by rows", "dense"])

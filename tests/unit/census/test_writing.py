@@ -161,6 +161,8 @@ def test_summaries_count_the_cells(
     assert t_cells["ontology_term_id"] == "CL:0000084"
 
 
+# tiledbsoma hands its integer index to AnnData, which says that it makes text of it
+@pytest.mark.filterwarnings("ignore:Transforming to str index")
 def test_the_client_reads_anndata_and_presence(
     stores: dict[str, Path], tables: dict[str, CensusTables]
 ) -> None:

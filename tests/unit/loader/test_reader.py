@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -253,20 +254,44 @@ def test_a_block_of_a_device_holds_4_bytes_a_nonzero() -> None:
     assert block.genes.nbytes + block.counts.nbytes == 400
 
 
+def small_block(count_type: type[np.unsignedinteger], rng: np.random.Generator) -> CellBlock:
+    """Six cells of three genes each."""
+    block = CellBlock.empty(6, 18, count_type)
+    block.soma_joinid[:], block.label[:] = np.arange(6), 0
+    block.indptr[:] = np.arange(7) * 3
+    block.genes[:] = np.tile([1, 4, 9], 6)
+    block.counts[:] = rng.integers(1, np.iinfo(count_type).max, 18)
+    return block
+
+
 def test_rows_copied_to_a_device_are_normalized_like_those_on_the_host() -> None:
     """From blocks of 16-bit and of 32-bit counts in one batch."""
     rng = np.random.default_rng(0)
-    blocks = []
-    for count_type in (np.uint16, np.uint32):
-        block = CellBlock.empty(6, 18, count_type)
-        block.soma_joinid[:], block.label[:] = np.arange(6), 0
-        block.indptr[:] = np.arange(7) * 3
-        block.genes[:] = np.tile([1, 4, 9], 6)
-        block.counts[:] = rng.integers(1, np.iinfo(count_type).max, 18)
-        blocks.append(block)
+    blocks = [small_block(count_type, rng) for count_type in (np.uint16, np.uint32)]
     parts = [Rows(block, rng.permutation(6)[:4]) for block in blocks]
     maker = BatchMaker(N_GENES, torch.device("cpu"), in_flight=1)
     host = maker.make(parts).expression
     copied = maker._copied(parts, host.indptr.numpy()).normalized(N_GENES)
     assert torch.equal(copied.genes, host.genes)
     torch.testing.assert_close(copied.values, host.values, rtol=3e-7, atol=0)
+
+
+def test_a_batch_of_blocks_of_several_kinds_is_refused() -> None:
+    """Whichever comes first: its kind says nothing about the others."""
+    raw = small_block(np.uint16, np.random.default_rng(0))
+    on_device = DeviceBlock(6, 18, np.uint16, torch.device("cpu"))
+    on_device.fill(raw, 0, 0)
+    maker = BatchMaker(N_GENES, torch.device("cpu"), in_flight=1)
+    for blocks in permutations((raw.normalized(N_GENES), raw, on_device), 2):
+        kinds = ", ".join(sorted(type(block).__name__ for block in blocks))
+        with pytest.raises(ValueError, match=f"blocks of one kind, got {kinds}"):
+            maker.make([Rows(block, np.arange(2)) for block in blocks])
+
+
+def test_a_batch_of_two_blocks_of_a_device_is_refused() -> None:
+    """Positions in the second one would be taken for cells of the first."""
+    blocks = [DeviceBlock(6, 18, np.uint16, torch.device("cpu")) for _ in range(2)]
+    maker = BatchMaker(N_GENES, torch.device("cpu"), in_flight=1)
+    with pytest.raises(ValueError, match="one block of a device"):
+        maker.make([Rows(block, np.arange(2)) for block in blocks])
+    assert len(maker.make([Rows(blocks[0], np.arange(2)), Rows(blocks[0], np.arange(3))])) == 5

@@ -185,6 +185,20 @@ def test_dense_masks_give_what_sparse_masks_give() -> None:
         torch.testing.assert_close(results[1][name], tensor, rtol=1e-7, atol=1e-7, msg=name)
 
 
+@pytest.mark.parametrize("variant", ["three steps", "sparsemax", "wide attention", "paper"])
+def test_sparse_cells_are_refused_where_the_masks_of_all_genes_are_computed(
+    monkeypatch: pytest.MonkeyPatch, variant: str
+) -> None:
+    """By several steps, by sparsemax and where it is compiled; nothing has moved by then."""
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: variant == "paper")
+    model, _ = make_pair(variant, torch.float64)
+    cells = as_sparse(make_expression(4, dtype=torch.float64))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(ValueError, match=r"sparse cells with one step .* set training.first_layer"):
+        model.train()(cells)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_one_seed_draws_the_weights_of_pytorch_tabnet(variant: str) -> None:
     hyperparameters = SMALL | VARIANTS[variant]

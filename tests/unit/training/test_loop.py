@@ -309,6 +309,8 @@ def test_bfloat16_trains_and_rounds(make_trainer: TrainerMaker, architecture: st
     assert {value.dtype for value in weights[1].values()} <= {torch.float32, torch.int64}
 
 
+# the tracer makes an instance of each autograd function, which PyTorch advises its users not to do
+@pytest.mark.filterwarnings("ignore:.*autograd.function.Function.*:DeprecationWarning")
 @pytest.mark.parametrize("architecture", ["linear", "mlp", "tabnet"])
 def test_a_compiled_training_gives_the_same_weights(
     make_trainer: TrainerMaker, architecture: str, monkeypatch: pytest.MonkeyPatch
