@@ -60,6 +60,7 @@ lint: env
 	ruff check .
 	ruff format --check .
 	mypy
+	PYTHONPATH=scripts lint-imports --no-cache
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
