@@ -1,4 +1,11 @@
-# Source data of the figures: a tabulate_* rule writes exactly what figures draw.
+# Figures: a tabulate_* rule writes exactly what is drawn, and one rule draws every figure that
+# scripts/hce/figures/registry.py lists, under a name of its own, which --forcerun understands.
+
+import runpy
+
+# from this repository, whatever `hce` is installed beside Snakemake
+REGISTRY = FOLDER / "scripts" / "hce" / "figures" / "registry.py"
+DRAWINGS = runpy.run_path(str(REGISTRY))["DRAWINGS"]
 
 
 rule tabulate_figure1:
@@ -74,3 +81,44 @@ rule tabulate_figure2:
         "--reachability {input.reachability} --fig2a {output.fig2a} --fig2b {output.fig2b} "
         "--fig2c {output.fig2c} --fig2d {output.fig2d} --fig2d-edges {output.fig2d_edges} "
         "> {log} 2>&1"
+
+
+for figure, drawing in DRAWINGS.items():
+
+    rule:
+        """Draw a figure from its source data."""
+        name:
+            f"draw_{figure}"
+        input:
+            source_data=[
+                f"<results>/figures/source_data/{table}.csv"
+                for table in drawing.tables(figure)
+            ],
+        output:
+            pdf=f"<results>/figures/{figure}.pdf",
+            png=report(
+                f"<results>/figures/{figure}.png",
+                caption=f"../report/{figure}.rst",
+                category=drawing.category,
+                labels=drawing.labels,
+            ),
+        log:
+            f"<logs>/draw_{figure}.log",
+        benchmark:
+            f"<benchmarks>/draw_{figure}.jsonl"
+        localrule: True
+        conda:
+            "../../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime=5,
+        params:
+            script=script("draw"),
+            code=fingerprint("draw", drawing.function),
+            function=drawing.function,
+        message:
+            "Drawing {output.pdf}"
+        shell:
+            "python {params.script} {params.function} --source-data {input.source_data} "
+            "--pdf {output.pdf} --png {output.png} > {log} 2>&1"
