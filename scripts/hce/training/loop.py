@@ -155,17 +155,22 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.model.train()
+        # on the device: reading a loss makes the host wait for the GPU
+        loss_sum = torch.tensor(progress.loss_sum, dtype=torch.float64, device=self.device)
         saved = started = time.monotonic()
         for cells in self._batches():
             progress.wait_seconds += time.monotonic() - started
-            progress.loss_sum += self._step(cells)
+            loss_sum += self._step(cells)
             progress.batch += 1
             now = time.monotonic()
             progress.seconds += now - started
             started = now
             if now - saved > parameters.checkpoint_seconds:
+                progress.loss_sum = float(loss_sum)
                 self._save()
                 saved = started = time.monotonic()
+        progress.loss_sum = float(loss_sum)  # waits for the last steps
+        progress.seconds += time.monotonic() - started
 
     def _batches(self) -> Iterator[Batch]:
         parameters, progress = self.parameters, self.progress
@@ -188,7 +193,8 @@ class Trainer:
             )
         )
 
-    def _step(self, cells: Batch) -> float:
+    def _step(self, cells: Batch) -> Tensor:
+        """Change the weights once; returns the loss, a scalar that stays on the device."""
         expression, label = sparse_batch(cells)
         batch = model_input(
             expression,
@@ -203,7 +209,7 @@ class Trainer:
         weights = self.optimizer.param_groups[0]["params"]
         nn.utils.clip_grad_norm_(weights, self.parameters.gradient_norm)
         self.optimizer.step()
-        return float(loss.detach())
+        return loss.detach()
 
     def _objective(self, batch: Tensor | SparseExpression, label: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is minimized and the loss, without TabNet's mask loss, that is reported."""
@@ -219,18 +225,19 @@ class Trainer:
         """Return the mean batch loss and the macro F1 of the validation cells."""
         self.model.eval()
         n_classes = len(self.reachability)
-        confusion = np.zeros(n_classes * n_classes, dtype=np.int64)
+        confusion = torch.zeros(n_classes * n_classes, dtype=torch.int64, device=self.device)
         losses = []
         for cells in self.validation.in_order(self.parameters.batch_size):
             expression, label = sparse_batch(cells)
             batch = model_input(expression, self.model, self.parameters.first_layer)
             logits, _ = forward(self.model, batch)
-            losses.append(float(self.loss(logits, label)))
-            pairs = (label * n_classes + logits.argmax(dim=1)).cpu().numpy()
-            confusion += np.bincount(pairs, minlength=n_classes * n_classes)
-        square = confusion.reshape(n_classes, n_classes)
+            losses.append(self.loss(logits, label))
+            pairs = label * n_classes + logits.argmax(dim=1)
+            confusion += torch.bincount(pairs, minlength=n_classes * n_classes)
+        square = confusion.reshape(n_classes, n_classes).cpu().numpy()
         scores = f1_scores_from_confusion(square, self.reachability)
-        return float(np.mean(losses)), float(scores["f1"].mean())
+        loss = np.mean(torch.stack(losses).double().cpu().numpy())
+        return float(loss), float(scores["f1"].mean())
 
     def _finish_epoch(self) -> str:
         """Validate, remember the best weights, and move on; returns a line for the log."""

@@ -123,6 +123,29 @@ def test_training_is_the_recipe_of_the_paper(
     assert rates == pytest.approx([0.05, 0.05 * 0.9, 0.05 * 0.81])
 
 
+def test_a_step_never_waits_for_its_loss(
+    make_trainer: TrainerMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every value that is read from a GPU makes the host wait for it."""
+    reads = {}
+    for batch_size in (BATCH, BATCH // 4):
+        count = 0
+
+        def read(tensor: Tensor, original: Callable = Tensor.__float__) -> float:
+            nonlocal count
+            count += 1
+            return original(tensor)
+
+        monkeypatch.setattr(Tensor, "__float__", read)
+        trainer = make_trainer("linear", batch_size=batch_size, max_epochs=1)
+        trainer.checkpoint.unlink(missing_ok=True)
+        trainer.run(report=lambda line: None)
+        monkeypatch.undo()
+        reads[trainer.train.n_batches(batch_size)] = count
+    assert max(reads) > 2 * min(reads)
+    assert set(reads.values()) == {1}
+
+
 def scripted(trainer: Trainer, values: list[float]) -> list[dict[str, Tensor]]:
     """Let validation give these macro F1 values; returns the weights at each validation."""
     seen: list[dict[str, Tensor]] = []
