@@ -111,6 +111,7 @@ rule shuffle_shards:
     input:
         pieces=get_pieces,
         cells="<results>/atlas/cells.parquet",
+        genes="<results>/atlas/genes.parquet",
     output:
         shard_paths("{split}", "{bucket}"),
     log:
@@ -133,7 +134,7 @@ rule shuffle_shards:
         "Shuffling bucket {wildcards.bucket} of {wildcards.split}"
     shell:
         "python {params.script} --pieces {input.pieces} --cells {input.cells} "
-        "--split {wildcards.split} --bucket {wildcards.bucket} "
+        "--genes {input.genes} --split {wildcards.split} --bucket {wildcards.bucket} "
         "--n-buckets {params.n_buckets} --shards {output} > {log} 2>&1"
 
 

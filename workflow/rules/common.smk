@@ -140,7 +140,7 @@ def get_pieces(wildcards):
 def shard_paths(split, bucket):
     """The shards that one shuffle job writes."""
     return [
-        f"<results>/shards/{split}/part-{bucket}-{part}.parquet"
+        f"<results>/shards/{split}/part-{bucket}-{part}.zarr.zip"
         for part in range(config["shards"]["parts"])
     ]
 
