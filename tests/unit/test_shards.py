@@ -132,7 +132,6 @@ def test_many_chunks_hold_what_one_does(
     cells = random_cells(20, N_GENES, 4, seed=3)
     cells.expression.data[::5] = 70_000
     monkeypatch.setattr(hce.storage.store, "CHUNK", chunk)
-    monkeypatch.setattr(hce.storage.store, "SLICE", 3 * chunk)
     write_cells(tmp_path / "shard.zarr.zip", cells)
     assert_same(read_anndata(tmp_path / "shard.zarr.zip"), cells, "train")
 

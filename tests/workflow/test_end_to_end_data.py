@@ -181,6 +181,8 @@ def shard_triples(run: FinishedRun, splits: list[str]) -> Counter[tuple[int, str
     for split in splits:
         for path in (run.results / "shards" / split).iterdir():
             data = read_anndata(path)
+            # scipy's tocoo wants them as wide as its own
+            data.X.indices = data.X.indices.astype(np.int32)
             entries = data.X.tocoo()
             joinid = data.obs["soma_joinid"].to_numpy()[entries.row]
             names = data.var_names.to_numpy()[entries.col]
