@@ -1,9 +1,10 @@
 """Bytes and times of codecs and layouts for the counts of a shard (`hce.storage.store`).
 
-Simulated counts of 19,331 genes. Times are CPU microseconds a cell, the best of some rounds that go
-through all formats in turn; reading is into memory that was there before. The first rows are X
-alone, in one zip file, or in a folder whose arrays are a file each (Zarr's sharding), which zarrs
-decodes if it is installed; the last is a whole shard, with obs and var, into a block.
+Simulated counts of 19,331 genes in blosc: codec, level, shuffle, entries of a chunk, bytes of a
+block (its own: what blosc chooses), layout. Times are CPU microseconds a cell, the best of some
+rounds that go through all formats in turn; reading is into memory that was there before. The first
+rows are X alone, in one zip file, or in a folder whose arrays are a file each (Zarr's sharding),
+which zarrs decodes if it is installed; the last is a whole shard, with obs and var, into a block.
 
 Run: PYTHONPATH=scripts taskset -c 0 python tests/benchmarks/bench_shard_formats.py
 """
@@ -43,6 +44,7 @@ class Format:
     level: int
     shuffle: str
     chunk: int
+    block: int = 0
     folder: bool = False
     bytes: int = 0
     writing: list[float] = field(default_factory=list)
@@ -50,7 +52,8 @@ class Format:
 
     def __str__(self) -> str:
         layout = "folder, zarrs" if self.folder else "zip"
-        codec = f"blosc {self.name} {self.level} {self.shuffle}, {self.chunk // 1024}k, {layout}"
+        block = f"{self.block // 1024} KB" if self.block else "its own"
+        codec = f"{self.name} {self.level} {self.shuffle}, {self.chunk // 1024}k, {block}, {layout}"
         return row(codec, self.bytes, self.writing, self.reading)
 
     def open(self, path: Path, mode: str) -> Store:
@@ -75,7 +78,9 @@ class Format:
         assert all(np.array_equal(rows[name], out[name]) for name in rows)
 
     def write(self, group: zarr.Group, rows: dict[str, np.ndarray]) -> None:
-        codec = BloscCodec(cname=self.name, clevel=self.level, shuffle=self.shuffle)
+        codec = BloscCodec(
+            cname=self.name, clevel=self.level, shuffle=self.shuffle, blocksize=self.block
+        )
         for name, values in rows.items():
             chunk = min(self.chunk, len(values))
             whole = -(-len(values) // chunk) * chunk
@@ -91,6 +96,7 @@ class Format:
 
 
 FORMATS = [
+    Format("zstd", 1, "shuffle", 2**20, block=2**18),
     Format("zstd", 1, "shuffle", 2**20),
     Format("zstd", 1, "shuffle", 2**18),
     Format("zstd", 1, "shuffle", 2**16),

@@ -159,6 +159,7 @@ def foreign(path: Path, kind: str) -> None:
         write_shard(path, cells.soma_joinid, cells.label, rows, "train", genes_of(N_GENES))
 
 
+@pytest.mark.filterwarnings("ignore:zarr v3 autosharding", "ignore:Consolidated metadata")
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
