@@ -75,6 +75,8 @@ def test_what_anndata_reads_can_be_computed_with_and_written_again(tmp_path: Pat
     assert np.array_equal(data[:, 4:9].X.toarray(), counts[:, 4:9])
     assert np.array_equal(data.X @ weights, counts @ weights)
     assert np.array_equal(data.X.T.tocsr().toarray(), counts.T)
+    own = sparse.csr_matrix((data.X.data, data.X.indices, data.X.indptr), shape=data.shape)
+    assert np.array_equal(own.tocoo().toarray(), counts)
     data.write_zarr(tmp_path / "again.zarr")
     assert_same(anndata.io.read_zarr(tmp_path / "again.zarr"), cells, "train")
 

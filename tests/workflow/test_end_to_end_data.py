@@ -17,6 +17,7 @@ import obonet
 import pandas as pd
 import pytest
 from repository_copy import FinishedRun
+from scipy import sparse
 from shard_reading import read_anndata
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -181,9 +182,9 @@ def shard_triples(run: FinishedRun, splits: list[str]) -> Counter[tuple[int, str
     for split in splits:
         for path in (run.results / "shards" / split).iterdir():
             data = read_anndata(path)
-            # scipy's tocoo wants them as wide as its own
-            data.X.indices = data.X.indices.astype(np.int32)
-            entries = data.X.tocoo()
+            # scipy's tocoo takes no positions of 16 bits (README)
+            x = data.X
+            entries = sparse.csr_matrix((x.data, x.indices, x.indptr), shape=x.shape).tocoo()
             joinid = data.obs["soma_joinid"].to_numpy()[entries.row]
             names = data.var_names.to_numpy()[entries.col]
             found.update(zip(joinid, names, entries.data.astype(float), strict=True))
