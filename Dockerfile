@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="19bc78ccc06864c6fefc8234fe427cdb0e184e6ea1a130672ac248ba66e3aeec"
+LABEL io.github.snakemake.conda_env_hash="f2994e83c86ba1a566d80934c42595e82adc0b3b6fd2d2191cfc687dbddf72a5"
 # Conda environment:
 #   source: envs/analysis.yaml
 #   prefix: /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63
@@ -28,7 +28,7 @@ RUN mkdir -p /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63
 COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment.yaml
 # Conda environment:
 #   source: envs/atlas.yaml
-#   prefix: /conda-envs/d837793dfff236540dcd9cb7851e3787
+#   prefix: /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -44,6 +44,7 @@ COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment
 #     - pyarrow=26.0.1
 #     - scikit-learn=1.9.1
 #     - scipy=1.17.1
+#     - zarr=3.1.6
 #     - pip
 #     - pip:
 #         - aiobotocore==3.10.0
@@ -60,12 +61,10 @@ COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment
 #         - charset-normalizer==3.5.2
 #         - contourpy==1.3.3
 #         - cycler==0.12.1
-#         - donfig==0.8.1.post1
 #         - fonttools==4.68.0
 #         - formulaic==1.2.2
 #         - frozenlist==1.8.0
 #         - fsspec==2026.9.0
-#         - google-crc32c==1.9.0
 #         - h5py==3.16.0
 #         - idna==3.20
 #         - interface-meta==2.0.1
@@ -76,15 +75,12 @@ COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment
 #         - more-itertools==11.2.1
 #         - multidict==7.2.1
 #         - natsort==8.4.0
-#         - numcodecs==0.16.6
-#         - packaging==25.0
 #         - patsy==1.0.3
 #         - pillow==13.0.0
 #         - propcache==0.5.4
 #         - pyarrow-hotfix==0.7
 #         - pynndescent==0.7.0
 #         - pyparsing==3.3.3
-#         - pyyaml==6.0.3
 #         - requests==2.34.2
 #         - s3fs==2026.9.0
 #         - scanpy==1.11.5
@@ -96,14 +92,12 @@ COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment
 #         - statsmodels==0.15.0
 #         - tiledbsoma==2.3.0
 #         - tqdm==4.70.1
-#         - typing-extensions==4.16.0
 #         - umap-learn==0.5.12
 #         - urllib3==2.8.0
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
-#         - zarr==3.1.6
-RUN mkdir -p /conda-envs/d837793dfff236540dcd9cb7851e3787
-COPY envs/atlas.yaml /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.yaml
+RUN mkdir -p /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
+COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml
 # Conda environment:
 #   source: envs/census.yaml
 #   prefix: /conda-envs/7f5743f39ff50277cf9263cc2745f479
@@ -199,7 +193,7 @@ RUN mkdir -p /conda-envs/590a34ad2dca24cb585a2401949bbd63
 COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/76f48910b5626d430d6a077031bc3fbb
+#   prefix: /conda-envs/37fe4888e509b42311b5ad88aed9f69a
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -215,12 +209,13 @@ COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment
 #     - safetensors=0.8.0
 #     - scipy=1.17.1
 #     - tqdm=4.70.1
-RUN mkdir -p /conda-envs/76f48910b5626d430d6a077031bc3fbb
-COPY envs/train.yaml /conda-envs/76f48910b5626d430d6a077031bc3fbb/environment.yaml
+#     - zarr=3.1.6
+RUN mkdir -p /conda-envs/37fe4888e509b42311b5ad88aed9f69a
+COPY envs/train.yaml /conda-envs/37fe4888e509b42311b5ad88aed9f69a/environment.yaml
 
 RUN conda env create --prefix /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63 --file /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment.yaml && \
-    conda env create --prefix /conda-envs/d837793dfff236540dcd9cb7851e3787 --file /conda-envs/d837793dfff236540dcd9cb7851e3787/environment.yaml && \
+    conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
     conda env create --prefix /conda-envs/7f5743f39ff50277cf9263cc2745f479 --file /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml && \
     conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \
-    conda env create --prefix /conda-envs/76f48910b5626d430d6a077031bc3fbb --file /conda-envs/76f48910b5626d430d6a077031bc3fbb/environment.yaml && \
+    conda env create --prefix /conda-envs/37fe4888e509b42311b5ad88aed9f69a --file /conda-envs/37fe4888e509b42311b5ad88aed9f69a/environment.yaml && \
     conda clean --all -y

@@ -18,11 +18,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pieces", type=Path, nargs="+", required=True)
     parser.add_argument("--cells", type=Path, required=True)
+    parser.add_argument("--genes", type=Path, required=True)
     parser.add_argument("--split", required=True)
     parser.add_argument("--bucket", type=int, required=True)
     parser.add_argument("--n-buckets", type=int, required=True)
     parser.add_argument(
-        "--shards", type=Path, nargs="+", required=True, help="Parquet files to write, in order"
+        "--shards", type=Path, nargs="+", required=True, help="zip files to write, in order"
     )
     arguments = parser.parse_args()
 
@@ -30,6 +31,7 @@ def main() -> None:
     in_split = [("split", "==", arguments.split)]
     cells = read_table(arguments.cells, columns=columns, filters=in_split)
     keys = cells.set_index("soma_joinid")["shuffle_key"]
+    genes = read_table(arguments.genes, columns=["feature_id", "feature_name"])
     n_shards = len(arguments.shards)
     # a shard is a slice of the key range, and a bucket is some neighboring shards
     shard_of = buckets(keys.to_numpy(), arguments.n_buckets * n_shards)
@@ -37,15 +39,21 @@ def main() -> None:
     for position, path in enumerate(arguments.shards):
         part = arguments.bucket * n_shards + position
         part_keys = keys[shard_of == part]
-        write_part(path, arguments.pieces, arguments.split, part, part_keys, scratch)
+        write_part(path, arguments.pieces, arguments.split, part, part_keys, genes, scratch)
 
 
 def write_part(
-    path: Path, pieces: list[Path], split: str, part: int, keys: pd.Series, scratch: Scratch
+    path: Path,
+    pieces: list[Path],
+    split: str,
+    part: int,
+    keys: pd.Series,
+    genes: pd.DataFrame,
+    scratch: Scratch,
 ) -> None:
     """Gather and write one shard; nothing refers to its cells when the next one's come."""
     joinid, label, counts = gather_part(pieces, split, part, keys, scratch)
-    write_shard(path, joinid, label, counts)
+    write_shard(path, joinid, label, counts, split, genes)
     print(f"{path}: {len(counts):,} cells, {len(counts.genes):,} nonzero counts", flush=True)
 
 

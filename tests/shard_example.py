@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from hce.shards import write_manifest, write_shard
@@ -39,11 +40,12 @@ def parts_of(sizes: tuple[int, ...], n_genes: int, n_classes: int = 4) -> list[C
 
 
 def rows_of(counts: sparse.csr_matrix) -> SparseRows:
-    """Counts of scipy's type as the ingest holds them."""
+    """Counts of scipy's type as the ingest holds them, or as they are if one is no integer."""
+    whole = np.array_equal(counts.data, np.floor(counts.data))
     return SparseRows(
         counts.indptr.astype(np.int64),
         counts.indices.astype(np.uint16),
-        Counts.of(counts.data.astype(np.uint32)),
+        Counts.of(counts.data.astype(np.uint32)) if whole else counts.data.astype(np.float32),
     )
 
 
@@ -53,14 +55,31 @@ def csr_of(rows: SparseRows, n_genes: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((values, rows.genes, rows.indptr), shape=(len(rows), n_genes))
 
 
+def genes_of(n_genes: int) -> pd.DataFrame:
+    """Names of some genes, as genes.parquet has them."""
+    gene = range(n_genes)
+    return pd.DataFrame(
+        {
+            "feature_id": [f"ENSG{number:011d}" for number in gene],
+            "feature_name": [f"GENE{number}" for number in gene],
+        }
+    )
+
+
+def write_cells(path: Path, cells: Cells, split: str = "train") -> None:
+    """Write cells to one shard."""
+    counts, n_genes = rows_of(cells.expression), cells.expression.shape[1]
+    write_shard(path, cells.soma_joinid, cells.label, counts, split, genes_of(n_genes))
+
+
 def write_shards(folder: Path, splits: dict[str, list[Cells]]) -> Path:
     """Write shards of each split and their manifest; returns the path of the manifest."""
     paths: dict[str, list[Path]] = {}
     n_genes = 0
     for split, parts in splits.items():
         for number, cells in enumerate(parts):
-            path = folder / split / f"part-{number:05d}.parquet"
-            write_shard(path, cells.soma_joinid, cells.label, rows_of(cells.expression))
+            path = folder / split / f"part-{number:05d}.zarr.zip"
+            write_cells(path, cells, split)
             paths.setdefault(split, []).append(path)
             n_genes = cells.expression.shape[1]
     write_manifest(folder / "manifest.json", n_genes, paths)

@@ -7,13 +7,14 @@ Source: theislab/scTab, notebooks/store_creation/01_download_data (selection) an
 from __future__ import annotations
 
 from math import ceil
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from hce.ontology import resolve
+if TYPE_CHECKING:
+    import networkx as nx
 
 # in pieces and in the table of cells a split is its position here
 SPLITS = ("train", "val", "test", "ood")
@@ -94,6 +95,11 @@ def rate_cell_types(
     ValueError
         If a cell type with enough cells, or the root, is not in the ontology.
     """
+    # here: most importers of this module have no ontology, and networkx takes 0.3 s
+    import networkx as nx
+
+    from hce.ontology import resolve
+
     types = _count_cell_types(obs)
     # a term that the Census itself calls unknown is not a cell type
     types = types[types.index != "unknown"]

@@ -1,10 +1,8 @@
-"""Shards: shuffled cells in Parquet files, written once and streamed into training.
+"""Shards: shuffled cells, AnnData on disk, written once and streamed into training.
 
-One row is one cell: soma_joinid, label (class index), genes (positions in genes.parquet, ascending)
-and counts (raw). Any Parquet reader can read them. Raw counts are stored, so that one store serves
-every normalization; they compress to a third of what normalized float32 values need. The layout is
-the one that measured best (docs/performance.md). Counts are 32-bit: after BYTE_STREAM_SPLIT the
-upper bytes cost nothing, and nothing overflows.
+anndata.io.read_zarr(zarr.storage.ZipStore(path)) opens one; annbatch and scDataset train from it.
+Raw counts are stored, so that one store serves every normalization; they compress to a third of
+what normalized float32 values need (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -12,24 +10,17 @@ from __future__ import annotations
 import importlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hce.files import sha256, write_atomically
-from hce.storage.parquet import (
-    BYTE_STREAM_SPLIT,
-    DELTA_BINARY_PACKED,
-    UNCOMPRESSED,
-    Column,
-    write_parquet,
-)
 from hce.storage.rows import SparseRows
+from hce.storage.store import open_store, write_store
 
-ROW_GROUP = 1024
-# rows of a page: a megabyte of counts, which stays in the processor's cache
-PAGE = 128
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def write_shard(
@@ -37,29 +28,29 @@ def write_shard(
     soma_joinid: NDArray[np.int64],
     label: NDArray[np.int16],
     counts: SparseRows,
+    split: str,
+    genes: pd.DataFrame,
 ) -> None:
     """Write cells with raw counts to one shard, atomically.
+
+    Equal cells give equal bytes.
 
     Parameters
     ----------
     path
-        Parquet file to write.
+        Zip file to write.
     soma_joinid, label
         int64 N and int16 N.
     counts
-        Raw counts of the N cells, genes ascending.
+        Raw counts of the N cells, genes ascending. They are stored as uint16, uint32 where one is
+        over 65,535, or float32 where one is no integer.
+    split
+        train, val, test or ood.
+    genes
+        The G genes: feature_id and feature_name.
     """
-    columns = [
-        Column("soma_joinid", soma_joinid.astype(np.int64, copy=False)),
-        Column("label", label.astype(np.int16, copy=False)),
-        # packed gaps are dense: compressing them takes 7 % off, and half as long again to read
-        Column("genes", counts.genes, counts.indptr, DELTA_BINARY_PACKED, UNCOMPRESSED),
-        Column("counts", counts.counts, counts.indptr, BYTE_STREAM_SPLIT),
-    ]
-    # the manifest needs the number of nonzero counts without reading the shard again
-    metadata = {"nonzero": str(counts.indptr[-1])}
-    with write_atomically(path) as temporary, temporary.open("wb") as file:
-        write_parquet(file, columns, ROW_GROUP, PAGE, metadata)
+    with write_atomically(path) as temporary:
+        write_store(temporary, soma_joinid, label, counts, split, genes)
 
 
 def write_manifest(path: str | Path, n_genes: int, shards: dict[str, list[Path]]) -> None:
@@ -90,11 +81,12 @@ def __getattr__(name: str) -> object:
 
 
 def _describe(shard: Path, folder: Path) -> dict[str, str | int]:
-    footer = pq.read_metadata(shard)
+    with open_store(shard) as store:
+        rows, nonzero = store.n_cells, store.data.size
     return {
         "path": shard.relative_to(folder).as_posix(),
-        "rows": footer.num_rows,
-        "nonzero": int(footer.metadata[b"nonzero"]),
+        "rows": rows,
+        "nonzero": nonzero,
         "bytes": shard.stat().st_size,
         "sha256": sha256(shard),
     }

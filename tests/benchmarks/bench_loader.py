@@ -12,8 +12,9 @@ which files are read into the page cache and loops compiled. Two ratios:
     loader_vs_ram         the same against the fastest loop that only gathers rows of normalized
                           float32 from memory and makes them dense
 
-and loader_stream_vs_best_disk_peer, in which nobody keeps the cells in memory. A peer that is not
-installed is skipped with the reason: `make bench-peers` installs them.
+Two more, in which nobody keeps the cells in memory: loader_stream_vs_best_disk_peer, and
+loader_stream_vs_annbatch_same_store, in which annbatch reads our shards and normalizes. A peer that
+is not installed is skipped with the reason: `make bench-peers` installs them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,14 @@ PEERS = {
     "tiledbsoma-ml": ("tiledbsoma-ml", ROOT / ".venv-bench"),
     "annbatch": ("annbatch", ROOT / ".venv-bench-annbatch"),
 }
+SAME_STORE = "annbatch our shards"
 OF_DISK = ("AnnLoader backed", "scDataset backed", "tiledbsoma-ml", "annbatch zarr")
+RATIOS = (
+    "loader_vs_best_peer",
+    "loader_stream_vs_best_disk_peer",
+    "loader_stream_vs_annbatch_same_store",
+    "loader_vs_ram",
+)
 SECONDS = 10.0  # after which an epoch is cut short
 
 
@@ -186,13 +194,14 @@ def ratios(rates: dict[str, float]) -> dict[str, float | str | None]:
     best, best_disk, best_ram = fastest
 
     def ratio(way: str, other: str | None) -> float | None:
-        return rates[way] / rates[other] if way in rates and other else None
+        return rates[way] / rates[other] if way in rates and other in rates else None
 
     return {
         "loader_vs_best_peer": ratio("ours auto", best),
         "best_peer": best,
         "loader_stream_vs_best_disk_peer": ratio("ours stream", best_disk),
         "best_disk_peer": best_disk,
+        "loader_stream_vs_annbatch_same_store": ratio("ours stream", SAME_STORE),
         "loader_vs_ram": ratio("ours auto", best_ram),
         "best_ram": best_ram,
     }
@@ -210,8 +219,8 @@ def main() -> None:
         print(f"{name:32}{rate:12,.0f} cells/s")
     for name, reason in result["skipped"].items():
         print(f"{name:32}     skipped: {reason}")
-    for name in ("loader_vs_best_peer", "loader_stream_vs_best_disk_peer", "loader_vs_ram"):
-        print(f"{name:32}{result[name] or float('nan'):12.2f}")
+    for name in RATIOS:
+        print(f"{name:40}{result[name] or float('nan'):12.2f}")
     print(f"batches of {BATCH}, residency {result['residency']}, {result['machine']}")
     if arguments.output:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -91,7 +91,7 @@ def start_up_seconds() -> dict[str, float]:
 
 
 def _shards(folder: Path, split: str, n_shards: int) -> list[Path]:
-    return [folder / split / f"part-0000-{part}.parquet" for part in range(n_shards)]
+    return [folder / split / f"part-0000-{part}.zarr.zip" for part in range(n_shards)]
 
 
 def _fetch_counts(uri: Path, tables: Path, number: int, n_ranges: int, piece: Path) -> Measured:
@@ -109,6 +109,7 @@ def _fetch_counts(uri: Path, tables: Path, number: int, n_ranges: int, piece: Pa
 
 def _shuffle_shards(tables: Path, pieces: list[Path], split: str, shards: list[Path]) -> Measured:
     source = ["--pieces", *pieces, "--cells", tables / "cells.parquet"]
+    source += ["--genes", tables / "genes.parquet"]
     chosen = ["--split", split, "--bucket", 0, "--n-buckets", 1, "--shards", *shards]
     return run_python(SCRIPTS / "shuffle_shards.py", *source, *chosen)
 

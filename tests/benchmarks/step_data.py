@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from loader_data import gene_names
 
 from hce.shards import write_manifest, write_shard
 from hce.storage.rows import Counts, SparseRows
@@ -24,8 +25,9 @@ def write_cells(folder: Path, n_shards: int, cells_a_shard: int) -> Path:
         counts = Counts.of(rng.geometric(0.5, len(genes)).astype(np.uint32))
         joinid = np.arange(shard * cells_a_shard, (shard + 1) * cells_a_shard)
         label = rng.integers(N_CLASSES, size=cells_a_shard).astype(np.int16)
-        paths.append(folder / f"{shard}.parquet")
-        write_shard(paths[-1], joinid, label, SparseRows(indptr, genes, counts))
+        paths.append(folder / f"{shard}.zarr.zip")
+        rows = SparseRows(indptr, genes, counts)
+        write_shard(paths[-1], joinid, label, rows, "train", gene_names(N_GENES))
     write_manifest(folder / "manifest.json", N_GENES, {"train": paths, "val": paths[:1]})
     return folder / "manifest.json"
 

@@ -1,48 +1,31 @@
-"""Shards: what is written is what is read."""
+"""Shards: what is written is what anndata reads."""
 
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import anndata
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
-from shard_example import parts_of, random_cells, rows_of, write_shards
+from shard_example import genes_of, parts_of, random_cells, rows_of, write_cells, write_shards
+from shard_reading import read_anndata
+from zarr.storage import ZipStore
 
+import hce.storage.store
 from hce.ingest.counts import RowBuilder
 from hce.shards import write_shard
-from hce.storage.blocks import Cells, from_table
+from hce.storage.blocks import Cells
+from hce.storage.rows import Counts, SparseRows
 
 N_GENES = 12
 SIZES = (37, 5, 64, 20, 41)
-
-
-def same_cells(one: Cells, other: Cells) -> bool:
-    """Whether two sets of cells are equal, in order."""
-    return (
-        np.array_equal(one.soma_joinid, other.soma_joinid)
-        and np.array_equal(one.label, other.label)
-        and np.array_equal(one.expression.toarray(), other.expression.toarray())
-    )
-
-
-def to_table(cells: Cells) -> pa.Table:
-    """Cells as the Arrow table that a shard of them gives."""
-    with TemporaryDirectory() as folder:
-        write(Path(folder) / "shard.parquet", cells)
-        return pq.read_table(Path(folder) / "shard.parquet", memory_map=False)
-
-
-def write(path: Path, cells: Cells) -> None:
-    """Write cells to one shard."""
-    write_shard(path, cells.soma_joinid, cells.label, rows_of(cells.expression))
 
 
 @pytest.fixture(scope="module")
@@ -54,23 +37,89 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-@given(n_cells=st.integers(0, 30), n_genes=st.integers(1, 40), seed=st.integers(0, 99))
-def test_a_table_gives_back_the_cells_it_was_made_of(n_cells: int, n_genes: int, seed: int) -> None:
+def assert_same(data: anndata.AnnData, cells: Cells, split: str) -> None:
+    """Compare a shard with the cells it was made of."""
+    assert data.obs["soma_joinid"].tolist() == cells.soma_joinid.tolist()
+    assert data.obs["label"].tolist() == cells.label.tolist()
+    assert (data.obs["soma_joinid"].dtype, data.obs["label"].dtype) == (np.int64, np.int16)
+    assert data.obs_names.tolist() == [str(joinid) for joinid in cells.soma_joinid]
+    assert set(data.obs["split"]) <= {split}
+    genes = genes_of(cells.expression.shape[1])
+    assert data.var_names.tolist() == genes["feature_id"].tolist()
+    assert data.var["feature_name"].tolist() == genes["feature_name"].tolist()
+    assert np.array_equal(data.X.toarray(), cells.expression.toarray())
+
+
+@given(
+    n_cells=st.integers(0, 30),
+    n_genes=st.integers(1, 40),
+    seed=st.integers(0, 99),
+    split=st.sampled_from(["train", "val", "test", "ood"]),
+)
+def test_anndata_reads_the_cells_that_were_written(
+    n_cells: int, n_genes: int, seed: int, split: str
+) -> None:
     cells = random_cells(n_cells, n_genes, 3, seed)
-    assert same_cells(from_table(to_table(cells), n_genes), cells)
+    with TemporaryDirectory() as folder:
+        write_cells(Path(folder) / "shard.zarr.zip", cells, split)
+        assert_same(read_anndata(Path(folder) / "shard.zarr.zip"), cells, split)
 
 
-def test_part_of_a_table_gives_these_cells() -> None:
-    cells = random_cells(20, N_GENES, 3, seed=1)
-    part = from_table(to_table(cells).slice(7, 6), N_GENES)
-    assert same_cells(part, cells.take(slice(7, 13)))
+@pytest.mark.filterwarnings("ignore:Writing zarr v2 data")
+def test_what_anndata_reads_can_be_computed_with_and_written_again(tmp_path: Path) -> None:
+    cells = random_cells(25, N_GENES, 4, seed=3)
+    write_cells(tmp_path / "shard.zarr.zip", cells)
+    data = read_anndata(tmp_path / "shard.zarr.zip")
+    counts, weights = cells.expression.toarray(), np.arange(N_GENES * 2).reshape(N_GENES, 2)
+    assert np.array_equal(data[[7, 3, 11]].X.toarray(), counts[[7, 3, 11]])
+    assert np.array_equal(data[:, 4:9].X.toarray(), counts[:, 4:9])
+    assert np.array_equal(data.X @ weights, counts @ weights)
+    assert np.array_equal(data.X.T.tocsr().toarray(), counts.T)
+    own = sparse.csr_matrix((data.X.data, data.X.indices, data.X.indptr), shape=data.shape)
+    assert np.array_equal(own.tocoo().toarray(), counts)
+    data.write_zarr(tmp_path / "again.zarr")
+    assert_same(anndata.io.read_zarr(tmp_path / "again.zarr"), cells, "train")
 
 
-def test_the_last_of_65536_genes_fits_and_one_more_is_refused() -> None:
-    one = np.array([1], dtype=np.int64)
-    last = sparse.csr_matrix(([3.0], ([0], [2**16 - 1])), shape=(1, 2**16), dtype=np.float32)
-    assert to_table(Cells(one, one.astype(np.int16), last))["genes"].to_pylist() == [[2**16 - 1]]
-    row_of, genes = np.zeros(1, dtype=np.int32), np.arange(2**16 + 1, dtype=np.int32)
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        (Counts.of(np.array([1, 65_535], dtype=np.uint32)), np.uint16),
+        (Counts.of(np.array([1, 65_536], dtype=np.uint32)), np.uint32),
+        (Counts.of(np.array([2**32 - 1, 7], dtype=np.uint32)), np.uint32),
+        (np.array([3, 65_535], dtype=np.float32), np.uint16),
+        (np.array([3, 65_536], dtype=np.float32), np.uint32),
+        (np.array([3, 0.5], dtype=np.float32), np.float32),
+    ],
+)
+def test_counts_have_the_smallest_type_that_holds_them(
+    tmp_path: Path, counts: Counts | np.ndarray, expected: type
+) -> None:
+    one = np.array([5])
+    rows = SparseRows(np.array([0, 2]), np.array([0, 3], dtype=np.uint16), counts)
+    write_shard(tmp_path / "one.zip", one, one.astype(np.int16), rows, "train", genes_of(4))
+    values = counts.wide() if isinstance(counts, Counts) else counts
+    data = read_anndata(tmp_path / "one.zip")
+    assert data.X.dtype == expected
+    assert data.X.toarray().tolist() == [[values[0], 0, 0, values[1]]]
+
+
+@pytest.mark.parametrize(("n_genes", "expected"), [(2**16, np.uint16), (2**16 + 1, np.int32)])
+def test_gene_positions_have_16_bits_where_the_genes_fit(
+    tmp_path: Path, n_genes: int, expected: type
+) -> None:
+    one, last = np.array([1]), np.array([n_genes - 1], dtype=np.int32)
+    rows = SparseRows(np.array([0, 1]), last, np.array([3], dtype=np.uint16))
+    write_shard(tmp_path / "one.zip", one, one.astype(np.int16), rows, "train", genes_of(n_genes))
+    matrix = read_anndata(tmp_path / "one.zip").X
+    assert matrix.indices.dtype == expected
+    assert matrix.shape == (1, n_genes)
+    assert matrix[0, n_genes - 1] == 3
+
+
+def test_the_ingest_takes_65536_genes_and_no_more() -> None:
+    one, row_of = np.array([1], dtype=np.int64), np.zeros(1, dtype=np.int32)
+    genes = np.arange(2**16 + 1, dtype=np.int32)
     builder = RowBuilder(0, row_of, genes[:-1], 1)
     builder.add(one * 0, one * (2**16 - 1), np.array([3], dtype=np.float32))
     assert builder.build().genes.tolist() == [2**16 - 1]
@@ -78,35 +127,40 @@ def test_the_last_of_65536_genes_fits_and_one_more_is_refused() -> None:
         RowBuilder(0, row_of, genes, 1)
 
 
-def test_pandas_reads_a_shard_without_this_code(tmp_path: Path) -> None:
-    cells = random_cells(25, N_GENES, 4, seed=3)
-    write(tmp_path / "shard.parquet", cells)
-    table = pd.read_parquet(tmp_path / "shard.parquet")
-    assert table["soma_joinid"].tolist() == cells.soma_joinid.tolist()
-    assert table["label"].tolist() == cells.label.tolist()
-    counts = np.zeros((25, N_GENES))
-    for row, (genes, values) in enumerate(zip(table["genes"], table["counts"], strict=True)):
-        assert (np.diff(genes) > 0).all()
-        counts[row, genes] = values
-    assert np.array_equal(counts, cells.expression.toarray())
+@pytest.mark.parametrize("chunk", [1, 7, 64])
+def test_many_chunks_hold_what_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    cells = random_cells(20, N_GENES, 4, seed=3)
+    cells.expression.data[::5] = 70_000
+    monkeypatch.setattr(hce.storage.store, "CHUNK", chunk)
+    write_cells(tmp_path / "shard.zarr.zip", cells)
+    assert_same(read_anndata(tmp_path / "shard.zarr.zip"), cells, "train")
 
 
-def test_row_groups_have_1024_cells_and_gene_positions_are_packed(tmp_path: Path) -> None:
-    write(tmp_path / "shard.parquet", random_cells(2500, N_GENES, 4, seed=3))
-    footer = pq.read_metadata(tmp_path / "shard.parquet")
-    rows = [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
-    assert rows == [1024, 1024, 452]
-    genes = footer.row_group(0).column(2)
-    assert genes.path_in_schema.startswith("genes")
-    assert "DELTA_BINARY_PACKED" in genes.encodings
-    codecs = [footer.row_group(0).column(i).compression for i in range(4)]
-    assert codecs == ["ZSTD", "ZSTD", "UNCOMPRESSED", "ZSTD"]
+def test_every_array_of_a_shard_carries_its_crc32c(tmp_path: Path) -> None:
+    write_cells(tmp_path / "shard.zarr.zip", random_cells(50, N_GENES, 4, seed=3))
+    with ZipStore(tmp_path / "shard.zarr.zip", mode="r") as store:
+        members = [
+            member for _, member in zarr.open_group(store=store, mode="r").members(max_depth=None)
+        ]
+    arrays = [member for member in members if isinstance(member, zarr.Array)]
+    assert len(arrays) == 10
+    for array in arrays:
+        codecs = [codec.to_dict()["name"] for codec in array.metadata.codecs]
+        assert codecs[1:] == ["blosc", "crc32c"]
 
 
-def test_the_same_cells_give_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        write(tmp_path / name, random_cells(50, N_GENES, 4, seed=3))
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+def test_the_same_cells_give_the_same_bytes_at_any_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells, written = random_cells(50, N_GENES, 4, seed=3), []
+    for year in (2024, 2026):
+        clock = time.struct_time((year, 5, 6, 7, 8, 9, 0, 127, 0))
+        monkeypatch.setattr(time, "localtime", lambda *_, clock=clock: clock)
+        write_cells(tmp_path / "shard.zarr.zip", cells)
+        written.append((tmp_path / "shard.zarr.zip").read_bytes())
+    assert written[0] == written[1]
 
 
 def test_the_manifest_describes_each_shard(manifest: Path) -> None:
@@ -115,3 +169,14 @@ def test_the_manifest_describes_each_shard(manifest: Path) -> None:
     assert [shard["rows"] for shard in content["splits"]["train"]] == list(SIZES)
     counts = [int(cells.expression.nnz) for cells in parts_of(SIZES, N_GENES)]
     assert [shard["nonzero"] for shard in content["splits"]["train"]] == counts
+
+
+def test_a_csr_of_scipy_can_be_written(tmp_path: Path) -> None:
+    matrix = sparse.random(9, N_GENES, 0.3, format="csr", dtype=np.float32, random_state=1)
+    rows = SparseRows(matrix.indptr, matrix.indices, matrix.data)
+    joinid, label = np.arange(9), np.zeros(9, dtype=np.int16)
+    write_shard(tmp_path / "shard.zarr.zip", joinid, label, rows, "ood", genes_of(N_GENES))
+    data = read_anndata(tmp_path / "shard.zarr.zip")
+    assert data.X.dtype == np.float32
+    assert np.array_equal(data.X.toarray(), matrix.toarray())
+    assert rows_of(data.X).genes.dtype == np.uint16

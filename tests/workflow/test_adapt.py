@@ -15,6 +15,7 @@ import pytest
 import yaml
 from h5ad_example import B_CELL, CD4, CD8, MONOCYTE, T_CELL, make_file, write_file
 from repository_copy import NOTHING, Code, Snakemake, copy_repository, snakemake
+from shard_reading import read_anndata
 
 OboWriter = Callable[..., Path]
 LYMPHOCYTE = "CL:0000542"
@@ -118,8 +119,8 @@ def test_own_files_labels_ontology_and_architecture(own_run: OwnRun) -> None:
         order = {term: i for i, term in enumerate(stored["term_ids"].tolist())}
     assert matrix[order[B_CELL], order[CD4]]
     assert not matrix[order[T_CELL], order[CD4]]
-    shard = pd.read_parquet(tmp_path / "mine" / "shards" / "ood" / "part-0000-0.parquet")
-    assert len(shard) == 160
+    shard = read_anndata(tmp_path / "mine" / "shards" / "ood" / "part-0000-0.zarr.zip")
+    assert shard.shape == (160, 20)
     record = tmp_path / "mine" / "models" / "narrow" / "hce" / "seed3" / "hyperparameters.json"
     described = json.loads(record.read_text())
     assert described["model"] == {"width": 3}

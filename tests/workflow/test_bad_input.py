@@ -206,7 +206,7 @@ def manifest(tmp_path: Path) -> Path:
 
 
 def test_a_shard_cut_short_is_found_when_it_is_opened(manifest: Path) -> None:
-    shard = manifest.parent / "test" / "part-00001.parquet"
+    shard = manifest.parent / "test" / "part-00001.zarr.zip"
     content = shard.read_bytes()
     shard.write_bytes(content[:-100])
     message = rf"{shard}: has {len(content) - 100} bytes.*cut short.*run snakemake again"
@@ -215,7 +215,7 @@ def test_a_shard_cut_short_is_found_when_it_is_opened(manifest: Path) -> None:
 
 
 def test_a_shard_changed_on_disk_is_found_when_it_is_read(manifest: Path) -> None:
-    shard = manifest.parent / "test" / "part-00001.parquet"
+    shard = manifest.parent / "test" / "part-00001.zarr.zip"
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
@@ -225,7 +225,7 @@ def test_a_shard_changed_on_disk_is_found_when_it_is_read(manifest: Path) -> Non
 
 
 def test_a_missing_shard_is_named(manifest: Path) -> None:
-    shard = manifest.parent / "test" / "part-00000.parquet"
+    shard = manifest.parent / "test" / "part-00000.zarr.zip"
     shard.unlink()
     with pytest.raises(FileNotFoundError, match=rf"{shard}: listed in .*, but missing"):
         ShardReader(manifest, "test")

@@ -17,6 +17,8 @@ import obonet
 import pandas as pd
 import pytest
 from repository_copy import FinishedRun
+from scipy import sparse
+from shard_reading import read_anndata
 from sklearn.utils.class_weight import compute_class_weight
 
 pytestmark = [
@@ -175,15 +177,18 @@ def test_splits_share_no_donor_and_ood_shares_no_dataset(cells: pd.DataFrame) ->
 
 
 def shard_triples(run: FinishedRun, splits: list[str]) -> Counter[tuple[int, str, float]]:
-    """(soma_joinid, feature_id, count) of every nonzero count in shards, by plain pandas."""
-    genes = pd.read_parquet(run.results / "atlas" / "genes.parquet")["feature_id"]
-    paths: list[Path] = []
+    """(soma_joinid, feature_id, count) of every nonzero count in shards, as anndata reads them."""
+    found: Counter[tuple[int, str, float]] = Counter()
     for split in splits:
-        paths += (run.results / "shards" / split).glob("*.parquet")
-    shards = pd.concat([pd.read_parquet(path) for path in paths])
-    long = shards[["soma_joinid", "genes", "counts"]].explode(["genes", "counts"]).dropna()
-    names = genes.to_numpy()[long["genes"].to_numpy(int)]
-    return Counter(zip(long["soma_joinid"], names, long["counts"].astype(float), strict=True))
+        for path in (run.results / "shards" / split).iterdir():
+            data = read_anndata(path)
+            # scipy's tocoo takes no positions of 16 bits (README)
+            x = data.X
+            entries = sparse.csr_matrix((x.data, x.indices, x.indptr), shape=x.shape).tocoo()
+            joinid = data.obs["soma_joinid"].to_numpy()[entries.row]
+            names = data.var_names.to_numpy()[entries.col]
+            found.update(zip(joinid, names, entries.data.astype(float), strict=True))
+    return found
 
 
 def read_census(run: FinishedRun, release: str, joinids: pd.Series) -> anndata.AnnData:
@@ -232,8 +237,9 @@ def test_shards_hold_the_cells_of_their_split_once_with_their_label(
     finished_run: FinishedRun, cells: pd.DataFrame
 ) -> None:
     for split, part in cells.groupby("split"):
-        paths = sorted((finished_run.results / "shards" / split).glob("*.parquet"))
-        shards = pd.concat([pd.read_parquet(path) for path in paths])
+        paths = sorted((finished_run.results / "shards" / split).iterdir())
+        shards = pd.concat([read_anndata(path).obs for path in paths])
+        assert (shards["split"] == split).all()
         label = part.set_index("soma_joinid")["class"]
         assert sorted(shards["soma_joinid"]) == sorted(label.index)
         assert (label.loc[shards["soma_joinid"]].to_numpy() == shards["label"]).all()

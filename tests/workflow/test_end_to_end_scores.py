@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from repository_copy import TINY, FinishedRun, snakemake
 from safetensors.numpy import load_file
 from scipy import stats
+from shard_reading import read_anndata
 from sklearn.metrics import f1_score
 
 import write_overview
@@ -92,12 +93,11 @@ def test_predictions_are_the_linear_map_of_the_normalized_counts(
         reachability = content["reachability"]
     for split in ("test", "ood"):
         said = predictions(finished_run, "linear/hce/seed1", split)
-        paths = sorted((finished_run.results / "shards" / split).glob("*.parquet"))
-        shards = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
-        assert said["soma_joinid"].tolist() == shards["soma_joinid"].tolist()
-        counts = np.zeros((len(shards), matrix.shape[1]))
-        for row, (genes, values) in enumerate(zip(shards["genes"], shards["counts"], strict=True)):
-            counts[row, genes] = values
+        paths = sorted((finished_run.results / "shards" / split).iterdir())
+        shards = [read_anndata(path) for path in paths]
+        joinids = np.concatenate([shard.obs["soma_joinid"] for shard in shards])
+        assert said["soma_joinid"].tolist() == joinids.tolist()
+        counts = np.concatenate([shard.X.toarray() for shard in shards]).astype(float)
         total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
         logits = np.log1p(counts / total * 1e4) @ matrix.T.astype(float) + bias
         probability = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -20,7 +20,7 @@ def test_another_organism_takes_one_key(finished_run: FinishedRun) -> None:
     """The simulation makes the same cells for any organism, so the shards must be the same."""
     folder = finished_run.folder
     (folder / "mouse.yaml").write_text(OTHER)
-    shard, table = "shards/ood/part-0000-0.parquet", "tables/atlas_summary.tsv"
+    shard, table = "shards/ood/part-0000-0.zarr.zip", "tables/atlas_summary.tsv"
     targets = [f"results-mouse/{name}" for name in (shard, table)]
     done = snakemake(folder, *targets, *TINY, "mouse.yaml")
     assert done.returncode == 0, done.output[-4000:]

@@ -217,7 +217,7 @@ def test_the_dry_run_has_every_job_of_the_paper_and_needs_no_network(planned: Sn
 def test_each_range_shard_and_model_is_planned_once(planned: Snakemake) -> None:
     pieces = re.findall(r"--piece (\S+)", planned.output)
     assert len(pieces) == len(set(pieces)) == 240 + 28
-    shards = re.findall(r"results/shards/\w+/part-\d{4}-\d+\.parquet", planned.output)
+    shards = re.findall(r"results/shards/\w+/part-\d{4}-\d+\.zarr\.zip", planned.output)
     counts = {split: len({s for s in shards if f"/{split}/" in s}) for split in ("train", "ood")}
     assert counts == {"train": 58 * 8, "ood": 10 * 8}
     models = re.findall(r"--model (\S+model\.safetensors)", planned.output)

@@ -84,7 +84,7 @@ def test_pieces_and_shards_follow_the_configuration() -> None:
     assert run.pieces(wildcards(split="ood")) == ["<results>/shards/pieces/ood/0-of-1.arrow"]
     shards = run.shards(wildcards())
     assert len(shards) == len(set(shards)) == 10
-    assert shards[3] == "<results>/shards/train/part-0001-1.parquet"
+    assert shards[3] == "<results>/shards/train/part-0001-1.zarr.zip"
     assert run.shard_counts(["train", "ood"]) == ["train=4", "ood=2"]
 
 

@@ -132,7 +132,7 @@ class Run:
     def bucket_shards(self, split: str, bucket: str) -> list[str]:
         """The shards that one shuffle job writes."""
         parts = range(self.config["shards"]["parts"])
-        return [f"<results>/shards/{split}/part-{bucket}-{part}.parquet" for part in parts]
+        return [f"<results>/shards/{split}/part-{bucket}-{part}.zarr.zip" for part in parts]
 
     def shards(self, wildcards: Any) -> list[str]:
         """All shards of all splits, in order."""

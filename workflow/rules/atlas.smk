@@ -108,6 +108,7 @@ rule shuffle_shards:
     input:
         pieces=run.pieces,
         cells="<results>/atlas/cells.parquet",
+        genes="<results>/atlas/genes.parquet",
     output:
         run.bucket_shards("{split}", "{bucket}"),
     log:
@@ -129,7 +130,7 @@ rule shuffle_shards:
         "Shuffling bucket {wildcards.bucket} of {wildcards.split}"
     shell:
         "python {params.script} --pieces {input.pieces} --cells {input.cells} "
-        "--split {wildcards.split} --bucket {wildcards.bucket} "
+        "--genes {input.genes} --split {wildcards.split} --bucket {wildcards.bucket} "
         "--n-buckets {params.n_buckets} --shards {output} > {log} 2>&1"
 
 

@@ -140,6 +140,7 @@ def sort_genes(rows: SparseRows) -> SparseRows:
     row = np.repeat(np.arange(len(rows), dtype=np.uint64), np.diff(rows.indptr))
     # a sort by (row, gene) as one integer is faster than many small sorts
     order = np.argsort((row << np.uint64(16)) | rows.genes, kind="stable")
+    assert isinstance(rows.counts, Counts)  # as all that RowBuilder makes
     counts = Counts.of(rows.counts.wide()[order])
     return SparseRows(rows.indptr, rows.genes[order], counts)
 
@@ -214,7 +215,7 @@ def _scatter(
 
 
 @numba.njit(cache=True, nogil=True)
-def _genes_ascend(indptr: NDArray[np.int64], genes: NDArray[np.uint16]) -> bool:
+def _genes_ascend(indptr: NDArray[np.int64], genes: NDArray[np.integer]) -> bool:
     for i in range(len(indptr) - 1):
         for at in range(indptr[i] + 1, indptr[i + 1]):
             if genes[at] <= genes[at - 1]:

@@ -21,7 +21,7 @@ from hce.ingest.order import buckets
 
 # Measured by `make bench-ingest` on a Census-shaped store of 19,331 genes and 2,005 nonzero counts
 # a cell: bytes a cell in pieces and shards, and cells a second of one core, start-up included.
-BYTES_PER_CELL = {"pieces": 6_060, "shards": 2_340}
+BYTES_PER_CELL = {"pieces": 6_060, "shards": 2_880}
 CELLS_PER_CORE_SECOND = {"fetch_counts": 10_700, "shuffle_shards": 23_400}
 # X/raw of such a store, per cell of the range read: 52.5 MB for 16,384 rows
 TRANSFER_PER_CELL = 3_200

@@ -235,14 +235,16 @@ def _gather_counts(slices: list[_Slice], order: NDArray[np.int64], scratch: Scra
 
 def _pack(columns: list[NDArray], counts: SparseRows) -> pa.RecordBatch:
     """One block as a record batch."""
-    offsets, large_at = counts.indptr, counts.counts.large_at
+    values = counts.counts
+    assert isinstance(values, Counts)  # as all that the ingest makes
+    offsets, large_at = counts.indptr, values.large_at
     large_offsets = np.searchsorted(large_at, offsets)
     at = large_at - np.repeat(offsets[:-1], np.diff(large_offsets))
     lists = {
         "genes": (offsets, counts.genes),
-        "counts": (offsets, counts.counts.small),
+        "counts": (offsets, values.small),
         "large_at": (large_offsets, at.astype(np.uint16)),
-        "large_counts": (large_offsets, counts.counts.large),
+        "large_counts": (large_offsets, values.large),
     }
     arrays = [pa.array(values) for values in columns] + [
         pa.ListArray.from_arrays(

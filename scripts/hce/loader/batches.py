@@ -20,10 +20,10 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from hce.loader.buffers import BufferPool
-from hce.loader.device import DeviceBlock, RawRows
+from hce.loader.device import DeviceBlock, RawRows, signed_type
 from hce.loader.expression import SparseExpression
 from hce.normalize import TARGET_SUM
-from hce.storage.blocks import CellBlock, Cells
+from hce.storage.blocks import CellBlock, Cells, widest
 from hce.threads import in_threads
 
 Block = Cells | CellBlock | DeviceBlock
@@ -163,21 +163,20 @@ class BatchMaker:
         from hce.loader.kernels import take_raw
 
         # PyTorch hands pinned memory out again only after the copies from it are done
-        wide = any(part.block.counts.dtype == np.uint32 for part in parts)
         pinned = torch.cuda.is_available()
-        genes = torch.empty(indptr[-1], dtype=torch.int16, pin_memory=pinned)
-        count_type = torch.int32 if wide else torch.int16
-        counts = torch.empty(indptr[-1], dtype=count_type, pin_memory=pinned)
-        out = (genes.numpy().view(np.uint16), counts.numpy().view(np.uint32 if wide else np.uint16))
+        count_type = widest(*(part.block.counts.dtype for part in parts))
+        types = (parts[0].block.genes.dtype, count_type)
+        copied = [
+            torch.empty(indptr[-1], dtype=signed_type(dtype), pin_memory=pinned) for dtype in types
+        ]
+        out = [tensor.numpy().view(dtype) for tensor, dtype in zip(copied, types, strict=True)]
         for part, offsets in _with_offsets(parts, indptr):
             held = part.block
             arrays = (held.indptr, held.genes, held.counts, offsets, *out)
             in_threads(take_raw, len(part), part.positions, *arrays)
         start = torch.from_numpy(indptr)
         start = start.pin_memory() if pinned else start
-        return RawRows(
-            *(tensor.to(self.device, non_blocking=True) for tensor in (start, genes, counts))
-        )
+        return RawRows(*(tensor.to(self.device, non_blocking=True) for tensor in (start, *copied)))
 
 
 def _all_of(parts: Sequence[Rows[Block]], kind: type[Kind]) -> TypeGuard[Sequence[Rows[Kind]]]:

@@ -14,19 +14,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from hce.loader.expression import SparseExpression
 from hce.normalize import TARGET_SUM
 from hce.storage.blocks import CellBlock
 
-SIGNED = {"uint16": np.int16, "uint32": np.int32}
+SIGNED = {
+    "uint16": np.int16,
+    "uint32": np.int32,
+    "int32": np.int32,
+    "float32": np.float32,
+}
 
 
 @dataclass(frozen=True)
 class RawRows:
-    """Raw counts of some cells: indptr (int64 B + 1), genes (int16), counts (int16 or int32)."""
+    """Raw counts of some cells: indptr (int64 B + 1), genes and counts (`signed`)."""
 
     indptr: Tensor
     genes: Tensor
@@ -38,7 +43,7 @@ class RawRows:
         n_cells, sizes = len(self.indptr) - 1, torch.diff(self.indptr)
         cell = torch.arange(n_cells, device=device)
         cell = torch.repeat_interleave(cell, sizes, output_size=len(counts))
-        # integers: exact, whatever their order
+        # exact, whatever their order, as far as they are integers
         running = torch.cat([counts.new_zeros(1), counts.cumsum(0)])[self.indptr]
         totals = torch.diff(running)
         factors = (TARGET_SUM / totals.double()).float().masked_fill_(totals == 0, 0)
@@ -54,21 +59,27 @@ class DeviceBlock:
     n_cells, nonzero
         Of the split.
     count_type
-        uint16, or uint32 if a count is over 65,535.
+        One of `hce.storage.blocks.COUNT_TYPES`.
     device
         Where.
+    gene_type
+        Of the positions of the genes.
     """
 
     def __init__(
-        self, n_cells: int, nonzero: int, count_type: type[np.unsignedinteger], device: torch.device
+        self,
+        n_cells: int,
+        nonzero: int,
+        count_type: DTypeLike,
+        device: torch.device,
+        gene_type: DTypeLike = np.uint16,
     ) -> None:
         self.soma_joinid = np.empty(n_cells, dtype=np.int64)
         self.label = np.empty(n_cells, dtype=np.int16)
         # on the host, so that the size of a batch is known without waiting for the device
         self.indptr = np.zeros(n_cells + 1, dtype=np.int64)
-        self.genes = torch.empty(nonzero, dtype=torch.int16, device=device)
-        signed_type = signed(np.empty(0, dtype=count_type)).dtype
-        self.counts = torch.empty(nonzero, dtype=signed_type, device=device)
+        self.genes = torch.empty(nonzero, dtype=signed_type(gene_type), device=device)
+        self.counts = torch.empty(nonzero, dtype=signed_type(count_type), device=device)
 
     def fill(self, block: CellBlock, row: int, entry: int) -> None:
         """Copy a block to the cells from `row` on, whose entries start at `entry`."""
@@ -96,12 +107,19 @@ class DeviceBlock:
 
 
 def signed(array: NDArray) -> Tensor:
-    """Return unsigned integers as a tensor of the signed type of the same width, sharing memory."""
+    """Return numbers as a tensor of the type of the same width that torch has, sharing memory."""
     return torch.from_numpy(array.view(SIGNED[array.dtype.name]))
 
 
+def signed_type(dtype: DTypeLike) -> torch.dtype:
+    """The type of the tensor that `signed` returns."""
+    return signed(np.empty(0, dtype=dtype)).dtype
+
+
 def _widened(tensor: Tensor) -> Tensor:
-    """Return int64 of the unsigned integers whose bits a signed tensor holds."""
+    """Return int64 of the integers whose bits a signed tensor holds, float64 of fractions."""
+    if tensor.dtype == torch.float32:
+        return tensor.double()
     return tensor.long() & (0xFFFF if tensor.dtype == torch.int16 else 0xFFFFFFFF)
 
 

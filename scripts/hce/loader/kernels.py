@@ -36,20 +36,22 @@ def take_normalized(
         cell_genes, cell_counts = genes[start:end], counts[start:end]
         to_genes = out_genes[out_indptr[cell] : out_indptr[cell + 1]]
         to_values = out_values[out_indptr[cell] : out_indptr[cell + 1]]
-        total, largest = 0, 0
+        total, largest, fractions = 0, 0, False
         for entry in range(len(cell_counts)):
             total += cell_counts[entry]
-            largest = max(largest, cell_counts[entry])
+            largest = max(largest, int(cell_counts[entry]))
+            # never where the counts are of a type of integers, and the compiler knows
+            fractions |= cell_counts[entry] != np.int64(cell_counts[entry])
         factor = np.float32(target_sum / total) if total > 0 else np.float32(0)
         for count in range(min(largest + 1, TABLE_SIZE)):
             table[count] = np.log1p(np.float32(count) * factor)
         for entry in range(len(cell_genes)):
             to_genes[entry] = cell_genes[entry]
         for entry in range(len(cell_counts)):
-            to_values[entry] = table[min(cell_counts[entry], TABLE_SIZE - 1)]
-        if largest >= TABLE_SIZE:
+            to_values[entry] = table[min(int(cell_counts[entry]), TABLE_SIZE - 1)]
+        if largest >= TABLE_SIZE or fractions:
             for entry in range(len(cell_counts)):
-                if cell_counts[entry] >= TABLE_SIZE:
+                if cell_counts[entry] >= TABLE_SIZE or fractions:
                     to_values[entry] = np.log1p(np.float32(cell_counts[entry]) * factor)
 
 

@@ -186,7 +186,7 @@ class ShardReader(ShardFiles):
     def _device_block(self, positions: Sequence[int]) -> DeviceBlock:
         """Shard by shard, so that the host never holds more than one."""
         rows, entries = self.starts(positions)
-        block = DeviceBlock(rows[-1], entries[-1], self.count_type, self.device)
+        block = DeviceBlock(rows[-1], entries[-1], self.count_type, self.device, self.gene_type)
         for i, position in enumerate(positions):
             block.fill(self._decoded([position], 1), rows[i], entries[i])
         return block

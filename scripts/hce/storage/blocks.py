@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
 
 from hce.normalize import size_factor_log1p
+from hce.storage.store import StoredShard, read_arrays
 
-COLUMNS = ("soma_joinid", "label", "genes", "counts")
+# from narrow to wide
+COUNT_TYPES = (np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,17 @@ class Cells:
         return Cells(self.soma_joinid[rows], self.label[rows], self.expression[rows])
 
 
-class CountTooLargeError(Exception):
-    """A count over 65,535: the block needs 32-bit counts."""
+class CountTypeError(Exception):
+    """The counts of a shard need a wider type than the block has: this one."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        super().__init__(f"the block must hold counts of type {dtype}")
+        self.dtype = dtype
 
 
 @dataclass(frozen=True)
 class CellBlock:
-    """Raw counts of some cells at 4 bytes a nonzero: 16-bit gene positions and 16-bit counts.
+    """Raw counts of some cells: gene positions and counts, nearly always of 16 bits each.
 
     Attributes
     ----------
@@ -46,37 +50,41 @@ class CellBlock:
     indptr
         int64 N + 1: cell i has the entries indptr[i] to indptr[i + 1].
     genes
-        uint16, position of the gene of each entry, ascending within a cell.
+        Position of the gene of each entry, ascending within a cell; uint16, or int32 if there are
+        more than 65,536 genes.
     counts
-        uint16, its count; uint32 if a cell has a count over 65,535.
+        Its count: uint16, uint32 if a cell has a count over 65,535, float32 if one is no integer.
     """
 
     soma_joinid: NDArray[np.int64]
     label: NDArray[np.int16]
     indptr: NDArray[np.int64]
-    genes: NDArray[np.uint16]
-    counts: NDArray[np.uint16] | NDArray[np.uint32]
+    genes: NDArray[np.uint16] | NDArray[np.int32]
+    counts: NDArray[np.uint16] | NDArray[np.uint32] | NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.soma_joinid)
 
     @staticmethod
-    def empty(n_cells: int, nonzero: int, count_type: type[np.unsignedinteger]) -> CellBlock:
+    def empty(
+        n_cells: int,
+        nonzero: int,
+        count_type: DTypeLike,
+        gene_type: DTypeLike = np.uint16,
+    ) -> CellBlock:
         """Make room for some cells, which `fill` writes."""
         return CellBlock(
             np.empty(n_cells, dtype=np.int64),
             np.empty(n_cells, dtype=np.int16),
             np.zeros(n_cells + 1, dtype=np.int64),
-            np.empty(nonzero, dtype=np.uint16),
+            np.empty(nonzero, dtype=gene_type),
             np.empty(nonzero, dtype=count_type),
         )
 
-    def fill(self, file: pq.ParquetFile, row: int, entry: int) -> tuple[int, int]:
-        """Decode a shard by Arrow into the cells from `row` on, whose entries start at `entry`.
+    def fill(self, shard: StoredShard, row: int, entry: int) -> tuple[int, int]:
+        """Decode a shard into the cells from `row` on, whose entries start at `entry`.
 
-        Row group by row group, so that what Parquet decodes is still in the cache when it is
-        narrowed and the memory beside the block is that of one row group. Threads can fill
-        different cells at one time. `hce.storage.decoding` does the same for our own files, faster.
+        Threads can fill different cells at one time.
 
         Returns
         -------
@@ -85,23 +93,36 @@ class CellBlock:
 
         Raises
         ------
-        CountTooLargeError
-            If a count does not fit into the type of the block.
+        CountTypeError
+            If the counts do not fit into the type of the block.
+        ValueError
+            If the shard is larger than the block, or its arrays do not belong together.
         """
-        largest = np.iinfo(self.counts.dtype).max
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group, columns=list(COLUMNS), use_threads=False)
-            genes, counts, offsets = entries_of(table)
-            end, last = row + len(table), entry + len(genes)
-            self.soma_joinid[row:end] = table["soma_joinid"].to_numpy()
-            self.label[row:end] = table["label"].to_numpy()
-            self.indptr[row + 1 : end + 1] = offsets[1:] + entry
-            self.genes[entry:last] = genes
-            if counts.max(initial=0) > largest:
-                raise CountTooLargeError
-            self.counts[entry:last] = counts
-            row, entry = end, last
-        return row, entry
+        n_cells, n_genes = shard.n_cells, shard.n_genes
+        end, last = row + n_cells, entry + shard.indices.size
+        if end > len(self) or last > len(self.genes):
+            raise ValueError(f"{n_cells} cells and {last - entry} counts, more than expected")
+        if shard.indices.dtype != self.genes.dtype:
+            raise ValueError(f"gene positions of type {shard.indices.dtype}")
+        if widest(shard.data.dtype, self.counts.dtype) != self.counts.dtype:
+            raise CountTypeError(shard.data.dtype)
+        offsets, genes = np.empty(n_cells + 1, dtype=np.int64), self.genes[entry:last]
+        read_arrays(
+            [
+                (shard.soma_joinid, self.soma_joinid[row:end]),
+                (shard.label, self.label[row:end]),
+                (shard.indptr, offsets),
+                (shard.indices, genes),
+                (shard.data, self.counts[entry:last]),
+            ]
+        )
+        # compiled loops go by both without a look at the ends of their arrays
+        if offsets[0] != 0 or offsets[-1] != len(genes) or (np.diff(offsets) < 0).any():
+            raise ValueError("offsets of cells that do not ascend from the first count to the last")
+        if genes.max(initial=0) >= max(n_genes, 1):
+            raise ValueError(f"a gene position beyond the {n_genes} genes")
+        self.indptr[row + 1 : end + 1] = offsets[1:] + entry
+        return end, last
 
     def take(self, rows: NDArray[np.int64]) -> CellBlock:
         """Return a copy of the cells at these positions, in that order."""
@@ -125,30 +146,15 @@ class CellBlock:
         return Cells(self.soma_joinid, self.label, size_factor_log1p(counts))
 
 
-def entries_of(
-    table: pa.Table,
-) -> tuple[NDArray[np.uint16], NDArray[np.uint32], NDArray[np.int64]]:
-    """Return genes, counts and offsets (from 0) of a table of the shard schema, without a copy."""
-    table = table.combine_chunks()
-    genes, counts = (_list_column(table, name) for name in ("genes", "counts"))
-    offsets = genes.offsets.to_numpy().astype(np.int64)
-    first, last = offsets[0], offsets[-1]
-    return (
-        genes.values.to_numpy()[first:last],
-        counts.values.to_numpy()[first:last],
-        offsets - first,
-    )
+def widest(*count_types: DTypeLike) -> np.dtype:
+    """Return the widest of some types of counts.
 
-
-def from_table(table: pa.Table, n_genes: int) -> Cells:
-    """Return the cells of a table of the shard schema, with raw counts as float32."""
-    genes, counts, offsets = entries_of(table)
-    expression = sparse.csr_matrix(
-        (counts.astype(np.float32), genes.astype(np.int32), offsets), shape=(len(table), n_genes)
-    )
-    return Cells(table["soma_joinid"].to_numpy(), table["label"].to_numpy(), expression)
-
-
-def _list_column(table: pa.Table, name: str) -> pa.ListArray:
-    column = table[name]
-    return column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
+    Raises
+    ------
+    ValueError
+        If one is none of `COUNT_TYPES`.
+    """
+    known = [np.dtype(dtype) for dtype in count_types]
+    if not set(known) <= set(COUNT_TYPES):
+        raise ValueError(f"counts of type {', '.join(map(str, known))}")
+    return max(known, key=COUNT_TYPES.index)

@@ -1,27 +1,25 @@
-"""The shards of one split: opened, checked against the manifest and decoded. Needs no torch.
-
-A large split is decoded by `hce.storage.decoding` as far as our own writer wrote it; a small one,
-and any other Parquet file of the same columns, by Arrow.
-"""
+"""The shards of one split: opened, checked against the manifest and decoded. Needs no torch."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from hce.storage.blocks import CellBlock, Cells, CountTooLargeError
+from hce.files import sha256
+from hce.storage.blocks import CellBlock, Cells, CountTypeError, widest
+from hce.storage.store import open_store, position_type
 
 Loaded = TypeVar("Loaded")
 # up to this many nonzeros a split does without numba, whose import takes longer than an epoch of it
 SMALL = 2**22
+# what zip files, zarr and its codecs raise for bytes that they did not write
+DAMAGED = (ValueError, KeyError, TypeError, RuntimeError, OSError, zipfile.BadZipFile)
 
 
 class ShardFiles:
@@ -59,7 +57,8 @@ class ShardFiles:
         self.small = self.nonzero <= SMALL
         for shard in self.shards:
             self._check_size(shard)
-        self.count_type: type[np.unsignedinteger] = np.uint16
+        self.count_type = np.dtype(np.uint16)
+        self.gene_type = position_type(self.n_genes)
         self._verified: set[int] = set()
 
     def read(self, position: int) -> Cells:
@@ -71,12 +70,12 @@ class ShardFiles:
         return self.with_count_type(lambda: self._decoded(positions, n_threads))
 
     def with_count_type(self, load: Callable[[], Loaded]) -> Loaded:
-        """Load cells, once more with `count_type` 32 bits wide if 16 are not enough."""
-        try:
-            return load()
-        except CountTooLargeError:  # so rare that decoding again does not matter
-            self.count_type = np.uint32
-            return load()
+        """Load cells, once more with a wider `count_type` where a shard needs it."""
+        while True:
+            try:
+                return load()
+            except CountTypeError as error:  # so rare that decoding again does not matter
+                self.count_type = widest(self.count_type, error.dtype)
 
     def starts(self, positions: Sequence[int]) -> tuple[list[int], list[int]]:
         """Return the first row and first entry of each shard in a block of them, and the end."""
@@ -86,7 +85,7 @@ class ShardFiles:
 
     def _decoded(self, positions: Sequence[int], n_threads: int) -> CellBlock:
         rows, entries = self.starts(positions)
-        block = CellBlock.empty(rows[-1], entries[-1], self.count_type)
+        block = CellBlock.empty(rows[-1], entries[-1], self.count_type, self.gene_type)
 
         def fill(i: int) -> None:
             end = self._fill(block, positions[i], rows[i], entries[i])
@@ -96,47 +95,36 @@ class ShardFiles:
                     f"than {self.manifest} says. Delete it and run snakemake again"
                 )
 
-        if min(n_threads, len(positions)) > 1:
-            with ThreadPoolExecutor(n_threads) as executor:
-                list(executor.map(fill, range(len(positions))))
-        else:
-            for i in range(len(positions)):
-                fill(i)
+        # in threads of their own, be it one: that of the caller may run an event loop
+        with ThreadPoolExecutor(n_threads) as executor:
+            list(executor.map(fill, range(len(positions))))
         return block
 
     def _fill(self, block: CellBlock, position: int, row: int, entry: int) -> tuple[int, int]:
-        with self._open(position) as source:
-            try:
-                file = pq.ParquetFile(source)
-                if not self.small:
-                    from hce.storage.decoding import decode_shard, is_ours
-
-                    if is_ours(file.metadata):
-                        return decode_shard(source, file.metadata, block, row, entry)
-                return block.fill(file, row, entry)
-            except (ValueError, OSError, pa.ArrowException) as error:
-                if getattr(error, "errno", None):
-                    raise  # the disk failed, and the shard may be whole
-                raise ValueError(
-                    f"{self._path(position)}: cannot be decoded ({error}). "
-                    "Delete it and run snakemake again"
-                ) from error
+        path = self._path(position)
+        self._verify(position)
+        try:
+            with open_store(path) as shard:
+                return block.fill(shard, row, entry)
+        except DAMAGED as error:
+            if getattr(error, "errno", None):
+                raise  # the disk failed, and the shard may be whole
+            raise ValueError(
+                f"{path}: cannot be decoded ({error}). Delete it and run snakemake again"
+            ) from error
 
     def _path(self, position: int) -> Path:
         return self.manifest.parent / self.shards[position]["path"]
 
-    def _open(self, position: int) -> pa.NativeFile:
+    def _verify(self, position: int) -> None:
+        """Compare a shard with its checksum, the first time that it is read."""
         path = self._path(position)
-        if position in self._verified:
-            return pa.OSFile(str(path))
-        content = path.read_bytes()  # once for the checksum and for decoding
-        if hashlib.sha256(content).hexdigest() != self.shards[position]["sha256"]:
+        if position not in self._verified and sha256(path) != self.shards[position]["sha256"]:
             raise ValueError(
                 f"{path}: its SHA-256 differs from {self.manifest}; the shard was changed on "
                 "disk. Delete it and run snakemake again"
             )
         self._verified.add(position)
-        return pa.BufferReader(content)
 
     def _check_size(self, shard: dict) -> None:
         path = self.manifest.parent / shard["path"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 # counts from here on stand apart, so that the others fit one byte
 LARGE = 255
@@ -45,9 +45,9 @@ class Counts:
             self.small[start:end], self.large_at[first:last] - start, self.large[first:last]
         )
 
-    def wide(self) -> NDArray[np.uint32]:
-        """Return them as uint32."""
-        counts = self.small.astype(np.uint32)
+    def wide(self, dtype: DTypeLike = np.uint32) -> NDArray:
+        """Return them as numbers of a type that holds them all."""
+        counts = self.small.astype(dtype)
         counts[self.large_at] = self.large
         return counts
 
@@ -61,14 +61,14 @@ class SparseRows:
     indptr
         int64 N + 1: cell i has the entries indptr[i] to indptr[i + 1].
     genes
-        uint16, position of the gene of each entry.
+        Position of the gene of each entry, uint16 as the ingest makes them.
     counts
-        Their counts.
+        Their counts; an array where they are not from the ingest, fractions among them perhaps.
     """
 
     indptr: NDArray[np.int64]
-    genes: NDArray[np.uint16]
-    counts: Counts
+    genes: NDArray[np.integer]
+    counts: Counts | NDArray
 
     def __len__(self) -> int:
         return len(self.indptr) - 1

@@ -183,9 +183,9 @@ def test_batches_are_the_same_wherever_the_cells_are_kept(
 
 @pytest.mark.usefixtures("no_split_is_small")
 @pytest.mark.parametrize("residency", ["stream", "host", "device"])
-@pytest.mark.parametrize("largest", [2**16 - 1, 2**16, 3_000_000_000])
+@pytest.mark.parametrize("largest", [2**16 - 1, 2**16, 3_000_000_000, 0.75])
 def test_large_counts_and_empty_cells_are_normalized_like_all_others(
-    tmp_path: Path, residency: str, largest: int
+    tmp_path: Path, residency: str, largest: float
 ) -> None:
     counts = np.zeros((40, N_GENES))
     counts[5:, 2:8] = np.random.default_rng(0).poisson(20, (35, 6))
