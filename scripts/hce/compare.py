@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
+
+# scipy.stats and statsmodels take a second to import: figures ask for `is_significant` alone
 
 # adjusted p values below it are called significant
 ALPHA = 0.05
@@ -49,6 +49,8 @@ def paired_tests(ce: ArrayLike, hce: ArrayLike) -> pd.DataFrame:
     t, p = np.full(n_quantities, np.nan), np.full(n_quantities, np.nan)
     testable = _testable(difference)
     if testable.any():
+        from scipy import stats
+
         test = stats.ttest_rel(hce[:, testable], ce[:, testable], axis=0)
         t[testable], p[testable] = test.statistic, test.pvalue
     result["t"], result["p"], result["p_holm"] = t, p, holm(p)
@@ -75,6 +77,8 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     adjusted = np.full(p.shape, np.nan)
     tested = np.isfinite(p)
     if tested.any():
+        from statsmodels.stats.multitest import multipletests
+
         adjusted[tested] = multipletests(p[tested], method="holm")[1]
     return adjusted
 
@@ -160,6 +164,8 @@ def summarize_pairs(ce: ArrayLike, hce: ArrayLike) -> pd.DataFrame:
 
 def _spread(values: NDArray[np.float64]) -> pd.DataFrame:
     """Mean, sd and confidence interval of the mean of each column."""
+    from scipy import stats
+
     n_runs, n_quantities = values.shape
     missing = np.full(n_quantities, np.nan)
     mean = values.mean(axis=0) if n_runs else missing

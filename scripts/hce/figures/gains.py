@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
-from scipy import stats
 
 from hce.compare import holm, is_significant
 from hce.figures.cell_types import KIND_COLORS
@@ -115,6 +114,8 @@ def correlation_tests(points: pd.DataFrame) -> pd.DataFrame:
         kind (`correlation`), architecture, property, n (types), rho, p, note (why there is no test,
         else empty).
     """
+    from scipy import stats  # not for drawing
+
     rows = []
     for keys, part in points.groupby(["architecture", "property"], sort=False):
         part = part.dropna(subset=["delta"])
@@ -147,6 +148,8 @@ def group_tests(points: pd.DataFrame, groups: tuple[str, str]) -> pd.DataFrame:
         kind (`groups`), architecture, property, first and second (the groups), n_first, n_second,
         mean_first, mean_second, u (of the first), p, note.
     """
+    from scipy import stats  # not for drawing
+
     rows = []
     for (architecture, name), part in points.groupby(["architecture", "property"], sort=False):
         gains = [part.loc[part["group"] == group, "delta"].dropna() for group in groups]
