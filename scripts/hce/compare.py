@@ -1,12 +1,14 @@
-"""Paired comparison of two losses over seeds (paper, "Statistical evaluation")."""
+"""Paired comparison of two losses over seeds (paper, "Statistical evaluation").
+
+scipy.stats and statsmodels, a second of imports, are loaded where a test is made: figures ask for
+`is_significant` alone.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-
-# scipy.stats and statsmodels take a second to import: figures ask for `is_significant` alone
 
 # adjusted p values below it are called significant
 ALPHA = 0.05

@@ -155,7 +155,8 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.model.train()
-        # on the device: reading a loss makes the host wait for the GPU
+        # on the device: reading a loss makes the host wait for the GPU. Waiting for data counts as
+        # such even while a GPU still computes
         loss_sum = torch.tensor(progress.loss_sum, dtype=torch.float64, device=self.device)
         saved = started = time.monotonic()
         for cells in self._batches():
