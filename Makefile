@@ -57,7 +57,7 @@ bench-peers: .venv-bench/.installed
 	touch $@
 
 lint: env
-	ruff check .
+	ruff check --no-cache .
 	ruff format --check .
 	mypy
 	PYTHONPATH=scripts lint-imports --no-cache

@@ -9,8 +9,9 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-import slurm_guard
 from repository_copy import REPOSITORY
+
+import slurm_guard
 from slurm_guard import LONGEST_INTERVAL, PATIENCE_SECONDS, JobStates, WorkflowError
 
 SOON, LATE = PATIENCE_SECONDS / 2, PATIENCE_SECONDS
