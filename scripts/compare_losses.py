@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,8 @@ def main() -> None:
         parser.add_argument(flag, type=Path, required=True, help="table to write")
     arguments = parser.parse_args()
 
+    # statsmodels collects garbage at each of 54 adjustments: leave out what is loaded by now
+    gc.freeze()
     scores = pd.concat([read_table(path) for path in arguments.scores], ignore_index=True)
     cell_types = read_cell_types(arguments.cell_types).set_index("ontology_term_id")
     described = cell_types[["label", "node_kind", "connectivity", "n_cells"]]

@@ -1,9 +1,13 @@
-"""Predict the cell type of every cell of one split with one trained model."""
+"""Predict the cell type of every cell of some splits with some trained models.
+
+The cells are read once for all models, which are those of the seeds of one architecture and loss.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +16,7 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from hce.evaluation.predictions import SCHEMA, write_predictions
+from hce.evaluation.predictions import SCHEMA, prediction_writer
 from hce.extension.build import build_any_model
 from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.loader.batches import forward, sparse_batch
@@ -23,9 +27,9 @@ from hce.training.state import load_model
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--models", type=Path, nargs="+", required=True, help="of one architecture")
     parser.add_argument("--architecture-file", type=Path, help="if it is not the paper's")
-    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--manifest", type=Path, required=True, help="of the shards")
     parser.add_argument("--cell-types", type=Path, required=True)
     parser.add_argument("--reachability", type=Path, required=True)
     parser.add_argument("--splits", nargs="+", required=True)
@@ -33,42 +37,64 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
-        "--predictions", type=Path, nargs="+", required=True, help="Parquet file for each split"
+        "--predictions",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="Parquet files to write: of all models for the first split, then for the next",
     )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
     term_ids = read_cell_types(arguments.cell_types)["ontology_term_id"].tolist()
     reachability = torch.from_numpy(read_reachability(arguments.reachability)[0]).to(device)
-    build = partial(build_any_model, file=arguments.architecture_file)
-    for split, path in zip(arguments.splits, arguments.predictions, strict=True):
-        reader = ShardReader(arguments.manifest, split, "stream", device)
-        model = load_model(arguments.model, reader.n_genes, term_ids, build).to(device)
-        write_predictions(path, predict(model, reader, reachability, arguments.batch_size))
-        print(f"{path}: {reader.n_cells:,} cells", flush=True)
+    n_models = len(arguments.models)
+    if len(arguments.predictions) != n_models * len(arguments.splits):
+        parser.error("--predictions: one file for each model and split")
+    readers = [
+        ShardReader(arguments.manifest, split, "stream", device) for split in arguments.splits
+    ]
+    models = [
+        load_model(
+            path,
+            readers[0].n_genes,
+            term_ids,
+            partial(build_any_model, file=arguments.architecture_file),
+        ).to(device)
+        for path in arguments.models
+    ]
+    outputs = np.reshape(arguments.predictions, (len(readers), n_models))
+    for split, reader, paths in zip(arguments.splits, readers, outputs, strict=True):
+        predict(models, reader, reachability, arguments.batch_size, paths)
+        print(f"{split}: {reader.n_cells:,} cells, {n_models} models", flush=True)
 
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, reader: ShardReader, reachability: torch.Tensor, batch_size: int
-) -> Iterator[pa.RecordBatch]:
-    """Yield the most probable class of each cell, its probability p and its score s = R p."""
-    for cells in reader.in_order(batch_size):
-        expression, _ = sparse_batch(cells)
-        logits, _ = forward(model, model_input(expression, model, "auto"))
-        probabilities = torch.softmax(logits, dim=1)
-        probability, predicted = probabilities.max(dim=1)
-        score = (probabilities * reachability[predicted]).sum(dim=1)
-        yield pa.record_batch(
-            [
-                cells.soma_joinid,
-                cells.label,
-                predicted.cpu().numpy().astype(np.int16),
-                probability.cpu().numpy(),
-                score.cpu().numpy(),
-            ],
-            schema=SCHEMA,
-        )
+    models: Sequence[nn.Module],
+    reader: ShardReader,
+    reachability: torch.Tensor,
+    batch_size: int,
+    paths: Sequence[Path],
+) -> None:
+    """Write each model's most probable class of each cell, its probability p and score s = R p."""
+    with ExitStack() as stack:
+        writers = [stack.enter_context(prediction_writer(path)) for path in paths]
+        for cells in reader.in_order(batch_size):
+            expression, _ = sparse_batch(cells)
+            for model, writer in zip(models, writers, strict=True):
+                logits, _ = forward(model, model_input(expression, model, "auto"))
+                probabilities = torch.softmax(logits, dim=1)
+                probability, predicted = probabilities.max(dim=1)
+                score = (probabilities * reachability[predicted]).sum(dim=1)
+                columns = [
+                    cells.soma_joinid,
+                    cells.label,
+                    predicted.cpu().numpy().astype(np.int16),
+                    probability.cpu().numpy(),
+                    score.cpu().numpy(),
+                ]
+                writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Score one model's predictions on one split for every grouping of the cells."""
+"""Score the predictions of some seeds' models on some splits for every grouping of the cells."""
 
 from __future__ import annotations
 
@@ -18,16 +18,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--splits", choices=("test", "ood"), nargs="+", required=True)
     parser.add_argument(
-        "--predictions", type=Path, nargs="+", required=True, help="Parquet file for each split"
+        "--predictions",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="Parquet files: of all seeds for the first split, then for the next",
     )
     parser.add_argument("--cells", type=Path, required=True)
     parser.add_argument("--cell-types", type=Path, required=True)
     parser.add_argument("--reachability", type=Path, required=True)
     parser.add_argument("--architecture", required=True)
     parser.add_argument("--loss", required=True)
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument(
-        "--scores", type=Path, nargs="+", required=True, help="Parquet file to write for each split"
+        "--scores",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="Parquet files to write, in the order of the predictions",
     )
     arguments = parser.parse_args()
 
@@ -37,22 +45,20 @@ def main() -> None:
     del training
     reachability, _ = read_reachability(arguments.reachability)
     in_ood = read_cell_types(arguments.cell_types)["in_ood"]
-    run = [(name, getattr(arguments, name)) for name in ("seed", "loss", "architecture")]
-    for split, predictions, output in zip(
-        arguments.splits, arguments.predictions, arguments.scores, strict=True
-    ):
-        scores = score_predictions(
-            read_prediction(predictions),
-            read_split(arguments.cells, split, columns),
-            reachability,
-            np.flatnonzero(in_ood),
-            seen,
-        )
-        for name, value in [("split", split), *run]:
-            scores.insert(0, name, value)
-        overall = scores[scores["grouping"] == "overall"]
-        print(overall[["split", "group", "f1", "support", "n_labels"]].to_string(index=False))
-        write_table(scores, output)
+    files = iter(zip(arguments.predictions, arguments.scores, strict=True))
+    for split in arguments.splits:
+        cells = read_split(arguments.cells, split, columns)
+        for seed in arguments.seeds:
+            predictions, output = next(files)
+            scores = score_predictions(
+                read_prediction(predictions), cells, reachability, np.flatnonzero(in_ood), seen
+            )
+            run = {"split": split, "seed": seed, "loss": arguments.loss}
+            for name, value in (run | {"architecture": arguments.architecture}).items():
+                scores.insert(0, name, value)
+            overall = scores[scores["grouping"] == "overall"]
+            print(overall[["split", "seed", "group", "f1", "support", "n_labels"]].to_string())
+            write_table(scores, output)
 
 
 def read_split(path: Path, split: str, columns: list[str]) -> pd.DataFrame:

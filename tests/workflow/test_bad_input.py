@@ -257,7 +257,7 @@ def test_a_model_of_other_genes_or_classes_predicts_nothing(
     with pytest.raises(ValueError, match=rf"{model}: {message}"):
         run_script(
             predict,
-            model=model,
+            models=[model],
             manifest=manifest,
             cell_types=cell_types,
             reachability=tmp_path / "reachability.npz",

@@ -46,8 +46,8 @@ JOBS = {
     "list_shards": 1,
     "sample_augmentations": 1,
     "train_model": 3 * 2 * 2,
-    "predict": 3 * 2 * 2,
-    "score": 3 * 2 * 2,
+    "predict": 3 * 2,
+    "score": 3 * 2,
     "compare_losses": 1,
     "compare_with_paper": 1,
     "tabulate_figure1": 1,
@@ -208,7 +208,7 @@ def test_editing_the_loss_trains_every_model_again_on_the_same_shards(
 ) -> None:
     code.replace("def hierarchical_cross_entropy(", "score + eps", "score - eps")
     jobs = snakemake(finished_run.folder, *TINY, "-n").jobs
-    assert jobs["train_model"] == jobs["predict"] == jobs["score"] == 12
+    assert (jobs["train_model"], jobs["predict"], jobs["score"]) == (12, 6, 6)
     before = {
         "record_run",
         "fetch_ontology",

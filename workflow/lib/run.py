@@ -224,6 +224,10 @@ class Run:
 
     # --- what models give ---
 
+    def seeds(self, pattern: str) -> list[str]:
+        """Fill the seed of a pattern with those of the configuration; other wildcards stay."""
+        return expand(pattern, seed=self.config["seeds"], allow_missing=True)
+
     def models(self, pattern: str, losses: Iterable[str] = PAPER_LOSSES) -> list[str]:
         """Fill a pattern with every architecture and seed of the configuration, for some losses."""
         architectures, seeds = self.config["architectures"], self.config["seeds"]

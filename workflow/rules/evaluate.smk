@@ -1,21 +1,21 @@
-# Hierarchy-corrected scores of each model.
+# Hierarchy-corrected scores of all models.
 
 
 rule score:
-    """Score one model on both tests for every grouping of the cells."""
+    """Score all seeds of an architecture and loss on both tests, for every grouping of cells."""
     input:
-        test="<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet",
-        ood="<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet",
+        test=run.seeds("<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet"),
+        ood=run.seeds("<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet"),
         cells="<results>/atlas/cells.parquet",
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",
     output:
-        test="<results>/scores/{architecture}/{loss}/seed{seed}/test.parquet",
-        ood="<results>/scores/{architecture}/{loss}/seed{seed}/ood.parquet",
+        test=run.seeds("<results>/scores/{architecture}/{loss}/seed{seed}/test.parquet"),
+        ood=run.seeds("<results>/scores/{architecture}/{loss}/seed{seed}/ood.parquet"),
     log:
-        "<logs>/score/{architecture}/{loss}/seed{seed}.log",
+        "<logs>/score/{architecture}/{loss}.log",
     benchmark:
-        "<benchmarks>/score/{architecture}/{loss}/seed{seed}.jsonl"
+        "<benchmarks>/score/{architecture}/{loss}.jsonl"
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -24,11 +24,12 @@ rule score:
     params:
         script=script("score"),
         code=fingerprint("score"),
+        seeds=config["seeds"],
     message:
-        "Scoring {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
+        "Scoring {wildcards.architecture}, {wildcards.loss}, all seeds"
     shell:
         "python {params.script} --splits test ood --predictions {input.test} {input.ood} "
         "--cells {input.cells} --cell-types {input.cell_types} "
         "--reachability {input.reachability} --architecture {wildcards.architecture} "
-        "--loss {wildcards.loss} --seed {wildcards.seed} --scores {output.test} {output.ood} "
+        "--loss {wildcards.loss} --seeds {params.seeds} --scores {output.test} {output.ood} "
         "> {log} 2>&1"

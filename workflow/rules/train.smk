@@ -117,20 +117,20 @@ rule train_model:
 
 
 rule predict:
-    """Predict the cell types of the ID and the OOD test with one model."""
+    """Predict the cell types of both tests with all seeds of an architecture and loss."""
     input:
-        model="<results>/models/{architecture}/{loss}/seed{seed}/model.safetensors",
+        models=run.seeds("<results>/models/{architecture}/{loss}/seed{seed}/model.safetensors"),
         manifest="<results>/shards/manifest.json",
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",
         architecture_file=run.architecture_file,
     output:
-        test="<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet",
-        ood="<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet",
+        test=run.seeds("<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet"),
+        ood=run.seeds("<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet"),
     log:
-        "<logs>/predict/{architecture}/{loss}/seed{seed}.log",
+        "<logs>/predict/{architecture}/{loss}.log",
     benchmark:
-        "<benchmarks>/predict/{architecture}/{loss}/seed{seed}.jsonl"
+        "<benchmarks>/predict/{architecture}/{loss}.jsonl"
     conda:
         "../../envs/train.yaml"
     threads: config["resources"]["train_threads"]
@@ -144,9 +144,9 @@ rule predict:
         code=fingerprint("predict"),
         device=run.device,
     message:
-        "Predicting with {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
+        "Predicting with {wildcards.architecture}, {wildcards.loss}, all seeds"
     shell:
-        "python {params.script} --model {input.model} --manifest {input.manifest} "
+        "python {params.script} --models {input.models} --manifest {input.manifest} "
         "$(test -z '{input.architecture_file}' "
         "|| echo --architecture-file {input.architecture_file}) "
         "--cell-types {input.cell_types} --reachability {input.reachability} "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,20 +63,23 @@ def paired_runs(files: Iterable[Predicted], losses: tuple[str, str]) -> list[tup
     ]
 
 
-def write_predictions(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
+@contextmanager
+def prediction_writer(path: Path) -> Iterator[pq.ParquetWriter]:
     """Write what one model says of each cell of a split, atomically, as it comes.
 
     Parameters
     ----------
     path
         Parquet file to write.
-    batches
-        Of `SCHEMA`: soma_joinid, class and predicted_class (class indices), the probability of the
-        predicted class, and its score s = R p.
+
+    Yields
+    ------
+    pyarrow.parquet.ParquetWriter
+        Takes batches of `SCHEMA`: soma_joinid, class and predicted_class (class indices), the
+        probability of the predicted class, and its score s = R p.
     """
     with write_atomically(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
+        yield writer
 
 
 def read_prediction(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
