@@ -4,8 +4,12 @@
 rule score:
     """Score all seeds of an architecture and loss on both tests, for every grouping of cells."""
     input:
-        test=run.seeds("<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet"),
-        ood=run.seeds("<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet"),
+        test=run.seeds(
+            "<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet"
+        ),
+        ood=run.seeds(
+            "<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet"
+        ),
         cells="<results>/atlas/cells.parquet",
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",

@@ -119,14 +119,20 @@ rule train_model:
 rule predict:
     """Predict the cell types of both tests with all seeds of an architecture and loss."""
     input:
-        models=run.seeds("<results>/models/{architecture}/{loss}/seed{seed}/model.safetensors"),
+        models=run.seeds(
+            "<results>/models/{architecture}/{loss}/seed{seed}/model.safetensors"
+        ),
         manifest="<results>/shards/manifest.json",
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",
         architecture_file=run.architecture_file,
     output:
-        test=run.seeds("<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet"),
-        ood=run.seeds("<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet"),
+        test=run.seeds(
+            "<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet"
+        ),
+        ood=run.seeds(
+            "<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet"
+        ),
     log:
         "<logs>/predict/{architecture}/{loss}.log",
     benchmark:
