@@ -28,7 +28,9 @@ from hce.training.state import load_model
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, nargs="+", required=True, help="of one architecture")
-    parser.add_argument("--architecture-file", type=Path, help="if it is not the paper's")
+    parser.add_argument(
+        "--architecture-file", type=Path, nargs="?", help="if it is not the paper's"
+    )
     parser.add_argument("--manifest", type=Path, required=True, help="of the shards")
     parser.add_argument("--cell-types", type=Path, required=True)
     parser.add_argument("--reachability", type=Path, required=True)

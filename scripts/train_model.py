@@ -69,7 +69,9 @@ def train(arguments: argparse.Namespace) -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--architecture", required=True)
-    parser.add_argument("--architecture-file", type=Path, help="if it is not the paper's")
+    parser.add_argument(
+        "--architecture-file", type=Path, nargs="?", help="if it is not the paper's"
+    )
     parser.add_argument("--loss", required=True, help="ce, hce, or that of --loss-file")
     parser.add_argument("--loss-file", type=Path, nargs="?", help="if it is not the paper's")
     parser.add_argument("--loss-settings", default="{}", help="of --loss-file, JSON")
@@ -82,9 +84,12 @@ def parse_arguments() -> argparse.Namespace:
         "--reachability", type=Path, required=True, help="the true hierarchy, for validation"
     )
     parser.add_argument(
-        "--loss-reachability", type=Path, help="hierarchy of the loss, if not the true one"
+        "--loss-reachability",
+        type=Path,
+        nargs="?",
+        help="hierarchy of the loss, if not the true one",
     )
-    parser.add_argument("--augmentations", type=Path, help="leave out to train without")
+    parser.add_argument("--augmentations", type=Path, nargs="?", help="leave out to train without")
     parser.add_argument(
         "--code",
         required=True,

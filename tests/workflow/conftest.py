@@ -8,13 +8,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from repository_copy import TINY, FinishedRun, copy_repository, snakemake
+from repository_copy import ODD, TINY, FinishedRun, copy_repository, snakemake
 
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """Run config/tiny.yaml in a copy of the repository (a minute or more)."""
-    folder = copy_repository(tmp_path_factory.mktemp("repository"))
+    folder = copy_repository(tmp_path_factory.mktemp(f"repository {ODD}"))
     run = snakemake(folder, *TINY)
     assert run.returncode == 0, run.output[-5000:]
     return FinishedRun(folder, run)

@@ -13,6 +13,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 TINY = ("--configfile", "config/tiny.yaml")
 NOTHING = "Nothing to be done"
+# part of the names of folders and files; a shell that reads it leaves a file
+ODD = """it's "odd" $(touch executed) `touch executed` ü 🧬"""
 
 
 @dataclass(frozen=True)

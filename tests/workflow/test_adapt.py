@@ -14,20 +14,25 @@ import pandas as pd
 import pytest
 import yaml
 from h5ad_example import B_CELL, CD4, CD8, MONOCYTE, T_CELL, make_file, write_file
-from repository_copy import NOTHING, Code, Snakemake, copy_repository, snakemake
+from repository_copy import NOTHING, ODD, Code, Snakemake, copy_repository, snakemake
 from shard_reading import read_anndata
 
 OboWriter = Callable[..., Path]
 LYMPHOCYTE = "CL:0000542"
+# every path is an odd one: no shell may split or run it
+MINE, ONTOLOGY, NETWORK, LOSS = (
+    f"{name} {ODD}{suffix}"
+    for name, suffix in (("mine", ""), ("own", ".obo"), ("narrow", ".py"), ("focal", ".py"))
+)
 # what a user writes: the rest are the defaults
 OWN = {
-    "results": "mine",
+    "results": MINE,
     "census": {
         "source": "h5ad",
-        "train": {"release": "2030-01-01", "files": ["data/a.h5ad", "data/b c.h5ad"]},
+        "train": {"release": "2030-01-01", "files": ["data/a.h5ad", f"data/b {ODD}.h5ad"]},
         "ood": {"release": "2031-01-01", "files": ["data/new.h5ad"]},
     },
-    "ontology": {"source": "file", "path": "own.obo"},
+    "ontology": {"source": "file", "path": ONTOLOGY},
     "selection": {"root": LYMPHOCYTE, "min_cells": 10, "min_tech_samples": 3, "min_ancestors": 0},
     "split": {"row_group": 1},
     "shards": {
@@ -38,11 +43,9 @@ OWN = {
     "training": {"batch_size": 16, "max_epochs": 1},
     "seeds": [3],
     "losses": ["ce", "hce", "focal"],
-    "own_losses": {"focal": {"file": "my losses/focal.py", "gamma": 2}},
+    "own_losses": {"focal": {"file": f"my losses/{LOSS}", "gamma": 2}},
     "architectures": ["narrow"],
-    "models": {
-        "narrow": {"file": "narrow.py", "learning_rate": 0.01, "weight_decay": 0, "width": 3}
-    },
+    "models": {"narrow": {"file": NETWORK, "learning_rate": 0.01, "weight_decay": 0, "width": 3}},
 }
 ARCHITECTURE = """
 from torch import nn
@@ -51,7 +54,10 @@ class Network(nn.Sequential):
     def __init__(self, n_genes, n_classes, width):
         super().__init__(nn.Linear(n_genes, width), nn.Tanh(), nn.Linear(width, n_classes))
 """
-TARGETS = ("mine/predictions/narrow/hce/seed3/ood.parquet", "mine/tables/own_losses.tsv")
+TARGETS = (
+    f"{MINE}/predictions/narrow/hce/seed3/ood.parquet",
+    f"{MINE}/tables/own_losses.tsv",
+)
 # CD4 T cells are B cells here: the hierarchy is that of the file, whatever the Cell Ontology says
 PARENTS = {
     LYMPHOCYTE: [],
@@ -75,7 +81,7 @@ class OwnRun:
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone."""
-    return copy_repository(tmp_path_factory.mktemp("repository"))
+    return copy_repository(tmp_path_factory.mktemp(f"repository {ODD}"))
 
 
 def place(repository: Path, folder: Path) -> tuple[str, ...]:
@@ -84,7 +90,7 @@ def place(repository: Path, folder: Path) -> tuple[str, ...]:
     guide = (repository / "docs" / "adapt.md").read_text(encoding="utf-8")
     recipe = re.search(r"## Another loss.*?```python\n(.*?)```", guide, re.S)[1]
     (folder / "my losses").mkdir()
-    (folder / "my losses" / "focal.py").write_text(recipe)
+    (folder / "my losses" / LOSS).write_text(recipe)
     snakefile = f"{repository}/Snakefile"
     return ("--snakefile", snakefile, "--configfile", "own.yaml")
 
@@ -94,15 +100,16 @@ def own_run(
     repository: Path, tmp_path_factory: pytest.TempPathFactory, write_obo: OboWriter
 ) -> OwnRun:
     """A user's folder in which everything of one's own has been run."""
-    folder = tmp_path_factory.mktemp("own")
+    folder = tmp_path_factory.mktemp(f"own {ODD}")
     (folder / "data").mkdir()
-    for seed, name in enumerate(("a", "b c", "new")):
+    for seed, name in enumerate(("a", f"b {ODD}", "new")):
         write_file(make_file(seed), folder / "data" / f"{name}.h5ad")
-    write_obo(PARENTS).rename(folder / "own.obo")
-    (folder / "narrow.py").write_text(ARCHITECTURE)
+    write_obo(PARENTS).rename(folder / ONTOLOGY)
+    (folder / NETWORK).write_text(ARCHITECTURE)
     options = place(repository, folder)
     done = snakemake(folder, *options, "--", *TARGETS)
     assert done.returncode == 0, done.output[-4000:]
+    assert list(folder.rglob("executed")) == list(repository.rglob("executed")) == []
     return OwnRun(folder, options, done)
 
 
@@ -110,18 +117,18 @@ def test_own_files_labels_ontology_and_architecture(own_run: OwnRun) -> None:
     tmp_path, jobs = own_run.folder, own_run.done.jobs
     assert jobs["convert_h5ad"] == 2
     assert "simulate_census" not in jobs
-    cells = pd.read_parquet(tmp_path / "mine" / "atlas" / "cells.parquet")
+    cells = pd.read_parquet(tmp_path / MINE / "atlas" / "cells.parquet")
     # monocytes are no lymphocytes in this file
     assert set(cells["cell_type_ontology_term_id"]) == {T_CELL, B_CELL, CD4, CD8}
     assert set(cells.loc[cells["split"] == "ood", "study"]) == {"new"}
-    with np.load(tmp_path / "mine" / "ontology" / "reachability.npz") as stored:
+    with np.load(tmp_path / MINE / "ontology" / "reachability.npz") as stored:
         matrix = stored["reachability"]
         order = {term: i for i, term in enumerate(stored["term_ids"].tolist())}
     assert matrix[order[B_CELL], order[CD4]]
     assert not matrix[order[T_CELL], order[CD4]]
-    shard = read_anndata(tmp_path / "mine" / "shards" / "ood" / "part-0000-0.zarr.zip")
+    shard = read_anndata(tmp_path / MINE / "shards" / "ood" / "part-0000-0.zarr.zip")
     assert shard.shape == (160, 20)
-    record = tmp_path / "mine" / "models" / "narrow" / "hce" / "seed3" / "hyperparameters.json"
+    record = tmp_path / MINE / "models" / "narrow" / "hce" / "seed3" / "hyperparameters.json"
     described = json.loads(record.read_text())
     assert described["model"] == {"width": 3}
     assert described["parameters"] == 20 * 3 + 3 + 3 * 4 + 4
@@ -130,7 +137,7 @@ def test_own_files_labels_ontology_and_architecture(own_run: OwnRun) -> None:
 
 
 def test_an_own_loss_is_compared_with_ce_and_hce(own_run: OwnRun) -> None:
-    mine = own_run.folder / "mine"
+    mine = own_run.folder / MINE
     assert own_run.done.jobs["train_model"] == own_run.done.jobs["score"] == 3
     table = pd.read_csv(mine / "tables" / "own_losses.tsv", sep="\t")
     ood = table[table["split"] == "ood"].set_index("baseline")
@@ -144,15 +151,15 @@ def test_an_own_loss_is_compared_with_ce_and_hce(own_run: OwnRun) -> None:
     record = mine / "models" / "narrow" / "focal" / "seed3" / "hyperparameters.json"
     described = json.loads(record.read_text())
     assert described["loss_settings"] == {"gamma": 2}
-    assert set(described["own_files_sha256"]) == {"narrow.py", "my losses/focal.py"}
+    assert set(described["own_files_sha256"]) == {NETWORK, f"my losses/{LOSS}"}
 
 
 def test_editing_the_file_of_a_loss_trains_with_it_again(own_run: OwnRun, repository: Path) -> None:
-    file = own_run.folder / "my losses" / "focal.py"
+    file = own_run.folder / "my losses" / LOSS
     text = file.read_text()
     file.write_text(f"{text}\n# one more remark\n")
     # a newer trial of what has been tried is no reason to train again
-    (own_run.folder / "mine" / "checks" / "architectures" / "narrow.txt").touch()
+    (own_run.folder / MINE / "checks" / "architectures" / "narrow.txt").touch()
     again = snakemake(own_run.folder, *own_run.options, "-n", "--", *TARGETS)
     file.write_text(text)
     once = ("check_own_loss", "train_model", "predict", "score", "compare_own_losses")
@@ -175,15 +182,15 @@ def test_a_mistake_in_an_own_file_stops_the_run_before_the_data(
     own_run: OwnRun, tmp_path: Path
 ) -> None:
     shutil.copytree(own_run.folder / "data", tmp_path / "data")
-    for name in ("own.yaml", "own.obo", "narrow.py"):
+    for name in ("own.yaml", ONTOLOGY, NETWORK):
         shutil.copy(own_run.folder / name, tmp_path)
     (tmp_path / "my losses").mkdir()
-    text = (own_run.folder / "my losses" / "focal.py").read_text()
-    (tmp_path / "my losses" / "focal.py").write_text(text.replace("gamma):", "gama):"))
+    text = (own_run.folder / "my losses" / LOSS).read_text()
+    (tmp_path / "my losses" / LOSS).write_text(text.replace("gamma):", "gama):"))
     done = snakemake(tmp_path, *own_run.options, "--cores", "1", "--", *TARGETS)
     assert done.returncode != 0
     assert (
-        "my losses/focal.py: Loss is called as Loss(reachability, weight, gamma=…), but takes "
+        f"my losses/{LOSS}: Loss is called as Loss(reachability, weight, gamma=…), but takes "
         in (done.output)
     )
     assert (
@@ -195,7 +202,7 @@ def test_a_mistake_in_an_own_file_stops_the_run_before_the_data(
 
 
 def test_a_listed_file_that_is_not_there_is_named(repository: Path, tmp_path: Path) -> None:
-    (tmp_path / "own.obo").write_text("")
+    (tmp_path / ONTOLOGY).write_text("")
     said = snakemake(tmp_path, *place(repository, tmp_path), "-n")
     assert said.returncode != 0
     assert "data/a.h5ad" in said.output
@@ -206,10 +213,10 @@ def test_the_releases_can_be_others(repository: Path, tmp_path: Path) -> None:
     for name, release in (("train", "2024-07-01"), ("ood", "2025-01-30")):
         census[name] = {"release": release, "uri": f"s3://bucket/{release}/soma/"}
     (tmp_path / "genes.parquet").write_text("")
-    (tmp_path / "own.obo").write_text("")
+    (tmp_path / ONTOLOGY).write_text("")
     options = place(repository, tmp_path)
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(OWN | {"census": census}))
-    said = snakemake(tmp_path, *options, "-n", "-p", "--", "mine/shards/manifest.json")
+    said = snakemake(tmp_path, *options, "-n", "-p", "--", f"{MINE}/shards/manifest.json")
     assert said.returncode == 0, said.output
     assert "--uri s3://bucket/2024-07-01/soma/ " in said.output
     assert "--uri s3://bucket/2025-01-30/soma/ " in said.output

@@ -39,9 +39,9 @@ def test_what_snakemake_compares_does_not_say_where_the_clone_is(repository: Rep
     assert not isinstance(repository.script("score"), str)
     assert repository.script("score") == repository.folder / "scripts" / "score.py"
     assert "output" in repository.version.__code__.co_varnames
-    assert repository.version(None, None) == f"--repository {repository.folder}"
+    assert repository.version(None, None) == ["--repository", str(repository.folder)]
     hosted = Repository(repository.folder, "0a1b", repository.folder)
-    assert hosted.version == "--commit 0a1b"
+    assert hosted.version == ["--commit", "0a1b"]
 
 
 def test_a_fingerprint_is_computed_when_a_job_asks() -> None:

@@ -12,6 +12,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 from configuration_errors import differences, explain, no_such_key
+from configuration_paths import normalize
 
 Config = dict[str, Any]
 
@@ -57,6 +58,7 @@ def complete(
             f"{explain(error.__context__)}\nRead from: {', '.join(sources)}. "
             f"All keys: {(repository / 'config' / 'README.md').as_posix()}"
         ) from None
+    normalize(config)
     check_sources(config)
     check_models(config)
     check_results_folder(config)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,14 +59,14 @@ class Repository:
         return get_fingerprint
 
     @property
-    def version(self) -> str | Callable[[Any, Any], str]:
+    def version(self) -> list[str] | Callable[[Any, Any], list[str]]:
         """Where the provenance has the commit of the code from, as arguments of its script."""
         if self.commit:
-            return f"--commit {self.commit}"
+            return ["--commit", self.commit]
 
-        def get_clone(wildcards: Any, output: Any) -> str:
+        def get_clone(wildcards: Any, output: Any) -> list[str]:
             # Snakemake does not compare what may follow from the output: a clone may move
-            return f"--repository {shlex.quote(self.folder.as_posix())}"
+            return ["--repository", self.folder.as_posix()]
 
         return get_clone
 

@@ -103,13 +103,13 @@ class Run:
             default = "<results>/simulated_census/protein_coding_genes.parquet"
         return self.config["census"]["gene_list"] or default
 
-    def ontology_arguments(self) -> str:
+    def ontology_arguments(self) -> list[str]:
         """Where fetch_ontology takes the release from, as arguments of its script."""
         ontology = self.config["ontology"]
         if ontology["source"] == "package":
-            return f"--package-release {ontology['release']}"
-        checksum = f" --sha256 {ontology['sha256']}" if ontology["sha256"] else ""
-        return f"--file {ontology['path']}{checksum}"
+            return ["--package-release", ontology["release"]]
+        checksum = ["--sha256", ontology["sha256"]] if ontology["sha256"] else []
+        return ["--file", ontology["path"], *checksum]
 
     # --- shards ---
 

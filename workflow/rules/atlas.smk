@@ -29,15 +29,15 @@ rule select_cells:
     message:
         "Selecting cells and splitting by donor"
     shell:
-        "python {params.script} --train-obs {input.train_obs} "
-        "--train-datasets {input.train_datasets} --ood-obs {input.ood_obs} "
-        "--ood-datasets {input.ood_datasets} --ontology {input.ontology} "
-        "--root {params.selection[root]} --min-cells {params.selection[min_cells]} "
-        "--min-tech-samples {params.selection[min_tech_samples]} "
-        "--min-ancestors {params.selection[min_ancestors]} "
-        "--validation-share {params.split[validation]} --test-share {params.split[test]} "
-        "--split-seed {params.split[seed]} --row-group {params.split[row_group]} "
-        "--shuffle-seed {params.shuffle_seed} --cells {output} > {log} 2>&1"
+        "python {params.script:q} --train-obs {input.train_obs:q} "
+        "--train-datasets {input.train_datasets:q} --ood-obs {input.ood_obs:q} "
+        "--ood-datasets {input.ood_datasets:q} --ontology {input.ontology:q} "
+        "--root {params.selection[root]:q} --min-cells {params.selection[min_cells]:q} "
+        "--min-tech-samples {params.selection[min_tech_samples]:q} "
+        "--min-ancestors {params.selection[min_ancestors]:q} "
+        "--validation-share {params.split[validation]:q} --test-share {params.split[test]:q} "
+        "--split-seed {params.split[seed]:q} --row-group {params.split[row_group]:q} "
+        "--shuffle-seed {params.shuffle_seed:q} --cells {output:q} > {log:q} 2>&1"
 
 
 rule summarize_atlas:
@@ -64,9 +64,9 @@ rule summarize_atlas:
     message:
         "Counting the atlas"
     shell:
-        "python {params.script} --cells {input.cells} --genes {input.genes} "
-        "--data-source {params.data_source:q} --summary {output.summary} "
-        "--composition {output.composition} > {log} 2>&1"
+        "python {params.script:q} --cells {input.cells:q} --genes {input.genes:q} "
+        "--data-source {params.data_source:q} --summary {output.summary:q} "
+        "--composition {output.composition:q} > {log:q} 2>&1"
 
 
 rule fetch_counts:
@@ -98,9 +98,9 @@ rule fetch_counts:
     message:
         "Reading counts of release {wildcards.release}, range {wildcards.range} of {wildcards.n_ranges}"
     shell:
-        "python {params.script} --uri {params.uri} --organism {params.organism} "
-        "--cells {input.cells} --genes {input.genes} --splits {params.splits} "
-        "--range {wildcards.range} --n-ranges {wildcards.n_ranges} --piece {output} > {log} 2>&1"
+        "python {params.script:q} --uri {params.uri:q} --organism {params.organism:q} "
+        "--cells {input.cells:q} --genes {input.genes:q} --splits {params.splits:q} "
+        "--range {wildcards.range:q} --n-ranges {wildcards.n_ranges:q} --piece {output:q} > {log:q} 2>&1"
 
 
 rule shuffle_shards:
@@ -129,9 +129,9 @@ rule shuffle_shards:
     message:
         "Shuffling bucket {wildcards.bucket} of {wildcards.split}"
     shell:
-        "python {params.script} --pieces {input.pieces} --cells {input.cells} "
-        "--genes {input.genes} --split {wildcards.split} --bucket {wildcards.bucket} "
-        "--n-buckets {params.n_buckets} --shards {output} > {log} 2>&1"
+        "python {params.script:q} --pieces {input.pieces:q} --cells {input.cells:q} "
+        "--genes {input.genes:q} --split {wildcards.split:q} --bucket {wildcards.bucket:q} "
+        "--n-buckets {params.n_buckets:q} --shards {output:q} > {log:q} 2>&1"
 
 
 rule list_shards:
@@ -156,8 +156,8 @@ rule list_shards:
     message:
         "Listing the shards"
     shell:
-        "python {params.script} --shards {input.shards} --genes {input.genes} "
-        "--manifest {output} > {log} 2>&1"
+        "python {params.script:q} --shards {input.shards:q} --genes {input.genes:q} "
+        "--manifest {output:q} > {log:q} 2>&1"
 
 
 rule sample_augmentations:
@@ -183,14 +183,14 @@ rule sample_augmentations:
     message:
         "Sampling augmentation vectors"
     shell:
-        "python {params.script} --manifest {input.manifest} --cells {input.cells} "
-        "--n-cells {params.augmentation[n_cells]} "
-        "--pairs-per-cell-type {params.augmentation[pairs_per_cell_type]} "
-        "--small-difference {params.augmentation[small_difference]} "
-        "--clip {params.augmentation[clip]} --n-clusters {params.augmentation[n_clusters]} "
-        "--min-cluster-size {params.augmentation[min_cluster_size]} "
-        "--n-vectors {params.augmentation[n_vectors]} --seed {params.augmentation[seed]} "
-        "--output {output} > {log} 2>&1"
+        "python {params.script:q} --manifest {input.manifest:q} --cells {input.cells:q} "
+        "--n-cells {params.augmentation[n_cells]:q} "
+        "--pairs-per-cell-type {params.augmentation[pairs_per_cell_type]:q} "
+        "--small-difference {params.augmentation[small_difference]:q} "
+        "--clip {params.augmentation[clip]:q} --n-clusters {params.augmentation[n_clusters]:q} "
+        "--min-cluster-size {params.augmentation[min_cluster_size]:q} "
+        "--n-vectors {params.augmentation[n_vectors]:q} --seed {params.augmentation[seed]:q} "
+        "--output {output:q} > {log:q} 2>&1"
 
 
 rule plan_run:
@@ -220,7 +220,7 @@ rule plan_run:
     message:
         "Planning the run"
     shell:
-        "(python {params.script} --cells {input.cells} --ranges {params.ranges} "
-        "--shards {params.shards} --n-models {params.n_models} --trainings {params.trainings} "
-        "--max-epochs {params.max_epochs} --bench {params.results}/benchmarks/bench.json "
-        "--results {params.results} --plan {output}) 2>&1 | tee {log}"
+        "(python {params.script:q} --cells {input.cells:q} --ranges {params.ranges:q} "
+        "--shards {params.shards:q} --n-models {params.n_models:q} --trainings {params.trainings:q} "
+        "--max-epochs {params.max_epochs:q} --bench {params.results:q}/benchmarks/bench.json "
+        "--results {params.results:q} --plan {output:q}) 2>&1 | tee {log:q}"

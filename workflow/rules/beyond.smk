@@ -25,8 +25,8 @@ rule tabulate_training_curves:
     message:
         "Writing the source data of the training curves"
     shell:
-        "python {params.script} --histories {input.histories} "
-        "--data-source {params.data_source:q} --output {output} > {log} 2>&1"
+        "python {params.script:q} --histories {input.histories:q} "
+        "--data-source {params.data_source:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule tabulate_confusion:
@@ -53,9 +53,9 @@ rule tabulate_confusion:
     message:
         "Telling the kinds of mistakes apart"
     shell:
-        "python {params.script} --predictions {input.predictions} "
-        "--reachability {input.reachability} --data-source {params.data_source:q} "
-        "--relations {output.relations} --corrected {output.corrected} > {log} 2>&1"
+        "python {params.script:q} --predictions {input.predictions:q} "
+        "--reachability {input.reachability:q} --data-source {params.data_source:q} "
+        "--relations {output.relations:q} --corrected {output.corrected:q} > {log:q} 2>&1"
 
 
 rule tabulate_ontology_drift:
@@ -85,11 +85,11 @@ rule tabulate_ontology_drift:
     message:
         "Scoring the predictions with other ontology releases"
     shell:
-        "python {params.script} --predictions {input.predictions} "
-        "--ontology {input.ontology} --reachability {input.reachability} "
-        "--cell-types {input.cell_types} --data-source {params.data_source:q} "
-        "--sizes {output.sizes} --changes {output.changes} --scores {output.scores} "
-        "> {log} 2>&1"
+        "python {params.script:q} --predictions {input.predictions:q} "
+        "--ontology {input.ontology:q} --reachability {input.reachability:q} "
+        "--cell-types {input.cell_types:q} --data-source {params.data_source:q} "
+        "--sizes {output.sizes:q} --changes {output.changes:q} --scores {output.scores:q} "
+        "> {log:q} 2>&1"
 
 
 rule tabulate_calibration:
@@ -115,9 +115,9 @@ rule tabulate_calibration:
     message:
         "Comparing what the models say with how often they are right"
     shell:
-        "python {params.script} --predictions {input.predictions} "
-        "--reachability {input.reachability} --data-source {params.data_source:q} "
-        "--output {output} > {log} 2>&1"
+        "python {params.script:q} --predictions {input.predictions:q} "
+        "--reachability {input.reachability:q} --data-source {params.data_source:q} "
+        "--output {output:q} > {log:q} 2>&1"
 
 
 rule beyond:

@@ -22,7 +22,7 @@ rule record_run:
     message:
         "Recording which run {output} is of"
     shell:
-        "python {params.script} --identity {params.identity:q} --output {output} > {log} 2>&1"
+        "python {params.script:q} --identity {params.identity:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule download:
@@ -50,7 +50,7 @@ rule download:
     message:
         "Downloading {output}"
     shell:
-        "python {params.script} --datasets {input.datasets} --output {output} > {log} 2>&1"
+        "python {params.script:q} --datasets {input.datasets:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule simulate_census:
@@ -82,10 +82,10 @@ rule simulate_census:
     message:
         "Simulating Census releases {params.train_release} and {params.ood_release}"
     shell:
-        "python {params.script} --ontology {input.ontology} --cell-types {input.cell_types} "
-        "--parameters {params.parameters:q} --organism {params.organism} "
-        "--train-release {params.train_release} --ood-release {params.ood_release} --stores {params.stores} "
-        "--genes {output.genes} --manifest {output.manifest} > {log} 2>&1"
+        "python {params.script:q} --ontology {input.ontology:q} --cell-types {input.cell_types:q} "
+        "--parameters {params.parameters:q} --organism {params.organism:q} "
+        "--train-release {params.train_release:q} --ood-release {params.ood_release:q} --stores {params.stores:q} "
+        "--genes {output.genes:q} --manifest {output.manifest:q} > {log:q} 2>&1"
 
 
 rule convert_h5ad:
@@ -114,9 +114,9 @@ rule convert_h5ad:
     message:
         "Converting the h5ad files of the {wildcards.release} release"
     shell:
-        "python {params.script} --files {input.files:q} --release {params.release} "
-        "--organism {params.organism} --store {params.store}/soma --genes {output.genes} "
-        "--manifest {output.manifest} > {log} 2>&1"
+        "python {params.script:q} --files {input.files:q} --release {params.release:q} "
+        "--organism {params.organism:q} --store {params.store:q}/soma --genes {output.genes:q} "
+        "--manifest {output.manifest:q} > {log:q} 2>&1"
 
 
 rule read_obs:
@@ -145,8 +145,8 @@ rule read_obs:
     message:
         "Reading the cells of release {wildcards.release}"
     shell:
-        "python {params.script} --uri {params.uri} --organism {params.organism} "
-        "--assays {params.assays:q} --obs {output.obs} --datasets {output.datasets} > {log} 2>&1"
+        "python {params.script:q} --uri {params.uri:q} --organism {params.organism:q} "
+        "--assays {params.assays:q} --obs {output.obs:q} --datasets {output.datasets:q} > {log:q} 2>&1"
 
 
 rule select_genes:
@@ -175,5 +175,5 @@ rule select_genes:
     message:
         "Selecting the genes of the model"
     shell:
-        "python {params.script} --uri {params.train_uri} --ood-uri {params.ood_uri} "
-        "--organism {params.organism} --gene-list {input.gene_list} --genes {output} > {log} 2>&1"
+        "python {params.script:q} --uri {params.train_uri:q} --ood-uri {params.ood_uri:q} "
+        "--organism {params.organism:q} --gene-list {input.gene_list:q} --genes {output:q} > {log:q} 2>&1"

@@ -31,12 +31,12 @@ rule compare_losses:
     message:
         "Comparing HCE with CE"
     shell:
-        "python {params.script} --scores {input.scores} --cell-types {input.cell_types} "
-        "--data-source {params.data_source:q} --macro-f1 {output.macro_f1} "
-        "--macro-f1-runs {output.macro_f1_runs} --per-cell-type {output.per_cell_type} "
-        "--per-cell-type-runs {output.per_cell_type_runs} --per-study {output.per_study} "
-        "--per-study-runs {output.per_study_runs} --strata {output.strata} "
-        "--strata-runs {output.strata_runs} > {log} 2>&1"
+        "python {params.script:q} --scores {input.scores:q} --cell-types {input.cell_types:q} "
+        "--data-source {params.data_source:q} --macro-f1 {output.macro_f1:q} "
+        "--macro-f1-runs {output.macro_f1_runs:q} --per-cell-type {output.per_cell_type:q} "
+        "--per-cell-type-runs {output.per_cell_type_runs:q} --per-study {output.per_study:q} "
+        "--per-study-runs {output.per_study_runs:q} --strata {output.strata:q} "
+        "--strata-runs {output.strata_runs:q} > {log:q} 2>&1"
 
 
 rule compare_own_losses:
@@ -63,9 +63,9 @@ rule compare_own_losses:
     message:
         "Comparing {params.losses} with CE and HCE"
     shell:
-        "python {params.script} --scores {input.scores} --losses {params.losses} "
-        "--data-source {params.data_source:q} --table {output.table} --runs {output.runs} "
-        "> {log} 2>&1"
+        "python {params.script:q} --scores {input.scores:q} --losses {params.losses:q} "
+        "--data-source {params.data_source:q} --table {output.table:q} --runs {output.runs:q} "
+        "> {log:q} 2>&1"
 
 
 rule compare_with_paper:
@@ -94,9 +94,9 @@ rule compare_with_paper:
     message:
         "Comparing with the paper"
     shell:
-        "python {params.script} --published {input.published} "
-        "--atlas-summary {input.atlas_summary} --macro-f1 {input.macro_f1} --output {output} "
-        "> {log} 2>&1"
+        "python {params.script:q} --published {input.published:q} "
+        "--atlas-summary {input.atlas_summary:q} --macro-f1 {input.macro_f1:q} --output {output:q} "
+        "> {log:q} 2>&1"
 
 
 rule summarize_run:
@@ -121,5 +121,5 @@ rule summarize_run:
     message:
         "Summarizing the run"
     shell:
-        "python {params.script} --macro-f1 {input.macro_f1} --figures {params.figures} "
-        "--output {output} > {log} 2>&1"
+        "python {params.script:q} --macro-f1 {input.macro_f1:q} --figures {params.figures:q} "
+        "--output {output:q} > {log:q} 2>&1"

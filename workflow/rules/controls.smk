@@ -56,8 +56,8 @@ rule tabulate_controls:
     message:
         "Writing the source data of the controls"
     shell:
-        "python {params.script} --macro-f1-runs {input.runs} "
-        "--finest-macro-f1-runs {input.finest_runs} --output {output} > {log} 2>&1"
+        "python {params.script:q} --macro-f1-runs {input.runs:q} "
+        "--finest-macro-f1-runs {input.finest_runs:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule controls:

@@ -32,8 +32,8 @@ rule score:
     message:
         "Scoring {wildcards.architecture}, {wildcards.loss}, all seeds"
     shell:
-        "python {params.script} --splits test ood --predictions {input.test} {input.ood} "
-        "--cells {input.cells} --cell-types {input.cell_types} "
-        "--reachability {input.reachability} --architecture {wildcards.architecture} "
-        "--loss {wildcards.loss} --seeds {params.seeds} --scores {output.test} {output.ood} "
-        "> {log} 2>&1"
+        "python {params.script:q} --splits test ood --predictions {input.test:q} {input.ood:q} "
+        "--cells {input.cells:q} --cell-types {input.cell_types:q} "
+        "--reachability {input.reachability:q} --architecture {wildcards.architecture:q} "
+        "--loss {wildcards.loss:q} --seeds {params.seeds:q} --scores {output.test:q} {output.ood:q} "
+        "> {log:q} 2>&1"

@@ -37,10 +37,10 @@ rule tabulate_figure1:
     message:
         "Writing the source data of figure 1"
     shell:
-        "python {params.script} --atlas-summary {input.atlas_summary} "
-        "--atlas-composition {input.atlas_composition} --macro-f1-runs {input.macro_f1_runs} "
-        "--fig1a {output.fig1a} --fig1b {output.fig1b} --fig1c {output.fig1c} "
-        "--fig1d {output.fig1d} --fig1e {output.fig1e} > {log} 2>&1"
+        "python {params.script:q} --atlas-summary {input.atlas_summary:q} "
+        "--atlas-composition {input.atlas_composition:q} --macro-f1-runs {input.macro_f1_runs:q} "
+        "--fig1a {output.fig1a:q} --fig1b {output.fig1b:q} --fig1c {output.fig1c:q} "
+        "--fig1d {output.fig1d:q} --fig1e {output.fig1e:q} > {log:q} 2>&1"
 
 
 rule tabulate_figure2:
@@ -75,12 +75,12 @@ rule tabulate_figure2:
     message:
         "Writing the source data of figure 2"
     shell:
-        "python {params.script} --macro-f1 {input.macro_f1} "
-        "--macro-f1-runs {input.macro_f1_runs} --per-cell-type {input.per_cell_type} "
-        "--per-cell-type-runs {input.per_cell_type_runs} --cell-types {input.cell_types} "
-        "--reachability {input.reachability} --fig2a {output.fig2a} --fig2b {output.fig2b} "
-        "--fig2c {output.fig2c} --fig2d {output.fig2d} --fig2d-edges {output.fig2d_edges} "
-        "> {log} 2>&1"
+        "python {params.script:q} --macro-f1 {input.macro_f1:q} "
+        "--macro-f1-runs {input.macro_f1_runs:q} --per-cell-type {input.per_cell_type:q} "
+        "--per-cell-type-runs {input.per_cell_type_runs:q} --cell-types {input.cell_types:q} "
+        "--reachability {input.reachability:q} --fig2a {output.fig2a:q} --fig2b {output.fig2b:q} "
+        "--fig2c {output.fig2c:q} --fig2d {output.fig2d:q} --fig2d-edges {output.fig2d_edges:q} "
+        "> {log:q} 2>&1"
 
 
 for figure, drawing in DRAWINGS.items():
@@ -120,5 +120,5 @@ for figure, drawing in DRAWINGS.items():
         message:
             "Drawing {output.pdf}"
         shell:
-            "python {params.script} {params.function} --source-data {input.source_data} "
-            "--pdf {output.pdf} --png {output.png} > {log} 2>&1"
+            "python {params.script:q} {params.function:q} --source-data {input.source_data:q} "
+            "--pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"

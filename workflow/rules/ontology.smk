@@ -27,8 +27,8 @@ rule fetch_ontology:
     message:
         "Fetching the Cell Ontology"
     shell:
-        "python {params.script} {params.source} --obo {output.obo} "
-        "--checksum {output.checksum} > {log} 2>&1"
+        "python {params.script:q} {params.source:q} --obo {output.obo:q} "
+        "--checksum {output.checksum:q} > {log:q} 2>&1"
 
 
 rule build_hierarchy:
@@ -55,9 +55,9 @@ rule build_hierarchy:
     message:
         "Building the reachability matrix"
     shell:
-        "python {params.script} --cells {input.cells} --ontology {input.ontology} "
-        "--data-source {params.data_source:q} --cell-types {output.cell_types} "
-        "--reachability {output.reachability} > {log} 2>&1"
+        "python {params.script:q} --cells {input.cells:q} --ontology {input.ontology:q} "
+        "--data-source {params.data_source:q} --cell-types {output.cell_types:q} "
+        "--reachability {output.reachability:q} > {log:q} 2>&1"
 
 
 rule permute_hierarchy:
@@ -82,8 +82,8 @@ rule permute_hierarchy:
     message:
         "Permuting the labels of the reachability matrix"
     shell:
-        "python {params.script} --reachability {input.reachability} --seed {params.seed} "
-        "--output {output} > {log} 2>&1"
+        "python {params.script:q} --reachability {input.reachability:q} --seed {params.seed:q} "
+        "--output {output:q} > {log:q} 2>&1"
 
 
 rule summarize_hierarchy:
@@ -106,5 +106,5 @@ rule summarize_hierarchy:
     message:
         "Counting the reachability matrix of the paper's cell types"
     shell:
-        "(python {params.script} --ontology {input.ontology} --cell-types {input.cell_types} "
-        "--output {output}) 2>&1 | tee {log}"
+        "(python {params.script:q} --ontology {input.ontology:q} --cell-types {input.cell_types:q} "
+        "--output {output:q}) 2>&1 | tee {log:q}"

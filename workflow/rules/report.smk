@@ -35,10 +35,10 @@ rule record_provenance:
     message:
         "Recording what the run was made with"
     shell:
-        "python {params.script} {params.version} "
+        "python {params.script:q} {params.version:q} "
         "--configuration {params.configuration:q} --files {input.files:q} "
-        "--benchmarks {params.benchmarks} --data-source {params.data_source:q} "
-        "--provenance {output.provenance} --resources {output.resources} > {log} 2>&1"
+        "--benchmarks {params.benchmarks:q} --data-source {params.data_source:q} "
+        "--provenance {output.provenance:q} --resources {output.resources:q} > {log:q} 2>&1"
 
 
 rule write_overview:
@@ -80,11 +80,11 @@ rule write_overview:
     message:
         "Writing the overview"
     shell:
-        "python {params.script} --reproduction {input.reproduction} --macro-f1 {input.macro_f1} "
-        "--per-study {input.per_study} --per-cell-type {input.per_cell_type} "
-        "--strata {input.strata} --tableS1 {input.tableS1} --tableS2 {input.tableS2} "
-        "--tableS3 {input.tableS3} --provenance {input.provenance} "
-        "--resources {input.resources} --cell-types {input.cell_types} "
-        "--nodes {input.nodes} --edges {input.edges} --studies {input.studies} "
-        "--template {input.template} --own-losses {input.own_losses:q} "
-        "--output {output} > {log} 2>&1"
+        "python {params.script:q} --reproduction {input.reproduction:q} --macro-f1 {input.macro_f1:q} "
+        "--per-study {input.per_study:q} --per-cell-type {input.per_cell_type:q} "
+        "--strata {input.strata:q} --tableS1 {input.tableS1:q} --tableS2 {input.tableS2:q} "
+        "--tableS3 {input.tableS3:q} --provenance {input.provenance:q} "
+        "--resources {input.resources:q} --cell-types {input.cell_types:q} "
+        "--nodes {input.nodes:q} --edges {input.edges:q} --studies {input.studies:q} "
+        "--template {input.template:q} --own-losses {input.own_losses:q} "
+        "--output {output:q} > {log:q} 2>&1"

@@ -22,9 +22,9 @@ rule tabulate_figureS1:
     message:
         "Writing the source data of supplementary figure 1"
     shell:
-        "python {params.script} --per-study {input.per_study} "
-        "--per-study-runs {input.per_study_runs} --datasets {input.datasets} "
-        "--figS1 {output} > {log} 2>&1"
+        "python {params.script:q} --per-study {input.per_study:q} "
+        "--per-study-runs {input.per_study_runs:q} --datasets {input.datasets:q} "
+        "--figS1 {output:q} > {log:q} 2>&1"
 
 
 rule tabulate_figureS2to4:
@@ -52,11 +52,11 @@ rule tabulate_figureS2to4:
     message:
         "Writing the source data of supplementary figures 2 to 4"
     shell:
-        "python {params.script} --per-cell-type {input.per_cell_type} "
-        "--cell-types {input.cell_types} --figS2 {output.figS2} "
-        "--figS2-edges {output.figS2_edges} --figS3 {output.figS3} "
-        "--figS3-edges {output.figS3_edges} --figS4 {output.figS4} "
-        "--figS4-edges {output.figS4_edges} > {log} 2>&1"
+        "python {params.script:q} --per-cell-type {input.per_cell_type:q} "
+        "--cell-types {input.cell_types:q} --figS2 {output.figS2:q} "
+        "--figS2-edges {output.figS2_edges:q} --figS3 {output.figS3:q} "
+        "--figS3-edges {output.figS3_edges:q} --figS4 {output.figS4:q} "
+        "--figS4-edges {output.figS4_edges:q} > {log:q} 2>&1"
 
 
 rule tabulate_figureS5to8:
@@ -86,11 +86,11 @@ rule tabulate_figureS5to8:
     message:
         "Writing the source data of supplementary figures 5 to 8"
     shell:
-        "python {params.script} --per-cell-type {input.per_cell_type} "
-        "--per-cell-type-runs {input.per_cell_type_runs} --cell-types {input.cell_types} "
-        "--figS5 {output.figS5} --figS5-tests {output.figS5_tests} --figS6 {output.figS6} "
-        "--figS6-tests {output.figS6_tests} --figS7 {output.figS7} --figS8 {output.figS8} "
-        "--figS8-tests {output.figS8_tests} > {log} 2>&1"
+        "python {params.script:q} --per-cell-type {input.per_cell_type:q} "
+        "--per-cell-type-runs {input.per_cell_type_runs:q} --cell-types {input.cell_types:q} "
+        "--figS5 {output.figS5:q} --figS5-tests {output.figS5_tests:q} --figS6 {output.figS6:q} "
+        "--figS6-tests {output.figS6_tests:q} --figS7 {output.figS7:q} --figS8 {output.figS8:q} "
+        "--figS8-tests {output.figS8_tests:q} > {log:q} 2>&1"
 
 
 rule tabulate_figureS9to10:
@@ -117,9 +117,9 @@ rule tabulate_figureS9to10:
     message:
         "Writing the source data of supplementary figures 9 and 10"
     shell:
-        "python {params.script} --strata {input.strata} --strata-runs {input.strata_runs} "
-        "--cells {input.cells} --figS9 {output.figS9} --figS10 {output.figS10} "
-        "> {log} 2>&1"
+        "python {params.script:q} --strata {input.strata:q} --strata-runs {input.strata_runs:q} "
+        "--cells {input.cells:q} --figS9 {output.figS9:q} --figS10 {output.figS10:q} "
+        "> {log:q} 2>&1"
 
 
 rule tabulate_hyperparameters:
@@ -146,6 +146,6 @@ rule tabulate_hyperparameters:
     message:
         "Writing the tables of the hyperparameters"
     shell:
-        "python {params.script} --hyperparameters {input.hyperparameters} "
-        "--data-source {params.data_source:q} --tableS1 {output.tableS1} "
-        "--tableS2 {output.tableS2} --tableS3 {output.tableS3} > {log} 2>&1"
+        "python {params.script:q} --hyperparameters {input.hyperparameters:q} "
+        "--data-source {params.data_source:q} --tableS1 {output.tableS1:q} "
+        "--tableS2 {output.tableS2:q} --tableS3 {output.tableS3:q} > {log:q} 2>&1"

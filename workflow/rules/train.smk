@@ -27,9 +27,9 @@ rule check_own_loss:
         "Trying the loss {wildcards.loss} of {input.file}"
     shell:
         # on the screen too: the mistake is the user's
-        "python {params.script} --loss {wildcards.loss} --loss-file {input.file:q} "
-        "--loss-settings {params.settings:q} --device {params.device} --output {output} "
-        "2>&1 | tee {log}"
+        "python {params.script:q} --loss {wildcards.loss:q} --loss-file {input.file:q} "
+        "--loss-settings {params.settings:q} --device {params.device:q} --output {output:q} "
+        "2>&1 | tee {log:q}"
 
 
 rule check_own_architecture:
@@ -58,10 +58,10 @@ rule check_own_architecture:
     message:
         "Trying the architecture {wildcards.architecture} of {input.file}"
     shell:
-        "python {params.script} --architecture {wildcards.architecture} "
+        "python {params.script:q} --architecture {wildcards.architecture:q} "
         "--architecture-file {input.file:q} --hyperparameters {params.hyperparameters:q} "
-        "--batch-size {params.batch_size} --device {params.device} --output {output} "
-        "2>&1 | tee {log}"
+        "--batch-size {params.batch_size:q} --device {params.device:q} --output {output:q} "
+        "2>&1 | tee {log:q}"
 
 
 rule train_model:
@@ -102,18 +102,16 @@ rule train_model:
     message:
         "Training {wildcards.architecture} with {wildcards.loss}, seed {wildcards.seed}"
     shell:
-        "python {params.script} --architecture {wildcards.architecture} --loss {params.loss} "
+        "python {params.script:q} --architecture {wildcards.architecture:q} --loss {params.loss:q} "
         "--loss-file {input.loss_file:q} --loss-settings {params.loss_settings:q} "
-        "--seed {wildcards.seed} --hyperparameters {params.hyperparameters:q} "
-        "--training {params.training:q} --manifest {input.manifest} "
-        "--cell-types {input.cell_types} --reachability {input.reachability} "
-        "$(test -z '{input.loss_reachability}' "
-        "|| echo --loss-reachability {input.loss_reachability}) "
-        "$(test -z '{input.architecture_file}' "
-        "|| echo --architecture-file {input.architecture_file}) "
-        "$(test -z '{input.augmentations}' || echo --augmentations {input.augmentations}) "
-        "--code {params.code} --device {params.device} --threads {threads} --model {output.model} "
-        "--history {output.history} --record {output.record} > {log} 2>&1"
+        "--seed {wildcards.seed:q} --hyperparameters {params.hyperparameters:q} "
+        "--training {params.training:q} --manifest {input.manifest:q} "
+        "--cell-types {input.cell_types:q} --reachability {input.reachability:q} "
+        "--loss-reachability {input.loss_reachability:q} "
+        "--architecture-file {input.architecture_file:q} "
+        "--augmentations {input.augmentations:q} "
+        "--code {params.code:q} --device {params.device:q} --threads {threads} --model {output.model:q} "
+        "--history {output.history:q} --record {output.record:q} > {log:q} 2>&1"
 
 
 rule predict:
@@ -152,9 +150,8 @@ rule predict:
     message:
         "Predicting with {wildcards.architecture}, {wildcards.loss}, all seeds"
     shell:
-        "python {params.script} --models {input.models} --manifest {input.manifest} "
-        "$(test -z '{input.architecture_file}' "
-        "|| echo --architecture-file {input.architecture_file}) "
-        "--cell-types {input.cell_types} --reachability {input.reachability} "
-        "--splits test ood --device {params.device} "
-        "--threads {threads} --predictions {output.test} {output.ood} > {log} 2>&1"
+        "python {params.script:q} --models {input.models:q} --manifest {input.manifest:q} "
+        "--architecture-file {input.architecture_file:q} "
+        "--cell-types {input.cell_types:q} --reachability {input.reachability:q} "
+        "--splits test ood --device {params.device:q} "
+        "--threads {threads} --predictions {output.test:q} {output.ood:q} > {log:q} 2>&1"
