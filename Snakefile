@@ -49,6 +49,7 @@ include: "workflow/rules/controls.smk"
 
 
 onstart:
+    folder_lock.hold(config["results"])
     if runs_on_slurm(workflow):
         slurm_guard.prepare(workflow)
 

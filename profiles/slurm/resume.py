@@ -1,7 +1,7 @@
 """Bring back a run whose main process is gone: killed, disconnected, or its login node restarted.
 
 Waits for the jobs that the run has left in SLURM, so that no work is lost and none is done twice;
-then unlocks the folder and starts the run again.
+then starts the run again.
 
     python profiles/slurm/resume.py [--cancel] [OPTION ...]
 
@@ -36,12 +36,7 @@ def main() -> None:
         further = further[1:]
         clean_up()
     wait_for_jobs(Path.cwd())
-    command = [*COMMAND, *further]
-    # before the options, which may end with targets
-    code = os.spawnvp(os.P_WAIT, command[0], [*COMMAND, "--unlock", *further])
-    if code:
-        sys.exit(code)
-    os.execvp(command[0], command)
+    os.execvp(COMMAND[0], [*COMMAND, *further])
 
 
 def running_here(folder: Path) -> list[int]:

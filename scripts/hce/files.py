@@ -41,6 +41,8 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     ------
     ValueError
         If `path` is a folder or a device.
+    ProcessLookupError
+        If the run that started this process is gone; see `refuse_orphans`.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
@@ -50,9 +52,41 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     remove_abandoned(path)
     try:
         yield temporary
+        refuse_orphans(path)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_orphans(path: str | Path) -> None:
+    """Refuse to write where the run that this job belongs to is gone.
+
+    The main process may be killed and its jobs live on; a newer run, perhaps with other settings,
+    must not find their files in place of its own. Snakemake's process says which it is in the
+    variable HCE_RUN ("HOST PROCESS"); a script that is started by hand has none.
+
+    Raises
+    ------
+    ProcessLookupError
+        If that process is gone.
+    """
+    host, _, process = os.environ.get("HCE_RUN", "").rpartition(" ")
+    if host == socket.gethostname() and not is_running(int(process)):
+        raise ProcessLookupError(
+            f"{path}: not written, because the run that started this job, process {process}, "
+            "is gone; a newer one may use the folder"
+        )
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process of this number on this host."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
 
 
 def remove_abandoned(path: Path) -> None:
@@ -73,13 +107,7 @@ def remove_abandoned(path: Path) -> None:
 def is_abandoned(path: Path, host: str, process: int) -> bool:
     """Whether the process that wrote a temporary file is gone."""
     if host == HOST:
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            pass  # it runs, as another user
-        return False
+        return not is_running(process)
     try:
         return time.time() - path.stat().st_mtime > ABANDONED_SECONDS
     except FileNotFoundError:

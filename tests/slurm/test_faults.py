@@ -106,11 +106,10 @@ def test_a_job_that_is_preempted_and_given_up_is_tried_again(
 def test_a_killed_run_is_resumed_without_doing_anything_twice(
     together: dict[str, Future], uninterrupted: Path
 ) -> None:
-    killed, refusals, resumed = together["main_process_killed"].result()
+    killed, refusal, resumed = together["main_process_killed"].result()
     (job,) = killed.jobs()
-    assert "Directory cannot be locked" in refusals[0]
-    assert f"SLURM still has 1 jobs of an earlier run in this folder: {job.id}" in refusals[1]
-    assert "python profiles/slurm/resume.py" in refusals[1]
+    assert f"SLURM still has 1 jobs of an earlier run in this folder: {job.id}" in refusal
+    assert "python profiles/slurm/resume.py" in refusal
     assert f"Waiting for 1 jobs in SLURM: {job.id}" in resumed.output
     assert "Nothing to be done" in resumed.output
     assert accounted(folder=killed.folder) == [job]

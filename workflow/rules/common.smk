@@ -1,5 +1,6 @@
 # What the rules share; the modules are in workflow/lib/.
 
+import folder_lock
 import slurm_guard
 from configuration import complete
 from repository import Repository
@@ -13,6 +14,8 @@ from snakemake_private import (
 )
 
 complete(config, given_keys(workflow), configuration_sources(workflow), FOLDER)
+
+folder_lock.announce()
 
 run = Run(config)
 repository = Repository(
