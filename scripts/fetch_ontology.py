@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import gzip
 from pathlib import Path
 
 from hce.files import sha256, write_atomically
 from hce.hierarchy.releases import format_obo, read_package_terms
-from hce.ontology import read_obo
+from hce.ontology import read_obo, read_text
 
 
 def main() -> None:
@@ -22,21 +21,23 @@ def main() -> None:
     parser.add_argument("--obo", type=Path, required=True, help="OBO file to write")
     parser.add_argument("--checksum", type=Path, required=True, help="checksum file to write")
     arguments = parser.parse_args()
-    text = (
-        format_obo(read_package_terms(arguments.package_release), arguments.package_release)
-        if arguments.package_release
-        else read_checked(arguments.file, arguments.sha256)
-    )
+    if arguments.file:
+        check(arguments.file, arguments.sha256)
+        read_obo(arguments.file)  # what is wrong with it is said of the user's file
+        text = read_text(arguments.file)
+    else:
+        release = arguments.package_release
+        text = format_obo(read_package_terms(release), release)
     with write_atomically(arguments.obo) as temporary:
-        temporary.write_text(text)
-        graph = read_obo(temporary)  # a broken release must not become an output
+        temporary.write_text(text, encoding="utf-8")
+        graph = read_obo(temporary)
     print(f"{arguments.obo}: release {graph.graph['release']}, {len(graph):,} terms")
     with write_atomically(arguments.checksum) as temporary:
         temporary.write_text(f"{sha256(arguments.obo)}  {arguments.obo.name}\n")
 
 
-def read_checked(path: Path, expected: str | None) -> str:
-    """Return the text of an OBO file, refusing one with another SHA-256 than expected."""
+def check(path: Path, expected: str | None) -> None:
+    """Refuse an OBO file with another SHA-256 than expected."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such ontology file; correct ontology.path")
     if expected and sha256(path) != expected:
@@ -44,10 +45,6 @@ def read_checked(path: Path, expected: str | None) -> str:
             f"{path}: SHA-256 is {sha256(path)}, expected {expected}; the file is damaged or "
             "another release. Fetch it again or correct ontology.sha256"
         )
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
-    return content.decode("utf-8")
 
 
 if __name__ == "__main__":

@@ -84,7 +84,8 @@ class HierarchicalCrossEntropyLoss(nn.Module):
     Parameters
     ----------
     reachability
-        C x C array or tensor of 0 and 1, reflexive.
+        C x C array or tensor of 0 and 1 that is a partial order: reflexive, antisymmetric and
+        transitive, as `hce.ontology.reachability` gives.
     weight
         Float C, class weights, or None.
     eps
@@ -93,7 +94,9 @@ class HierarchicalCrossEntropyLoss(nn.Module):
     Raises
     ------
     ValueError
-        If `reachability` is not square, holds anything but 0 and 1, or lacks a 1 on its diagonal.
+        If `reachability` is not square, holds anything but 0 and 1, lacks a 1 on its diagonal, has
+        two classes that reach each other (all ones), or a class that reaches another which reaches
+        a third that the first does not (direct edges only).
 
     Notes
     -----
@@ -136,6 +139,23 @@ def _check_reachability(matrix: Tensor) -> None:
         raise ValueError(
             f"every class must reach itself: reachability has a 0 on its diagonal at {classes[:5]}"
         )
+    order = matrix.to(torch.float32)
+    both = torch.nonzero(torch.triu(order * order.T, diagonal=1))
+    if len(both):
+        first, second = both[0].tolist()
+        raise ValueError(
+            f"reachability: classes {first} and {second} reach each other, as do {len(both)} pairs "
+            "in all, so that no loss can tell them apart; it must be 1 only where the class of the "
+            "column lies below that of the row"
+        )
+    missing = torch.nonzero((order @ order > 0) & (order == 0))
+    if len(missing):
+        above, below = missing[0].tolist()
+        raise ValueError(
+            f"reachability: class {above} reaches a class that reaches {below}, but not {below} "
+            f"itself ({len(missing)} such pairs); all descendants count, not children alone: "
+            "hce.ontology.reachability makes the matrix from a graph"
+        )
 
 
 def _check_batch(
@@ -145,10 +165,12 @@ def _check_batch(
         raise ValueError(f"logits must be float B x C, got {logits.dtype} {tuple(logits.shape)}")
     n_classes = logits.shape[1]
     if target.shape != logits.shape[:1] or target.dtype not in (torch.int32, torch.int64):
-        integers = target.ndim == 1 and target.dtype in (torch.int32, torch.int64)
-        soft = "" if integers else " (soft labels are not supported)"
+        soft = target.ndim == 2 and target.is_floating_point()
+        remedy = " (soft labels are not supported)" if soft else ""
+        if target.shape == logits.shape[:1] and not soft:
+            remedy = " in int64: target.long()"
         raise ValueError(
-            f"target must be B={logits.shape[0]} integer class indices{soft}, got {target.dtype} "
+            f"target must be B={logits.shape[0]} integer class indices{remedy}, got {target.dtype} "
             f"{tuple(target.shape)}"
         )
     if reachability.shape != (n_classes, n_classes):

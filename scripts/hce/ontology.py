@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
 import zlib
 from collections.abc import Hashable, Sequence
 from pathlib import Path
@@ -11,6 +15,10 @@ import numpy as np
 import obonet
 from numpy.typing import NDArray
 
+# by the first bytes of a file
+COMPRESSIONS = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
+OTHER_COMPRESSIONS = {b"PK\x03\x04": "zip", b"(\xb5/\xfd": "zstd"}
+
 
 def read_obo(path: str | Path) -> nx.DiGraph:
     """Read the CL terms of an OBO file and their is_a relations.
@@ -18,29 +26,34 @@ def read_obo(path: str | Path) -> nx.DiGraph:
     Parameters
     ----------
     path
-        An OBO 1.2/1.4 file, gzipped or not, for example cl-simple.obo of a Cell Ontology release.
+        An OBO 1.2/1.4 file in UTF-8 whose is_a relations are inferred, for example cl-simple.obo of
+        a Cell Ontology release; gzip, bzip2 and xz are read by their content, whatever the name.
 
     Returns
     -------
     networkx.DiGraph
         Nodes are ontology term ids with the attribute `name`; edges lead from parent to child.
-        Obsolete terms are left out. `graph.graph` holds `path`, `release` (the file's data-version)
-        and `replacements`, a dict from alternative and replaced ids to the id that took over.
+        Obsolete terms are left out, and so are is_a relations that hold under a condition only
+        (gci_relation) or lead to another ontology. `graph.graph` holds `path`, `release` (the
+        file's data-version) and `replacements`, a dict from alternative and replaced ids to the id
+        that took over.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file holds no CL term, an is_a names a term that the file does not define, or the
-        is_a relations form a cycle.
+        If the file cannot be read as OBO or holds no CL term, an is_a names a CL term that the file
+        does not define, the is_a relations form a cycle, or a definition by genus and difference
+        (intersection_of) has no is_a relation to its genus: they were not inferred.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such ontology file")
+    text = read_text(path)
     try:
-        relations = obonet.read_obo(str(path), ignore_obsolete=False)
-    except (ValueError, KeyError, EOFError, OSError, zlib.error) as error:
+        relations = obonet.read_obo(io.StringIO(text), ignore_obsolete=False, include_clauses=True)
+    except (ValueError, KeyError) as error:
         raise ValueError(f"{path}: not a readable OBO file: {error}") from error
     release = relations.graph.get("data-version", "unknown")
     graph: nx.DiGraph[str] = nx.DiGraph(path=str(path), release=release)
@@ -52,7 +65,35 @@ def read_obo(path: str | Path) -> nx.DiGraph:
         raise ValueError(f"{path}: no Cell Ontology term (id CL:...) in this file")
     _add_is_a(graph, relations)
     _check_acyclic(graph)
+    _check_inferred(graph, relations)
     return graph
+
+
+def read_text(path: Path) -> str:
+    """Return the text of an OBO file, decompressed.
+
+    Raises
+    ------
+    ValueError
+        If its compression is damaged or another, or it is no UTF-8.
+    """
+    content = path.read_bytes()
+    try:
+        for magic, decompress in COMPRESSIONS.items():
+            if content.startswith(magic):
+                content = decompress(content)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"{path}: its compression is damaged ({error}); fetch it again") from error
+    for magic, name in OTHER_COMPRESSIONS.items():
+        if content.startswith(magic):
+            raise ValueError(f"{path}: is compressed by {name}; decompress it first")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: not a readable OBO file: byte {error.start} is no UTF-8, which OBO files are "
+            "written in; if it is text of another encoding: iconv -f latin1 -t utf-8"
+        ) from error
 
 
 def resolve(graph: nx.DiGraph, term_ids: Sequence[str]) -> list[str]:
@@ -187,18 +228,36 @@ def _replacements(relations: nx.MultiDiGraph) -> dict[str, str]:
 
 
 def _add_is_a(graph: nx.DiGraph, relations: nx.MultiDiGraph) -> None:
-    for child, parent, relation in relations.edges(keys=True):
-        if relation != "is_a" or child not in graph:
-            continue
-        if parent not in graph:
-            # an imported term of another ontology may be defined in the file; it is no cell type
-            if "name" in relations.nodes[parent] and not parent.startswith("CL:"):
+    for child in graph:
+        for clause in relations.nodes[child]["_clauses"].get("is_a", []):
+            parent = clause["value"]
+            # "in the lung": true of some cells of the term, and no relation between the terms;
+            # terms of other ontologies, which a subset names without defining them, are no classes
+            conditional = "gci_relation" in (clause["trailing_modifier"] or "")
+            if conditional or not parent.startswith("CL:"):
                 continue
-            raise ValueError(
-                f"{graph.graph['path']}: {child} is_a {parent}, which the file does not define as "
-                "a current term; the file is cut short or edited, fetch it again"
-            )
-        graph.add_edge(parent, child)
+            if parent not in graph:
+                raise ValueError(
+                    f"{graph.graph['path']}: {child} is_a {parent}, which the file does not define "
+                    "as a current term; the file is cut short or edited, fetch it again"
+                )
+            graph.add_edge(parent, child)
+
+
+def _check_inferred(graph: nx.DiGraph, relations: nx.MultiDiGraph) -> None:
+    """Refuse files such as cl-base.obo, which leave subtypes to a reasoner."""
+    missing = [
+        f"{term} is defined as a kind of {genus}"
+        for term in graph
+        for genus in relations.nodes[term].get("intersection_of", [])
+        if genus in graph and genus != term and not nx.has_path(graph, genus, term)
+    ]
+    if missing:
+        raise ValueError(
+            f"{graph.graph['path']}: {missing[0]} (intersection_of), but no is_a relation says so, "
+            f"and so of {len(missing)} terms: subtypes are not inferred in this file. Take one in "
+            "which they are: cl.obo, cl-basic.obo or cl-simple.obo, not cl-base.obo"
+        )
 
 
 def _check_hierarchy(graph: nx.DiGraph) -> None:

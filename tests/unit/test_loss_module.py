@@ -74,13 +74,29 @@ def test_bad_arguments_raise(change: dict[str, Tensor]) -> None:
         (torch.tensor([[1, 1], [0, 0]]), "diagonal"),
         (torch.tensor([[1.0, 0.5], [0.0, 1.0]]), "0 and 1"),
         (torch.tensor([[1, 2], [0, 1]]), "0 and 1"),
+        (torch.ones(3, 3), "classes 0 and 1 reach each other, as do 3 pairs"),
+        (
+            torch.tensor([[1, 1, 0], [0, 1, 1], [0, 0, 1]]),
+            "class 0 reaches a class that reaches 2, but not 2 itself",
+        ),
     ],
-    ids=["not square", "1d", "not reflexive", "fractions", "counts"],
+    ids=["not square", "1d", "not reflexive", "fractions", "counts", "all ones", "direct edges"],
 )
 def test_bad_hierarchy_raises(reachability: Tensor, message: str) -> None:
     """The module refuses what is no reachability matrix, when it is made."""
     with pytest.raises(ValueError, match=message):
         HierarchicalCrossEntropyLoss(reachability)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int16, torch.uint8])
+def test_small_integers_are_told_from_soft_labels(dtype: torch.dtype) -> None:
+    """torch itself takes neither; the remedy for each is another one."""
+    loss = HierarchicalCrossEntropyLoss(CHAIN)
+    with pytest.raises(ValueError, match=r"in int64: target\.long\(\), got") as error:
+        loss(torch.zeros(4, 3), torch.zeros(4, dtype=dtype))
+    assert "soft" not in str(error.value)
+    with pytest.raises(ValueError, match="soft labels are not supported"):
+        loss(torch.zeros(4, 3), torch.zeros(4, 3))
 
 
 def test_bad_weight_of_module_raises() -> None:

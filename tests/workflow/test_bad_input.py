@@ -103,7 +103,7 @@ def test_a_broken_ontology_does_not_become_the_ontology_of_the_run(
     message: str,
 ) -> None:
     file = write_obo(PARENTS | changes)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=rf"{file}: .*{message}"):
         run_script(
             fetch_ontology, file=file, obo=tmp_path / "cl.obo", checksum=tmp_path / "cl.sha256"
         )
