@@ -50,6 +50,7 @@ include: "workflow/rules/controls.smk"
 
 onstart:
     folder_lock.hold(config["results"])
+    run.announce_own_files()
     if runs_on_slurm(workflow):
         slurm_guard.prepare(workflow)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from hce.files import checked
 from hce.shards import write_manifest
 
 
@@ -19,7 +20,7 @@ def main() -> None:
     splits: dict[str, list[Path]] = {}
     for shard in arguments.shards:
         splits.setdefault(shard.parent.name, []).append(shard)
-    n_genes = pq.read_metadata(arguments.genes).num_rows
+    n_genes = pq.read_metadata(checked(arguments.genes)).num_rows
     write_manifest(arguments.manifest, n_genes, splits)
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from hce.files import checked
 from hce.report.hyperparameters import hyperparameter_table
 from hce.tables import write_table
 
@@ -22,7 +23,7 @@ def main() -> None:
     for name in TABLES:
         parser.add_argument(f"--{name}", type=Path, required=True, help="TSV to write")
     arguments = parser.parse_args()
-    models = [json.loads(path.read_text()) for path in arguments.hyperparameters]
+    models = [json.loads(checked(path).read_text()) for path in arguments.hyperparameters]
     for name, architecture in TABLES.items():
         table = hyperparameter_table(models, architecture)
         write_table(table, getattr(arguments, name), arguments.data_source)

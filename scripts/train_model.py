@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from hce.extension.build import build_any_loss, build_any_model
-from hce.files import sha256, write_atomically
+from hce.files import checked, sha256, write_atomically
 from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.loader.reader import ShardReader
 from hce.tables import write_table
@@ -135,7 +135,7 @@ def build_trainer(
     )
     augmentations = None
     if arguments.augmentations:
-        augmentations = torch.from_numpy(np.load(arguments.augmentations)).to(device)
+        augmentations = torch.from_numpy(np.load(checked(arguments.augmentations))).to(device)
     torch.manual_seed(arguments.seed)
     model = build_any_model(
         arguments.architecture,

@@ -1,7 +1,8 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, nor one that has changed since."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -15,11 +16,15 @@ HOST = re.sub(r"[^\w-]", "-", socket.gethostname().split(".")[0]) or "host"
 # after this, a temporary file of another host is nobody's: a writer touches its file all the time,
 # and no two clocks of a cluster differ by a day
 ABANDONED_SECONDS = 24 * 3600.0
+# formats without a checksum of the whole file: what was written is recorded beside it
+RECORDED = (".arrow", ".csv", ".json", ".npy", ".npz", ".parquet", ".tsv")
 
 
 @contextmanager
 def write_atomically(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path` and move it there when the block succeeds.
+
+    The SHA-256 of a file of one of the `RECORDED` formats is kept beside it, for `checked`.
 
     What an earlier process left of the same file when it was killed is removed. Processes that
     write the same file at the same time, on one host or on several that share a folder, do not
@@ -52,8 +57,12 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     remove_abandoned(path)
     try:
         yield temporary
+        digest = sha256(temporary) if path.suffix in RECORDED else None
         refuse_orphans(path)
         temporary.replace(path)
+        # a kill between the two is no harm: the job that did not end is run again
+        if digest:
+            _hidden_record(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -112,6 +121,41 @@ def is_abandoned(path: Path, host: str, process: int) -> bool:
         return time.time() - path.stat().st_mtime > ABANDONED_SECONDS
     except FileNotFoundError:
         return False
+
+
+def checked(path: str | Path) -> Path:
+    """Return a path whose file is as it was written, for whoever is about to read it.
+
+    Raises
+    ------
+    ValueError
+        If its SHA-256 is not the recorded one: the disk has changed it, or somebody. A file without
+        a record (`NAME.sha256` or `.NAME.sha256` beside it) is taken as it is.
+    """
+    path = Path(path)
+    recorded = recorded_sha256(path)
+    if recorded is not None and path.is_file() and recorded != sha256(path):
+        raise ValueError(
+            f"{path}: is not what was written there (its SHA-256 is recorded beside it): the disk "
+            "has changed it, or somebody. Remove it, and the same command makes it again; if you "
+            f"have edited it on purpose, remove {_hidden_record(path).name} or {path.name}.sha256"
+        )
+    return path
+
+
+def recorded_sha256(path: str | Path) -> str | None:
+    """Return the SHA-256 that whoever wrote a file has recorded beside it, if there is one."""
+    path = Path(path)
+    for record in (path.with_name(f"{path.name}.sha256"), _hidden_record(path)):
+        with contextlib.suppress(FileNotFoundError):
+            digest = record.read_text(encoding="utf-8", errors="replace").partition(" ")[0]
+            # other tools write their files of sums in other ways
+            return digest if re.fullmatch("[0-9a-f]{64}", digest) else None
+    return None
+
+
+def _hidden_record(path: Path) -> Path:
+    return path.with_name(f".{path.name}.sha256")
 
 
 def sha256(path: str | Path) -> str:

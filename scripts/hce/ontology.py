@@ -15,6 +15,8 @@ import numpy as np
 import obonet
 from numpy.typing import NDArray
 
+from hce.files import checked
+
 # by the first bytes of a file
 COMPRESSIONS = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
 OTHER_COMPRESSIONS = {b"PK\x03\x04": "zip", b"(\xb5/\xfd": "zstd"}
@@ -75,9 +77,10 @@ def read_text(path: Path) -> str:
     Raises
     ------
     ValueError
-        If its compression is damaged or another, or it is no UTF-8.
+        If its compression is damaged or another, it is no UTF-8, or its SHA-256 is not that of
+        `NAME.sha256` beside it.
     """
-    content = path.read_bytes()
+    content = checked(path).read_bytes()
     try:
         for magic, decompress in COMPRESSIONS.items():
             if content.startswith(magic):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,14 @@ def __getattr__(name: str) -> object:
 
 
 def _describe(shard: Path, folder: Path) -> dict[str, str | int]:
+    # the checksums of whoever wrote it, before its own digest makes whatever is there right
+    with zipfile.ZipFile(shard) as content:
+        damaged = content.testzip()
+    if damaged:
+        raise ValueError(
+            f"{shard}: {damaged} is not what was written (CRC-32 of the zip file): the disk has "
+            "changed it. Remove it, and the same command makes it again"
+        )
     with open_store(shard) as store:
         rows, nonzero = store.n_cells, store.data.size
     return {

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.files import write_atomically
+from hce.files import checked, write_atomically
 
 SEPARATORS = {".tsv": "\t", ".csv": ","}
 PARQUET = (".parquet", ".pq")
@@ -77,10 +77,11 @@ def read_table(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the suffix is another one, or the file is empty or lacks one of the columns.
+        If the suffix is another one, or the file is empty, lacks one of the columns or is not what
+        was written.
     """
-    path = Path(path)
-    separator = _separator(path)
+    separator = _separator(path := Path(path))
+    checked(path)
     if separator is None:
         wanted = None if columns is None else list(columns)
         return pd.read_parquet(path, columns=wanted, filters=filters)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hce.files import ABANDONED_SECONDS, HOST, sha256, write_atomically
+from hce.files import ABANDONED_SECONDS, HOST, checked, sha256, write_atomically
 
 
 def write(path: Path, text: str) -> None:
@@ -21,8 +21,8 @@ def write(path: Path, text: str) -> None:
 
 
 def names(folder: Path) -> list[str]:
-    """Names of all files, hidden ones too."""
-    return sorted(path.name for path in folder.iterdir())
+    """Names of all files, hidden ones too, but for the records of what was written."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".sha256")
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -88,6 +88,35 @@ def test_a_second_writer_does_not_disturb_the_first(tmp_path: Path) -> None:
     first.communicate("", timeout=20)
     assert first.returncode == 0
     assert (path.read_text(), names(tmp_path)) == ("first", ["table.tsv"])
+
+
+@pytest.mark.parametrize("bit", [0, 77, -1])
+def test_a_file_that_has_changed_since_is_refused(tmp_path: Path, bit: int) -> None:
+    path = tmp_path / "table.tsv"
+    write(path, "class\tf1\nT cell\t0.5\n")
+    content = bytearray(path.read_bytes())
+    assert checked(path) == path
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{path}: is not what was written there"):
+        checked(path)
+    # without its record it is the user's own
+    (tmp_path / ".table.tsv.sha256").unlink()
+    assert checked(path) == path
+    (tmp_path / "table.tsv.sha256").write_text(f"SHA256 (table.tsv) = {'0' * 64}\n")
+    assert checked(path) == path
+    (tmp_path / "table.tsv.sha256").write_text(f"{'0' * 64}  table.tsv\n")
+    with pytest.raises(ValueError, match=r"remove .*table\.tsv\.sha256"):
+        checked(path)
+
+
+def test_a_file_that_is_written_again_is_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "table.tsv"
+    for text in ("before", "after"):
+        write(path, text)
+        assert checked(path).read_text() == text
+    write(tmp_path / "figure.pdf", "nobody reads it back")
+    assert sorted(p.name for p in tmp_path.glob(".*")) == [".table.tsv.sha256"]
 
 
 def test_a_folder_and_a_device_are_not_replaced(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -109,6 +110,11 @@ def own_run(
     options = place(repository, folder)
     done = snakemake(folder, *options, "--", *TARGETS)
     assert done.returncode == 0, done.output[-4000:]
+    for file in (folder / NETWORK, folder / "my losses" / LOSS):
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        assert f"Will execute the code of {file.relative_to(folder)} (SHA-256 {digest})" in (
+            done.output
+        )
     assert list(folder.rglob("executed")) == list(repository.rglob("executed")) == []
     return OwnRun(folder, options, done)
 

@@ -17,6 +17,7 @@ import fetch_counts
 import read_obs
 import select_genes
 from hce.ingest.shuffle import gather_part
+from hce.tables import write_table
 
 ScriptRunner = Callable[..., None]
 GENES = ["A", "B", "C", "D"]
@@ -96,10 +97,10 @@ def fetch(run_script: ScriptRunner, tmp_path: Path) -> Callable[..., Path]:
     """Function (store, genes of the model) that fetches the counts of cells 0 and 2."""
 
     def run(store: Path, genes: list[str]) -> Path:
-        pd.DataFrame({"feature_id": genes}).to_parquet(tmp_path / "genes.parquet")
+        write_table(pd.DataFrame({"feature_id": genes}), tmp_path / "genes.parquet")
         cells = pd.DataFrame({"soma_joinid": [0, 2], "split": "ood", "class": [0, 1]})
         cells["shuffle_key"] = np.array([1, 2], dtype=np.uint64)
-        cells.to_parquet(tmp_path / "cells.parquet")
+        write_table(cells, tmp_path / "cells.parquet")
         piece = tmp_path / "pieces" / "piece.arrow"
         files = {"cells": tmp_path / "cells.parquet", "genes": tmp_path / "genes.parquet"}
         options = {"splits": ["ood"], "range": 0, "n_ranges": 1, "piece": piece}

@@ -144,6 +144,17 @@ def test_missing_key_is_named_before_any_job(
     assert fragment in refused(repository).output
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"census": 3}', "\0"])
+def test_a_damaged_record_of_the_run_is_named(repository: Path, content: str) -> None:
+    stamp = repository / "results" / "run.json"
+    stamp.parent.mkdir()
+    stamp.write_text(content)
+    done = refused(repository)
+    assert "results/run.json: is damaged" in done.output
+    assert "--config results=OTHER" in done.output
+    assert stamp.read_text() == content
+
+
 def test_the_results_of_another_run_are_not_touched(repository: Path) -> None:
     config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
     stamp = repository / "results" / "run.json"

@@ -44,6 +44,19 @@ def test_defaults_are_filled_in_and_given_keys_parsed(config: dict[str, Any]) ->
     assert config["seeds"] == [4]
 
 
+def test_a_whole_number_is_an_integer_where_the_schema_wants_one(config: dict[str, Any]) -> None:
+    expected = deepcopy(config)
+    complete(expected, [], [], REPOSITORY)
+    config["seeds"] = [float(seed) for seed in config["seeds"]]
+    config["training"]["batch_size"] *= 1.0
+    config["shards"]["buckets"]["train"] *= 1.0
+    config["models"]["mlp"]["dropout"] = 0.0
+    complete(config, [], [], REPOSITORY)
+    assert type(config["models"]["mlp"]["dropout"]) is float
+    config["models"]["mlp"]["dropout"] = expected["models"]["mlp"]["dropout"]
+    assert json.dumps(config, sort_keys=True) == json.dumps(expected, sort_keys=True)
+
+
 def test_a_wrong_key_names_where_it_was_read_from(config: dict[str, Any]) -> None:
     config["sedes"] = [1]
     with pytest.raises(WorkflowError) as caught:

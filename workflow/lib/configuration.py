@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonschema.exceptions import ValidationError
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
@@ -58,6 +60,7 @@ def complete(
             f"{explain(error.__context__)}\nRead from: {', '.join(sources)}. "
             f"All keys: {(repository / 'config' / 'README.md').as_posix()}"
         ) from None
+    config |= whole_numbers(config, read_schema(schema), schema)
     normalize(config)
     check_sources(config)
     check_models(config)
@@ -77,6 +80,44 @@ def parse_numbers(value: Any) -> Any:
         except ValueError:
             continue
     return value
+
+
+@cache
+def read_schema(file: Path) -> dict[str, Any]:
+    """A schema, read once."""
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+def whole_numbers(value: Any, rules: dict[str, Any], schema: Path) -> Any:
+    """Integers where the schema wants one: to JSON Schema 1.0 is one too, but not to a file name.
+
+    Parameters
+    ----------
+    value
+        A section of the configuration, or an entry.
+    rules
+        What the schema says of it.
+    schema
+        The file in which they stand.
+    """
+    if "$ref" in rules:
+        file, _, pointer = rules["$ref"].partition("#")
+        schema = schema.parent / file if file else schema
+        rules = read_schema(schema)
+        for part in filter(None, pointer.split("/")):
+            rules = rules[part]
+    if isinstance(value, dict):
+        others = rules.get("additionalProperties")
+        others = others if isinstance(others, dict) else {}
+        known = rules.get("properties", {})
+        return {
+            name: whole_numbers(entry, known.get(name, others), schema)
+            for name, entry in value.items()
+        }
+    if isinstance(value, list):
+        return [whole_numbers(entry, rules.get("items", {}), schema) for entry in value]
+    wanted = rules.get("type", [])
+    return int(value) if isinstance(value, float) and "integer" in wanted else value
 
 
 # --- what the schema cannot see -----------------------------------------------------------------
@@ -186,8 +227,15 @@ def identity(config: Config) -> Config:
 
 def recorded_identity(stamp: Path) -> Config:
     """What run.json says; where an earlier version wrote it, with the keys added since."""
-    stored = json.loads(stamp.read_text())
-    added = {name: keys | stored.get(name, {}) for name, keys in ADDED_KEYS.items()}
+    try:
+        stored = json.loads(stamp.read_text(encoding="utf-8"))
+        added = {name: keys | stored.get(name, {}) for name, keys in ADDED_KEYS.items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise WorkflowError(
+            f"{stamp}: is damaged ({error}), so that nobody can tell which run {stamp.parent}/ is "
+            "of. If you know that it is of this configuration, remove the file; else use another "
+            "folder (--config results=OTHER)."
+        ) from error
     return stored | added
 
 

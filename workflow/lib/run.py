@@ -6,13 +6,16 @@ each reading has a `Run` of its own.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import expand
+from snakemake.logging import logger
 
 from configuration import PAPER_LOSSES, PERMUTED_LOSS, Config, identity
 from resources import JobResources
@@ -216,6 +219,12 @@ class Run:
         models = (self.config["models"][name] for name in self.config["architectures"])
         losses = (self.config["own_losses"][name] for name in self.own_losses)
         return [entry["file"] for entry in (*models, *losses) if "file" in entry]
+
+    def announce_own_files(self) -> None:
+        """Say before the first job which files of a user will be executed, with their SHA-256."""
+        for file in self.own_files():
+            digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+            logger.info(f"Will execute the code of {file} (SHA-256 {digest}).")
 
     def training_counts(self) -> list[str]:
         """Trainings of each architecture: linear=8 mlp=8."""

@@ -5,13 +5,15 @@ Apart from `hce.hierarchy.classes`, so that who only reads them needs no ontolog
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hce.files import write_atomically
+from hce.files import checked, write_atomically
 from hce.tables import read_table
 
 
@@ -22,9 +24,21 @@ def write_reachability(path: str | Path, matrix: NDArray[np.bool_], term_ids: li
 
 
 def read_reachability(path: str | Path) -> tuple[NDArray[np.bool_], list[str]]:
-    """Return R (bool C x C) and the ontology term ids of its classes."""
-    with np.load(path, allow_pickle=False) as content:
-        return content["reachability"], content["term_ids"].tolist()
+    """Return R (bool C x C) and the ontology term ids of its classes.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or another.
+    """
+    try:
+        with np.load(checked(path), allow_pickle=False) as content:
+            return content["reachability"], content["term_ids"].tolist()
+    except (KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path}: is no reachability matrix, or a damaged one ({error}); remove it, and the "
+            "same command makes it again"
+        ) from error
 
 
 def read_cell_types(path: str | Path) -> pd.DataFrame:

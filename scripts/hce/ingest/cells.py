@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
 
 from hce.atlas import SPLITS, split_cells, tech_samples
+from hce.files import checked
 from hce.ingest.order import shuffle_keys
 from hce.ontology import resolve
 
@@ -30,6 +31,7 @@ def read_obs_columns(path: str | Path) -> pd.DataFrame:
     One column at a time: read at once, 28 million rows need three times their memory.
     """
     columns = ["soma_joinid", "donor_id", "cell_type", "cell_type_ontology_term_id", *METADATA]
+    path = checked(path)
     return pd.DataFrame(
         {name: pq.read_table(path, columns=[name])[name].to_pandas() for name in columns}
     )

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from hce.files import sha256
+from hce.files import checked, sha256
 from hce.storage.blocks import CellBlock, Cells, CountTypeError, widest
 from hce.storage.store import open_store, position_type
 
@@ -44,7 +44,7 @@ class ShardFiles:
         self.manifest = Path(manifest)
         if not self.manifest.is_file():
             raise FileNotFoundError(f"{manifest}: no such shard manifest")
-        content = json.loads(self.manifest.read_text())
+        content = json.loads(checked(self.manifest).read_text())
         if split not in content["splits"]:
             raise ValueError(f"{manifest}: no split {split!r}, only {sorted(content['splits'])}")
         self.split = split

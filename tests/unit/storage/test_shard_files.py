@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from shard_example import genes_of, parts_of, random_cells, rows_of, write_cells, write_shards
 
+from hce.files import write_atomically
 from hce.shards import write_manifest, write_shard
 from hce.storage.blocks import CellBlock
 from hce.storage.files import ShardFiles
@@ -19,6 +20,12 @@ from hce.storage.rows import SparseRows
 
 N_GENES = 12
 REMEDY = r"Delete it and run snakemake again"
+
+
+def rewrite(manifest: Path, content: dict) -> None:
+    """Give the shards another manifest, as a user would on purpose."""
+    with write_atomically(manifest) as temporary:
+        temporary.write_text(json.dumps(content))
 
 
 @pytest.fixture
@@ -176,7 +183,7 @@ def test_what_is_no_shard_is_named(manifest: Path, kind: str, said: str) -> None
     size = shard_of(manifest).stat().st_size
     content = json.loads(manifest.read_text())
     content["splits"]["train"][0]["bytes"] = size
-    manifest.write_text(json.dumps(content))
+    rewrite(manifest, content)
     expected = rf"{shard_of(manifest)}: cannot be decoded \(.*{said}.*\)\. {REMEDY}"
     with pytest.raises(ValueError, match=expected):
         trusting(manifest).block([0])
@@ -188,7 +195,7 @@ def test_other_cells_than_the_manifest_says_are_refused(manifest: Path, n_cells:
     write_cells(shard_of(manifest), cells)
     content = json.loads(manifest.read_text())
     content["splits"]["train"][0]["bytes"] = shard_of(manifest).stat().st_size
-    manifest.write_text(json.dumps(content))
+    rewrite(manifest, content)
     with pytest.raises(ValueError, match=rf"{shard_of(manifest)}: .*(than|more).*{REMEDY}"):
         trusting(manifest).block([0])
 
