@@ -6,8 +6,9 @@ import argparse
 import gzip
 from pathlib import Path
 
-from hce.files import sha256, write_atomically
+from hce.files import record_checksum, sha256, verify_checksum, write_atomically
 from hce.hierarchy.releases import format_obo, read_package_terms
+from hce.ingest.datasets import verify_download
 from hce.ontology import read_obo
 
 
@@ -19,31 +20,32 @@ def main() -> None:
     )
     source.add_argument("--file", type=Path, help="an OBO file, gzipped or not")
     parser.add_argument("--sha256", help="refuse a file with another SHA-256")
+    parser.add_argument(
+        "--datasets", type=Path, help="config/datasets.tsv, if it may list the file"
+    )
     parser.add_argument("--obo", type=Path, required=True, help="OBO file to write")
     parser.add_argument("--checksum", type=Path, required=True, help="checksum file to write")
     arguments = parser.parse_args()
     text = (
         format_obo(read_package_terms(arguments.package_release), arguments.package_release)
         if arguments.package_release
-        else read_checked(arguments.file, arguments.sha256)
+        else read_checked(arguments.file, arguments.sha256, arguments.datasets)
     )
     with write_atomically(arguments.obo) as temporary:
         temporary.write_text(text)
         graph = read_obo(temporary)  # a broken release must not become an output
+        record_checksum(arguments.obo, sha256(temporary), arguments.checksum)
     print(f"{arguments.obo}: release {graph.graph['release']}, {len(graph):,} terms")
-    with write_atomically(arguments.checksum) as temporary:
-        temporary.write_text(f"{sha256(arguments.obo)}  {arguments.obo.name}\n")
 
 
-def read_checked(path: Path, expected: str | None) -> str:
+def read_checked(path: Path, expected: str | None, datasets: Path | None) -> str:
     """Return the text of an OBO file, refusing one with another SHA-256 than expected."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such ontology file; correct ontology.path")
-    if expected and sha256(path) != expected:
-        raise ValueError(
-            f"{path}: SHA-256 is {sha256(path)}, expected {expected}; the file is damaged or "
-            "another release. Fetch it again or correct ontology.sha256"
-        )
+    if expected:
+        remedy = "it is damaged or another release. Fetch it again or correct ontology.sha256"
+        verify_checksum(path, expected, remedy)
+    verify_download(path, datasets)
     content = path.read_bytes()
     if content[:2] == b"\x1f\x8b":
         content = gzip.decompress(content)

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and the checksums kept beside them."""
 
 from __future__ import annotations
 
@@ -90,3 +90,66 @@ def sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def checksum_record(path: str | Path) -> Path:
+    """Where the checksum of a file is kept: `path` with .sha256 added."""
+    return Path(f"{path}.sha256")
+
+
+def record_checksum(path: str | Path, checksum: str, record: str | Path | None = None) -> None:
+    """Write the SHA-256 of a file beside it, as `sha256sum --check` reads it.
+
+    Parameters
+    ----------
+    path, checksum
+        The file and its checksum.
+    record
+        Where to write; `checksum_record(path)` if None.
+    """
+    with write_atomically(record or checksum_record(path)) as temporary:
+        temporary.write_text(f"{checksum}  {Path(path).name}\n")
+
+
+def recorded_checksum(path: str | Path) -> str | None:
+    """The SHA-256 that was written beside a file; None if there is none.
+
+    Raises
+    ------
+    ValueError
+        If there is a record without a checksum.
+    """
+    record = checksum_record(path)
+    if not record.is_file():
+        return None
+    words = record.read_text().split()
+    if not words:
+        raise ValueError(f"{record}: is empty; delete it if {path} is as you want it")
+    return words[0]
+
+
+def verify_checksum(path: str | Path, expected: str | None = None, remedy: str = "") -> None:
+    """Refuse a file that is not the one that was recorded; without a record, any will do.
+
+    Parameters
+    ----------
+    path
+        The file.
+    expected
+        SHA-256 that it must have; None for that of the record beside it, if there is one.
+    remedy
+        What to do about another one.
+
+    Raises
+    ------
+    ValueError
+        If it has another.
+    """
+    expected = expected or recorded_checksum(path)
+    checksum = sha256(path) if expected else None
+    if checksum != expected:
+        remedy = remedy or (
+            f"it was changed or damaged since it was written. Make it anew, or delete "
+            f"{checksum_record(path)} if you changed it on purpose"
+        )
+        raise ValueError(f"{path}: SHA-256 is {checksum}, expected {expected}; {remedy}")

@@ -11,6 +11,8 @@ import numpy as np
 import obonet
 from numpy.typing import NDArray
 
+from hce.files import verify_checksum
+
 
 def read_obo(path: str | Path) -> nx.DiGraph:
     """Read the CL terms of an OBO file and their is_a relations.
@@ -19,6 +21,7 @@ def read_obo(path: str | Path) -> nx.DiGraph:
     ----------
     path
         An OBO 1.2/1.4 file, gzipped or not, for example cl-simple.obo of a Cell Ontology release.
+        A checksum that lies beside it (`path` with .sha256 added) must be its.
 
     Returns
     -------
@@ -32,12 +35,13 @@ def read_obo(path: str | Path) -> nx.DiGraph:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file holds no CL term, an is_a names a term that the file does not define, or the
-        is_a relations form a cycle.
+        If the file has another checksum or holds no CL term, an is_a names a term that the file
+        does not define, or the is_a relations form a cycle.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such ontology file")
+    verify_checksum(path)
     try:
         relations = obonet.read_obo(str(path), ignore_obsolete=False)
     except (ValueError, KeyError, EOFError, OSError, zlib.error) as error:

@@ -37,7 +37,6 @@ rule download:
         "<benchmarks>/download/{name}.jsonl"
     wildcard_constraints:
         name=repository.dataset_names,
-    retries: 3
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -172,8 +171,10 @@ rule select_genes:
         train_uri=run.release_uri("train"),
         ood_uri=run.release_uri("ood"),
         organism=config["census"]["organism"],
+        datasets=repository.datasets,
     message:
         "Selecting the genes of the model"
     shell:
         "python {params.script} --uri {params.train_uri} --ood-uri {params.ood_uri} "
-        "--organism {params.organism} --gene-list {input.gene_list} --genes {output} > {log} 2>&1"
+        "--organism {params.organism} --gene-list {input.gene_list} "
+        "--datasets {params.datasets} --genes {output} > {log} 2>&1"

@@ -24,11 +24,12 @@ rule fetch_ontology:
         script=script("fetch_ontology"),
         code=fingerprint("fetch_ontology"),
         source=run.ontology_arguments(),
+        datasets=repository.datasets,
     message:
         "Fetching the Cell Ontology"
     shell:
-        "python {params.script} {params.source} --obo {output.obo} "
-        "--checksum {output.checksum} > {log} 2>&1"
+        "python {params.script} {params.source} --datasets {params.datasets} "
+        "--obo {output.obo} --checksum {output.checksum} > {log} 2>&1"
 
 
 rule build_hierarchy:
