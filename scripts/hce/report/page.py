@@ -8,29 +8,26 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import itables.options
 import jinja2
+import networkx as nx
 import numpy as np
 import pandas as pd
 from bokeh.embed import json_item
 from bokeh.layouts import column
 from bokeh.models import (
-    ColumnDataSource,
     CustomJS,
     HoverTool,
     MultiLine,
     NodesAndLinkedEdges,
     Scatter,
-    StaticLayoutProvider,
 )
-from bokeh.models.renderers import GraphRenderer
 from bokeh.models.widgets import Select
-from bokeh.plotting import figure
+from bokeh.plotting import figure, from_networkx
 from bokeh.resources import Resources
 from markupsafe import Markup
 from matplotlib.colors import Normalize, to_hex
@@ -254,18 +251,12 @@ def draw_page(table: pd.DataFrame, edges: pd.DataFrame, shown: str) -> str:
     table = table.assign(
         **{name: table[f"{name}_{shown}"] for name in ("difference", "scores", "color")}
     )
-    graph = GraphRenderer(layout_provider=StaticLayoutProvider(graph_layout=_places(table)))
-    nodes, lines = graph.node_renderer.data_source, graph.edge_renderer.data_source
-    assert isinstance(nodes, ColumnDataSource) and isinstance(lines, ColumnDataSource)
-    nodes.data = dict(
-        index=table.index.tolist(),
-        **{name: table[name].tolist() for name in table.columns if name not in ("x_mm", "y_mm")},
-    )
-    ends = edges[["parent", "child"]].astype(int)
-    lines.data = {
-        "start": ends["parent"].tolist(),
-        "end": ends["child"].tolist(),
-    }
+    nodes: dict[Any, Any] = table.drop(columns=["x_mm", "y_mm"]).to_dict("index")
+    network: nx.DiGraph[Any] = nx.DiGraph()
+    network.add_nodes_from(nodes.items())
+    network.add_edges_from(edges[["parent", "child"]].astype(int).itertuples(index=False))
+    places = dict(zip(table.index, zip(table["x_mm"], -table["y_mm"], strict=True), strict=True))
+    graph = from_networkx(network, places)
     graph.node_renderer.glyph = Scatter(
         line_color=INK, line_width=0.7, size="size", fill_color="color"
     )
@@ -288,16 +279,12 @@ def draw_page(table: pd.DataFrame, edges: pd.DataFrame, shown: str) -> str:
     plot.add_tools(HoverTool(tooltips=TOOLTIPS, renderers=[graph]))
     options: list[str | tuple[Any, str]] = list(ARCHITECTURE_NAMES.items())
     select = Select(title="Architecture", value=shown, options=options, width=160)
-    select.js_on_change("value", CustomJS(args={"source": nodes, "select": select}, code=SWITCH))
+    arguments = {"source": graph.node_renderer.data_source, "select": select}
+    select.js_on_change("value", CustomJS(args=arguments, code=SWITCH))
     layout = column(select, plot, sizing_mode="stretch_width")
     # in a page, a label with `</script>` would end the block that the drawing stands in, and
     # `<!--<script>` would keep it open to the end
     return json.dumps(json_item(layout)).replace("<", "\\u003c")
-
-
-def _places(table: pd.DataFrame) -> dict[int | str, Sequence[float]]:
-    places = zip(table["x_mm"].tolist(), (-table["y_mm"]).tolist(), strict=True)
-    return dict(zip(table.index.tolist(), places, strict=True))
 
 
 def _texts(row: Any) -> tuple[str, str]:
