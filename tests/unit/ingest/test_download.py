@@ -28,7 +28,7 @@ HEADER = "name\tversion\turl\tsha256\tlicense\tuse\n"
 class Server:
     """Answers every request with `content`, of which it sends only the first `sent` bytes.
 
-    The first answers have the statuses of `first`, the others `status`.
+    The first answers have the statuses of `first` and the lengths of `first_sent`.
     """
 
     url: str = ""
@@ -36,6 +36,7 @@ class Server:
     sent: int | None = None
     status: int = 200
     first: list[int] = field(default_factory=list)
+    first_sent: list[int] = field(default_factory=list)
     hangs: bool = False
     requests: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -62,7 +63,8 @@ def server() -> Iterator[Server]:
             self.send_response(state.first.pop(0) if state.first else state.status)
             self.send_header("Content-Length", str(len(state.content)))
             self.end_headers()
-            self.wfile.write(state.content[: state.sent])
+            sent = state.first_sent.pop(0) if state.first_sent else state.sent
+            self.wfile.write(state.content[:sent])
             self.wfile.flush()
             if state.hangs:
                 state.released.wait(10)
@@ -188,6 +190,15 @@ def test_what_fails_for_a_moment_is_tried_again(
     assert path.read_bytes() == CONTENT
     assert checksum_record(path).read_text() == f"{CHECKSUM}  cl.obo\n"
     assert len(server.requests) == 3 and pauses == [1, 2]
+
+
+def test_a_transfer_that_was_cut_starts_again_from_the_beginning(
+    server: Server, run_script: Callable[..., Path], tmp_path: Path
+) -> None:
+    server.first_sent = [0, 70_000]
+    path = run_script(checksum=CHECKSUM)
+    assert path.read_bytes() == CONTENT and len(server.requests) == 3
+    assert files_in(tmp_path / "resources") == ["cl.obo", "cl.obo.sha256"]
 
 
 def test_an_error_names_the_address_and_what_to_do(
