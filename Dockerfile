@@ -1,10 +1,10 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="f2994e83c86ba1a566d80934c42595e82adc0b3b6fd2d2191cfc687dbddf72a5"
+LABEL io.github.snakemake.conda_env_hash="d51953a7844632d5472aab1aa369ef6c6e0a896503211611e49045b076d14d2e"
 # Conda environment:
 #   source: envs/analysis.yaml
-#   prefix: /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63
+#   prefix: /conda-envs/10dd17df00d8e98598b32db926c0af3c
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -13,6 +13,7 @@ LABEL io.github.snakemake.conda_env_hash="f2994e83c86ba1a566d80934c42595e82adc0b
 #   dependencies:
 #     - python=3.11
 #     - bokeh=3.9.2
+#     - itables=2.9.1
 #     - jinja2=3.1.6
 #     - markupsafe=3.0.4
 #     - matplotlib-base=3.11.2
@@ -20,12 +21,14 @@ LABEL io.github.snakemake.conda_env_hash="f2994e83c86ba1a566d80934c42595e82adc0b
 #     - numpy=2.4.6
 #     - obonet=1.3.0
 #     - pandas=2.3.3
+#     - pooch=1.9.0
 #     - pyarrow=26.0.1
 #     - pyyaml=6.0.3
 #     - scipy=1.17.1
 #     - statsmodels=0.15.0
-RUN mkdir -p /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63
-COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment.yaml
+#     - tqdm=4.70.1
+RUN mkdir -p /conda-envs/10dd17df00d8e98598b32db926c0af3c
+COPY envs/analysis.yaml /conda-envs/10dd17df00d8e98598b32db926c0af3c/environment.yaml
 # Conda environment:
 #   source: envs/atlas.yaml
 #   prefix: /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
@@ -213,7 +216,7 @@ COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment
 RUN mkdir -p /conda-envs/37fe4888e509b42311b5ad88aed9f69a
 COPY envs/train.yaml /conda-envs/37fe4888e509b42311b5ad88aed9f69a/environment.yaml
 
-RUN conda env create --prefix /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63 --file /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment.yaml && \
+RUN conda env create --prefix /conda-envs/10dd17df00d8e98598b32db926c0af3c --file /conda-envs/10dd17df00d8e98598b32db926c0af3c/environment.yaml && \
     conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
     conda env create --prefix /conda-envs/7f5743f39ff50277cf9263cc2745f479 --file /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml && \
     conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \

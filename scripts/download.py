@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hce.ingest.download import download, known_checksum
+from hce.ingest.datasets import known_checksum
+from hce.ingest.download import download
 
 
 def main() -> None:

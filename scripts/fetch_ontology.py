@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hce.files import sha256, write_atomically
+from hce.files import record_checksum, sha256, verify_checksum, write_atomically
 from hce.hierarchy.releases import format_obo, read_package_terms
+from hce.ingest.datasets import verify_download
 from hce.ontology import read_obo, read_text
 
 
@@ -18,11 +19,14 @@ def main() -> None:
     )
     source.add_argument("--file", type=Path, help="an OBO file, gzipped or not")
     parser.add_argument("--sha256", help="refuse a file with another SHA-256")
+    parser.add_argument(
+        "--datasets", type=Path, help="config/datasets.tsv, if it may list the file"
+    )
     parser.add_argument("--obo", type=Path, required=True, help="OBO file to write")
     parser.add_argument("--checksum", type=Path, required=True, help="checksum file to write")
     arguments = parser.parse_args()
     if arguments.file:
-        check(arguments.file, arguments.sha256)
+        check(arguments.file, arguments.sha256, arguments.datasets)
         read_obo(arguments.file)  # what is wrong with it is said of the user's file
         text = read_text(arguments.file)
     else:
@@ -31,20 +35,18 @@ def main() -> None:
     with write_atomically(arguments.obo) as temporary:
         temporary.write_text(text, encoding="utf-8")
         graph = read_obo(temporary)
+        record_checksum(arguments.obo, sha256(temporary), arguments.checksum)
     print(f"{arguments.obo}: release {graph.graph['release']}, {len(graph):,} terms")
-    with write_atomically(arguments.checksum) as temporary:
-        temporary.write_text(f"{sha256(arguments.obo)}  {arguments.obo.name}\n")
 
 
-def check(path: Path, expected: str | None) -> None:
+def check(path: Path, expected: str | None, datasets: Path | None) -> None:
     """Refuse an OBO file with another SHA-256 than expected."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such ontology file; correct ontology.path")
-    if expected and sha256(path) != expected:
-        raise ValueError(
-            f"{path}: SHA-256 is {sha256(path)}, expected {expected}; the file is damaged or "
-            "another release. Fetch it again or correct ontology.sha256"
-        )
+    if expected:
+        remedy = "it is damaged or another release. Fetch it again or correct ontology.sha256"
+        verify_checksum(path, expected, remedy)
+    verify_download(path, datasets)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hce.census.reading import gene_positions, model_genes, open_release, read_genes
 from hce.census.schema import HOMO_SAPIENS
+from hce.ingest.datasets import verify_download
 from hce.tables import read_table, write_table
 
 # of the gene list, or of the genes of the release, whichever is shorter; scTab's has 0.998
@@ -19,8 +20,12 @@ def main() -> None:
     parser.add_argument("--ood-uri", help="another release, which must hold every gene, too")
     parser.add_argument("--organism", default=HOMO_SAPIENS, help="as the Census names it")
     parser.add_argument("--gene-list", type=Path, required=True, help="Parquet with gene_names")
+    parser.add_argument(
+        "--datasets", type=Path, help="config/datasets.tsv, if it may list that file"
+    )
     parser.add_argument("--genes", type=Path, required=True, help="Parquet file to write")
     arguments = parser.parse_args()
+    verify_download(arguments.gene_list, arguments.datasets)
     listed = read_table(arguments.gene_list)
     if "gene_names" not in listed:
         raise ValueError(

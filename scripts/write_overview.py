@@ -1,6 +1,7 @@
 """Write the overview of a run as one HTML file: headline, hierarchy, scorecard, tables, provenance.
 
-The file needs nothing else: the code that draws the hierarchy (Bokeh) is inside it.
+The file needs nothing else: the code that draws the hierarchy (Bokeh) and that searches and sorts
+the tables (itables) is inside it.
 """
 
 from __future__ import annotations
@@ -8,15 +9,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
 from hce.figures.hierarchy_panels import OVERVIEW
 from hce.files import write_atomically
 from hce.hierarchy.files import read_cell_types
 from hce.names import ARCHITECTURE_NAMES
-from hce.report.page import ShownTable, draw_page, drawing_library, headline, node_data, shown_table
+from hce.report.page import ShownTable, draw_page, headline, node_data, render, shown_table
 from hce.tables import read_table
 
 TITLE = "Hierarchical cross-entropy for cell type annotation: the results of this run"
@@ -87,17 +86,15 @@ def main() -> None:
     data = node_data(whole, lines, read_cell_types(arguments.cell_types), tables["per_cell_type"])
     ran = [name for name in ARCHITECTURE_NAMES if name in set(macro_f1["architecture"])]
     item = draw_page(data, lines, "mlp" if "mlp" in ran else ran[0])
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(arguments.template.read_text())
-    page = template.render(
+    page = render(
+        arguments.template.read_text(encoding="utf-8"),
         title=TITLE,
         data_source=source,
         warning=SIMULATED if source.startswith("simulated Census") else "",
         tables=shown,
         drawing_after=2,
         drawing_caption=DRAWING,
-        drawing_library=drawing_library(),
-        drawing=Markup(item),
+        drawing=item,
     )
     with write_atomically(arguments.output) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
@@ -57,12 +56,13 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     remove_abandoned(path)
     try:
         yield temporary
-        digest = sha256(temporary) if path.suffix in RECORDED else None
+        recorded = path.suffix in RECORDED and not checksum_record(path).exists()
+        digest = sha256(temporary) if recorded else None
         refuse_orphans(path)
         temporary.replace(path)
         # a kill between the two is no harm: the job that did not end is run again
         if digest:
-            _hidden_record(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+            hidden_record(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -123,42 +123,87 @@ def is_abandoned(path: Path, host: str, process: int) -> bool:
         return False
 
 
-def checked(path: str | Path) -> Path:
-    """Return a path whose file is as it was written, for whoever is about to read it.
-
-    Raises
-    ------
-    ValueError
-        If its SHA-256 is not the recorded one: the disk has changed it, or somebody. A file without
-        a record (`NAME.sha256` or `.NAME.sha256` beside it) is taken as it is.
-    """
-    path = Path(path)
-    recorded = recorded_sha256(path)
-    if recorded is not None and path.is_file() and recorded != sha256(path):
-        raise ValueError(
-            f"{path}: is not what was written there (its SHA-256 is recorded beside it): the disk "
-            "has changed it, or somebody. Remove it, and the same command makes it again; if you "
-            f"have edited it on purpose, remove {_hidden_record(path).name} or {path.name}.sha256"
-        )
-    return path
-
-
-def recorded_sha256(path: str | Path) -> str | None:
-    """Return the SHA-256 that whoever wrote a file has recorded beside it, if there is one."""
-    path = Path(path)
-    for record in (path.with_name(f"{path.name}.sha256"), _hidden_record(path)):
-        with contextlib.suppress(FileNotFoundError):
-            digest = record.read_text(encoding="utf-8", errors="replace").partition(" ")[0]
-            # other tools write their files of sums in other ways
-            return digest if re.fullmatch("[0-9a-f]{64}", digest) else None
-    return None
-
-
-def _hidden_record(path: Path) -> Path:
-    return path.with_name(f".{path.name}.sha256")
-
-
 def sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def checksum_record(path: str | Path) -> Path:
+    """Where the checksum of a file is kept: `path` with .sha256 added."""
+    return Path(f"{path}.sha256")
+
+
+def hidden_record(path: str | Path) -> Path:
+    """Where `write_atomically` keeps the checksum of a file."""
+    return Path(path).with_name(f".{Path(path).name}.sha256")
+
+
+def record_checksum(path: str | Path, checksum: str, record: str | Path | None = None) -> None:
+    """Write the SHA-256 of a file beside it, as `sha256sum --check` reads it.
+
+    Parameters
+    ----------
+    path, checksum
+        The file and its checksum.
+    record
+        Where to write; `checksum_record(path)` if None.
+    """
+    with write_atomically(record or checksum_record(path)) as temporary:
+        temporary.write_text(f"{checksum}  {Path(path).name}\n")
+
+
+def recorded_checksum(path: str | Path) -> str | None:
+    """The SHA-256 that was written beside a file; None if there is none.
+
+    It lies in `path` with .sha256 added where people look, and else, for what `write_atomically`
+    has written, in a hidden file of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is a record without a checksum.
+    """
+    for record in (checksum_record(path), hidden_record(path)):
+        if record.is_file():
+            words = record.read_text(encoding="utf-8", errors="replace").split()
+            if not words:
+                raise ValueError(f"{record}: is empty; delete it if {path} is as you want it")
+            return words[0]
+    return None
+
+
+def checked(path: str | Path) -> Path:
+    """Return the path of a file that is as it was written, for whoever is about to read it."""
+    verify_checksum(path)
+    return Path(path)
+
+
+def verify_checksum(path: str | Path, expected: str | None = None, remedy: str = "") -> None:
+    """Refuse a file that is not the one that was recorded; without a record, any will do.
+
+    Parameters
+    ----------
+    path
+        The file.
+    expected
+        SHA-256 that it must have; None for that of the record beside it, if there is one.
+    remedy
+        What to do about another one.
+
+    Raises
+    ------
+    ValueError
+        If it has another.
+    """
+    expected = expected or recorded_checksum(path)
+    if expected is None or not Path(path).is_file():
+        return  # a file that is missing is for its reader to name
+    if (checksum := sha256(path)) != expected:
+        record = checksum_record(path)
+        record = record if record.is_file() else hidden_record(path)
+        remedy = remedy or (
+            "the disk has changed it since it was written, or somebody. Delete it, and the same "
+            f"command makes it again; if you have changed it on purpose, delete {record}"
+        )
+        raise ValueError(f"{path}: SHA-256 is {checksum}, expected {expected}; {remedy}")

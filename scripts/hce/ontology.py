@@ -30,6 +30,7 @@ def read_obo(path: str | Path) -> nx.DiGraph:
     path
         An OBO 1.2/1.4 file in UTF-8 whose is_a relations are inferred, for example cl-simple.obo of
         a Cell Ontology release; gzip, bzip2 and xz are read by their content, whatever the name.
+        A checksum that lies beside it (`path` with .sha256 added) must be its.
 
     Returns
     -------
@@ -45,9 +46,10 @@ def read_obo(path: str | Path) -> nx.DiGraph:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file cannot be read as OBO or holds no CL term, an is_a names a CL term that the file
-        does not define, the is_a relations form a cycle, or a definition by genus and difference
-        (intersection_of) has no is_a relation to its genus: they were not inferred.
+        If the file has another checksum, cannot be read as OBO or holds no CL term, an is_a names a
+        CL term that the file does not define, the is_a relations form a cycle, or a definition by
+        genus and difference (intersection_of) has no is_a relation to its genus: they were not
+        inferred.
     """
     path = Path(path)
     if not path.is_file():

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ontology_example import DIAMOND, OBSOLETE
 
+from hce.files import record_checksum, sha256
 from hce.ontology import reachability, read_obo, resolve
 
 OboWriter = Callable[..., Path]
@@ -122,6 +123,18 @@ def test_other_files_raise(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ValueError) as error:
         read_obo(path)
     assert str(path) in str(error.value)
+
+
+def test_a_file_that_is_not_the_one_recorded_beside_it_raises(write_obo: OboWriter) -> None:
+    """The checksum that a download or `fetch_ontology` left is read again."""
+    path = write_obo(DIAMOND)
+    record_checksum(path, sha256(path))
+    assert len(read_obo(path)) == len(DIAMOND)
+    path.write_text(path.read_text().replace("CL:0000001 !", "CL:0000002 !", 1) + "\n")
+    with pytest.raises(
+        ValueError, match=rf"{path}: SHA-256 is .*; it was changed or damaged since"
+    ):
+        read_obo(path)
 
 
 def test_missing_file_raises(tmp_path: Path) -> None:

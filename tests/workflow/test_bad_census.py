@@ -16,6 +16,7 @@ from shard_example import csr_of
 import fetch_counts
 import read_obs
 import select_genes
+from hce.files import record_checksum, sha256
 from hce.ingest.shuffle import gather_part
 from hce.tables import write_table
 
@@ -265,6 +266,24 @@ def test_a_gene_list_that_is_no_parquet_file_is_refused(
     with pytest.raises(pa.ArrowInvalid, match="Parquet"):
         run_script(select_genes, uri=store, gene_list=gene_list, genes=genes)
     assert not genes.exists()
+
+
+def test_a_gene_list_that_is_no_longer_the_one_that_was_downloaded_is_refused(
+    select: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    store, listed = write_census(tmp_path / "store"), pd.DataFrame({"gene_names": GENES})
+    assert select(store, listed) == GENES
+    table = tmp_path / "datasets.tsv"
+    row = f"gene_list.parquet\thttps://a/b\t{sha256(tmp_path / 'gene_list.parquet')}\n"
+    table.write_text(f"name\turl\tsha256\n{row}")
+    assert select(store, listed, datasets=table) == GENES
+    (tmp_path / "genes.parquet").unlink()
+    with pytest.raises(ValueError, match=r"gene_list\.parquet: SHA-256 is .*https://a/b\. Delete"):
+        select(store, listed.head(2), datasets=table)
+    record_checksum(tmp_path / "gene_list.parquet", "0" * 64)
+    with pytest.raises(ValueError, match=rf"expected {'0' * 64}; .*gene_list\.parquet\.sha256"):
+        select(store, listed)
+    assert not (tmp_path / "genes.parquet").exists()
 
 
 # --- the counts -----------------------------------------------------------------------------------

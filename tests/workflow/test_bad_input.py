@@ -12,13 +12,15 @@ import pyarrow as pa
 import pytest
 import tiledbsoma
 import torch
+from repository_copy import REPOSITORY
 from shard_example import random_cells, write_shards
 
 import fetch_ontology
 import predict
 import select_cells
+import summarize_hierarchy
 from hce.census.reading import open_release, read_obs
-from hce.files import sha256
+from hce.files import record_checksum, sha256
 from hce.hierarchy.files import write_reachability
 from hce.models import build_model
 from hce.shards import ShardReader
@@ -123,6 +125,28 @@ def test_an_ontology_file_with_another_checksum_is_refused(
     run_script(fetch_ontology, file=file, sha256=right, **outputs)
     assert target.read_text() == file.read_text()
     assert outputs["checksum"].read_text() == f"{right}  cl.obo\n"
+
+
+def test_an_ontology_that_was_changed_since_it_was_fetched_is_refused(
+    write_obo: OboWriter, run_script: ScriptRunner, tmp_path: Path
+) -> None:
+    source, table = write_obo(PARENTS), tmp_path / "datasets.tsv"
+    record_checksum(source, sha256(source))
+    table.write_text(f"name\turl\tsha256\n{source.name}\thttps://a/b\t\n")
+    target, summary = tmp_path / "run" / "cl.obo", tmp_path / "summary.tsv"
+    outputs = {"obo": target, "checksum": tmp_path / "run" / "cl.obo.sha256"}
+    run_script(fetch_ontology, file=source, datasets=table, **outputs)
+    assert sorted(path.name for path in target.parent.iterdir()) == ["cl.obo", "cl.obo.sha256"]
+    # the one that was downloaded, and the one that the steps of the run read
+    for path, error in ((source, r"since it came from https://a/b\. Delete"), (target, "Make it")):
+        path.write_text(path.read_text() + "\n")
+        with pytest.raises(ValueError, match=rf"{path}: SHA-256 is .* expected .*{error}"):
+            if path == source:
+                run_script(fetch_ontology, file=source, datasets=table, **outputs)
+            else:
+                types = REPOSITORY / "config" / "cell_types.tsv"
+                run_script(summarize_hierarchy, ontology=path, cell_types=types, output=summary)
+    assert not summary.exists()
 
 
 # --- the selection --------------------------------------------------------------------------------

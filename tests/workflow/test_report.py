@@ -138,6 +138,7 @@ def test_the_overview_draws_the_hierarchy_and_fits(
 def test_tables_of_the_overview_are_searched_and_sorted(report: Path, browser: Browser) -> None:
     opened(browser, report.with_name("overview.html"), 1280)
     table = "document.querySelector('#cell-types').closest('section')"
+    browser.wait(f"return {table}.querySelector('input') !== null")
     rows = f"return [...{table}.querySelectorAll('tbody tr')].filter((row) => !row.hidden)"
     browser.run(
         f"""
@@ -149,8 +150,7 @@ def test_tables_of_the_overview_are_searched_and_sorted(report: Path, browser: B
     left = browser.run(f"{rows}.map((row) => row.textContent.toLowerCase())")
     assert left and all("mono" in row and "mlp" in row for row in left)
     browser.run(
-        f"[...{table}.querySelectorAll('th button')]"
-        ".find((button) => button.textContent === 'delta').click()"
+        f"[...{table}.querySelectorAll('th')].find((h) => h.textContent === 'delta').click()"
     )
     place = f"[...{table}.querySelectorAll('th')].findIndex((h) => h.textContent === 'delta')"
     values = browser.run(f"const at = {place}; {rows}.map((row) => +row.cells[at].textContent)")

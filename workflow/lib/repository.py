@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fingerprint import library
+from hce.ingest.datasets import known_checksum, read_listed
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,18 @@ class Repository:
 
     # --- config/datasets.tsv ---
 
-    def _datasets(self) -> dict[str, str]:
-        """Checksum of each file that can be downloaded, if it is known."""
-        text = (self.folder / "config" / "datasets.tsv").read_text(encoding="utf-8")
-        rows = csv.DictReader(text.splitlines(), delimiter="\t")
-        return {row["name"]: row["sha256"] or "" for row in rows}
+    @property
+    def datasets(self) -> Path:
+        """The table, a parameter that Snakemake does not compare between runs."""
+        return self.folder / "config" / "datasets.tsv"
 
     @property
     def dataset_names(self) -> str:
         """Names of the files that can be downloaded, as a pattern."""
-        return "|".join(map(re.escape, self._datasets()))
+        return "|".join(map(re.escape, read_listed(self.datasets)))
 
     def checksum(self, wildcards: Any) -> str:
         """SHA-256 that a download must have: the table's, or that of its first download."""
-        record = self.downloads / f"{wildcards.name}.sha256"
-        return self._datasets()[wildcards.name] or record.read_text().split()[0]
+        _, checksum = known_checksum(self.datasets, self.downloads / wildcards.name)
+        assert checksum is not None, "a download leaves its checksum beside it"
+        return checksum

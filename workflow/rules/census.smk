@@ -37,7 +37,6 @@ rule download:
         "<benchmarks>/download/{name}.jsonl"
     wildcard_constraints:
         name=repository.dataset_names,
-    retries: 3
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -172,8 +171,10 @@ rule select_genes:
         train_uri=run.release_uri("train"),
         ood_uri=run.release_uri("ood"),
         organism=config["census"]["organism"],
+        datasets=repository.datasets,
     message:
         "Selecting the genes of the model"
     shell:
         "python {params.script:q} --uri {params.train_uri:q} --ood-uri {params.ood_uri:q} "
-        "--organism {params.organism:q} --gene-list {input.gene_list:q} --genes {output:q} > {log:q} 2>&1"
+        "--organism {params.organism:q} --gene-list {input.gene_list:q} "
+        "--datasets {params.datasets:q} --genes {output:q} > {log:q} 2>&1"

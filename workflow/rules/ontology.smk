@@ -24,11 +24,12 @@ rule fetch_ontology:
         script=script("fetch_ontology"),
         code=fingerprint("fetch_ontology"),
         source=run.ontology_arguments(),
+        datasets=repository.datasets,
     message:
         "Fetching the Cell Ontology"
     shell:
-        "python {params.script:q} {params.source:q} --obo {output.obo:q} "
-        "--checksum {output.checksum:q} > {log:q} 2>&1"
+        "python {params.script:q} {params.source:q} --datasets {params.datasets:q} "
+        "--obo {output.obo:q} --checksum {output.checksum:q} > {log:q} 2>&1"
 
 
 rule build_hierarchy:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -88,7 +89,7 @@ def counts_place(file: h5py.File, path: Path) -> str:
     if matrix is None or kind == "null":
         raise ValueError(f"{path}: no counts, neither in raw.X nor in X")
     if isinstance(matrix, h5py.Dataset) and matrix.ndim == 2:
-        first = matrix[: _rows_at_once(matrix)]
+        first = matrix[: max(1, BLOCK_ENTRIES // max(1, matrix.shape[1]))]
     elif kind in SPARSE:
         first = matrix["data"][:BLOCK_ENTRIES]
     else:
@@ -98,12 +99,6 @@ def counts_place(file: h5py.File, path: Path) -> str:
         )
     check_counts(first, path, place)
     return place
-
-
-def matrix_shape(matrix: h5py.Group | h5py.Dataset) -> tuple[int, int]:
-    """Rows and columns of a stored matrix."""
-    stored = matrix.shape if isinstance(matrix, h5py.Dataset) else matrix.attrs["shape"]
-    return int(stored[0]), int(stored[1])
 
 
 def check_counts(values: NDArray, path: Path, place: str) -> None:
@@ -116,33 +111,28 @@ def check_counts(values: NDArray, path: Path, place: str) -> None:
         )
 
 
-def _row_blocks(matrix: h5py.Group | h5py.Dataset) -> Iterator[sparse.csr_matrix]:
+def _row_blocks(stored: h5py.Group | h5py.Dataset) -> Iterator[sparse.csr_matrix]:
     """All rows of a stored matrix, float32, about `BLOCK_ENTRIES` at a time."""
-    if isinstance(matrix, h5py.Dataset):
-        step = _rows_at_once(matrix)
-        for first in range(0, matrix.shape[0], step):
-            yield sparse.csr_matrix(matrix[first : first + step], dtype=np.float32)
-        return
-    if matrix.attrs["encoding-type"] == "csc_matrix":
-        whole = sparse_dataset(matrix).to_memory().tocsr()
-        indptr, indices, data = whole.indptr, whole.indices, whole.data
+    matrix = _opened(stored)
+    if isinstance(stored, h5py.Dataset):
+        indptr = np.arange(stored.shape[0] + 1) * stored.shape[1]
+    elif stored.attrs["encoding-type"] == "csc_matrix":
+        matrix = matrix.to_memory().tocsr()
+        indptr = matrix.indptr
     else:
-        indptr, indices, data = matrix["indptr"][:], matrix["indices"], matrix["data"]
-    columns = matrix_shape(matrix)[1]
+        indptr = stored["indptr"][:]
     row = 0
     while row < len(indptr) - 1:
         # as many rows as the entries of a block, but at least one
         full = np.searchsorted(indptr, indptr[row] + BLOCK_ENTRIES, side="right") - 1
         end = max(int(full), row + 1)
-        first, last = indptr[row], indptr[end]
-        values, lengths = data[first:last].astype(np.float32), indptr[row : end + 1] - first
-        parts = (values, indices[first:last], lengths)
-        yield sparse.csr_matrix(parts, shape=(end - row, columns))
+        yield sparse.csr_matrix(matrix[row:end], dtype=np.float32)
         row = end
 
 
-def _rows_at_once(matrix: h5py.Dataset) -> int:
-    return max(1, BLOCK_ENTRIES // max(1, matrix.shape[1]))
+def _opened(stored: h5py.Group | h5py.Dataset) -> Any:
+    """A stored matrix, of which rows are read as they are asked for."""
+    return stored if isinstance(stored, h5py.Dataset) else sparse_dataset(stored)
 
 
 REQUIRED = ("cell_type_ontology_term_id", "donor_id", "assay", "disease")
@@ -221,7 +211,7 @@ def _read_file(path: Path, organism: str) -> _FileTables:
         )
     with h5py.File(path) as file:
         place = counts_place(file, path)
-        shape = matrix_shape(file[place])
+        shape = _opened(file[place]).shape
     if shape != (len(obs), len(names)):
         raise ValueError(
             f"{path}: {place.replace('/', '.')} has {shape[0]:,} rows and {shape[1]:,} columns for "
@@ -288,12 +278,13 @@ def _cells(obs: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def _datasets(obs: pd.DataFrame) -> pd.DataFrame:
     """The table of datasets: the study of each, and its cells."""
-    studies = obs.groupby("dataset_id")["collection_id"].agg(["first", "nunique", "size"])
-    divided = studies.index[studies["nunique"] > 1]
+    table = obs.groupby("dataset_id", as_index=False).agg(
+        collection_id=("collection_id", "first"),
+        collection_name=("collection_id", "first"),
+        dataset_total_cell_count=("collection_id", "size"),
+        studies=("collection_id", "nunique"),
+    )
+    divided = table.loc[table.pop("studies") > 1, "dataset_id"]
     if len(divided):
-        raise ValueError(f"dataset {divided[0]} lies in two studies (collection_id)")
-    table = pd.DataFrame({"collection_id": studies["first"].astype(object)})
-    table["collection_name"] = table["collection_id"]
-    table["dataset_total_cell_count"] = studies["size"].astype(np.int64)
-    table.insert(0, "dataset_id", studies.index.astype(object))
-    return table.reset_index(drop=True)
+        raise ValueError(f"dataset {divided.iloc[0]} lies in two studies (collection_id)")
+    return table

@@ -234,15 +234,15 @@ def gene_positions(var: pd.DataFrame, feature_ids: Sequence[str]) -> NDArray[np.
     ValueError
         If the release lacks a gene of the model.
     """
-    position = pd.Series(np.arange(len(feature_ids), dtype=np.int32), index=list(feature_ids))
-    lacking = position.index.difference(pd.Index(var["feature_id"]))
+    model = pd.Index(feature_ids)
+    lacking = model.difference(pd.Index(var["feature_id"]))
     if len(lacking):
         raise ValueError(
-            f"the release lacks {len(lacking)} of the model's {len(position)} genes, for example "
+            f"the release lacks {len(lacking)} of the model's {len(model)} genes, for example "
             f"{lacking[0]}; both releases must hold every gene of genes.parquet"
         )
     table = np.full(int(var["soma_joinid"].max()) + 1, -1, dtype=np.int32)
-    table[var["soma_joinid"]] = position.reindex(var["feature_id"]).fillna(-1).astype(np.int32)
+    table[var["soma_joinid"]] = model.get_indexer(pd.Index(var["feature_id"]))
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -34,7 +35,10 @@ def relation_matrix(reachability: NDArray[np.bool_]) -> NDArray[np.int8]:
     for child, above in enumerate(direct_parents(reachability)):
         parents[child, above] = True
     siblings = parents.astype(np.int64) @ parents.T.astype(np.int64) > 0
-    lineage = _components(reachability)
+    lineage = np.empty(n_classes, dtype=np.int64)
+    linked: nx.Graph[int] = nx.from_numpy_array(reachability | reachability.T)
+    for number, classes in enumerate(nx.connected_components(linked)):
+        lineage[list(classes)] = number
     same = lineage[:, None] == lineage[None, :]
     conditions = [np.eye(n_classes, dtype=bool), reachability, reachability.T, siblings, same]
     return np.select(conditions, range(len(conditions)), len(conditions)).astype(np.int8)
@@ -67,14 +71,3 @@ def corrected_counts(
     cells = np.bincount(under_ce, minlength=len(RELATIONS))
     kept = np.bincount(under_ce[right], minlength=len(RELATIONS))
     return pd.DataFrame({"relation": RELATIONS, "cells": cells, "right_with_hce": kept})
-
-
-def _components(reachability: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """A number for each class, the same for classes connected through the hierarchy."""
-    component = np.arange(len(reachability))
-    linked = reachability | reachability.T
-    while True:
-        lowest = np.where(linked, component[None, :], len(component)).min(axis=1)
-        if np.array_equal(lowest, component):
-            return component
-        component = lowest

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hce.hierarchy.classes import summarize_hierarchy
 from hce.metrics import f1_scores_from_confusion
 
 
@@ -57,16 +58,13 @@ def hierarchy_sizes(matrices: Mapping[str, NDArray[np.bool_]], reference: str) -
     """
     rows = []
     for release, matrix in matrices.items():
-        strict = matrix & ~np.eye(len(matrix), dtype=bool)
-        internal = strict.any(axis=1)
+        counts = summarize_hierarchy(matrix)
         rows.append(
             {
                 "release": release,
                 "is_reference": release == reference,
-                "relations": int(strict.sum()),
-                "internal": int(internal.sum()),
-                "leaves": int((~internal).sum()),
-                "isolated": int((~internal & ~strict.any(axis=0)).sum()),
+                "relations": counts["off_diagonal_entries"],
+                **{name: counts[name] for name in ("internal", "leaves", "isolated")},
                 "added": int((matrix & ~matrices[reference]).sum()),
                 "removed": int((matrices[reference] & ~matrix).sum()),
             }

@@ -2,55 +2,52 @@
 
 from __future__ import annotations
 
-import csv
-import shutil
-import urllib.request
+import re
+from http.client import IncompleteRead
 from pathlib import Path
+from typing import Any, cast
 
-from hce.files import sha256, write_atomically
+import pooch
+from tqdm import tqdm
+
+from hce.files import checksum_record, record_checksum, sha256, write_atomically
 
 # seconds without a byte before the download counts as failed
 TIMEOUT = 60
+# further attempts, with pauses of 1, 2, 3, ... seconds: servers are busy for moments
+RETRIES = 3
+# seconds between two lines of progress in a log
+PROGRESS_SECONDS = 5
+BLOCK_BYTES = 2**20
+# how a page of a proxy, a login or an error begins
+WEB_PAGE = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body)\b", re.I | re.S
+)
 
 
-def known_checksum(datasets: str | Path, path: str | Path) -> tuple[str, str | None]:
-    """Look up where a file comes from and which SHA-256 it must have.
+class _Downloader(pooch.HTTPDownloader):
+    """pooch's, with a line of progress for each attempt; it knows what came last."""
 
-    Parameters
-    ----------
-    datasets
-        Table of every external file: name, version, url, sha256, license, use.
-    path
-        The file; its name selects the row. A checksum that the table does not give is taken from
-        the record that its first download left beside it (`checksum_record`).
+    checksum: str | None = None
+    is_web_page = False
 
-    Returns
-    -------
-    tuple of (str, str or None)
-        The url, and 64 hexadecimal digits or None if the file was never downloaded.
-
-    Raises
-    ------
-    ValueError
-        If the table has no such name.
-    """
-    name = Path(path).name
-    with Path(datasets).open(newline="") as handle:
-        rows = {row["name"]: row for row in csv.DictReader(handle, delimiter="\t")}
-    if name not in rows:
-        raise ValueError(f"{datasets}: no file {name}, only {', '.join(sorted(rows))}")
-    record = checksum_record(path)
-    recorded = record.read_text().split()[0] if record.is_file() else None
-    return rows[name]["url"], rows[name]["sha256"] or recorded
-
-
-def checksum_record(path: str | Path) -> Path:
-    """Where the checksum of a first download is kept: `path` with .sha256 added."""
-    return Path(f"{path}.sha256")
+    def __call__(self, url: str, output_file: str, *arguments: Any, **options: Any) -> None:
+        # pooch sets the total when the server has said it, and takes a bar without one for none
+        bar = tqdm(desc=url, total=1, unit="B", unit_scale=True, mininterval=PROGRESS_SECONDS)
+        with bar as self.progressbar:
+            super().__call__(url, output_file, *arguments, **options)
+        self.checksum = sha256(output_file)
+        with Path(output_file).open("rb") as handle:
+            self.is_web_page = WEB_PAGE.match(handle.read(4096)) is not None
+        if self.is_web_page:
+            raise ValueError(f"{url}: a web page came in place of the file")
 
 
 def download(url: str, path: str | Path, expected: str | None) -> str:
     """Download a file to `path`, atomically, and record its checksum beside it.
+
+    What fails is tried again, from the start. Proxies are those of the environment (https_proxy,
+    no_proxy), as are certificates (REQUESTS_CA_BUNDLE).
 
     Parameters
     ----------
@@ -69,27 +66,48 @@ def download(url: str, path: str | Path, expected: str | None) -> str:
     Raises
     ------
     ValueError
-        If the file has another checksum. Nothing is left at `path`.
+        If the file has another checksum, or is a web page. Nothing is left at `path`.
     OSError
         If the server cannot be reached, stops answering or sends less than it announced.
     """
+    downloader = _Downloader(chunk_size=BLOCK_BYTES, timeout=TIMEOUT)
+    otherwise = f"or put the file at {path} yourself: it is verified before it is used"
     with write_atomically(path) as temporary:
-        # the url comes from the project's own table
-        with (
-            urllib.request.urlopen(url, timeout=TIMEOUT) as answer,
-            temporary.open("wb") as handle,
-        ):
-            announced = answer.headers.get("Content-Length")
-            shutil.copyfileobj(answer, handle)
-        size = temporary.stat().st_size
-        if announced is not None and size != int(announced):
-            raise OSError(f"{url}: {size} of {announced} bytes came; run snakemake again")
-        checksum = sha256(temporary)
-        if expected is not None and checksum != expected:
+        folder, name = temporary.parent, temporary.name
+        fetcher = pooch.create(folder, "", None, registry={name: expected}, urls={name: url})
+        fetcher.retry_if_failed = RETRIES
+        try:
+            fetcher.fetch(name, downloader=downloader)
+        except OSError as error:
+            raise OSError(
+                f"{url}: {_reason(error)}. {RETRIES + 1} attempts failed: check the network and "
+                f"the proxy of this machine (https_proxy) and run snakemake again, {otherwise}"
+            ) from error
+        except ValueError as error:
+            if downloader.is_web_page:
+                raise ValueError(
+                    f"{error}, {RETRIES + 1} times, from a proxy, a login or a failing server: "
+                    f"open the address in a browser and run snakemake again later, {otherwise}"
+                ) from error
             raise ValueError(
-                f"{url}: SHA-256 is {checksum}, expected {expected}. The file changed at its "
-                "source or was damaged on the way; if the new one is wanted, put its checksum "
-                f"into config/datasets.tsv or delete {checksum_record(path)}"
-            )
-    checksum_record(path).write_text(f"{checksum}  {Path(path).name}\n")
+                f"{url}: SHA-256 is {downloader.checksum}, expected {expected}. The file changed "
+                "at its source or was damaged on the way; if the new one is wanted, put its "
+                f"checksum into config/datasets.tsv or delete {checksum_record(path)}"
+            ) from error
+        checksum = sha256(temporary)
+        record_checksum(path, checksum)
+        # pooch's temporary file is readable by its owner alone
+        temporary.chmod(checksum_record(path).stat().st_mode)
     return checksum
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in words: how much came, if the transfer was cut."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, IncompleteRead):
+            # urllib3 counts what http.client would hold
+            came, missing = cast(int, cause.partial), cause.expected or 0
+            return f"{came} of {came + missing} bytes came"
+        cause = cause.__cause__ or cause.__context__
+    return str(error)

@@ -1,6 +1,6 @@
 """What the pages of the report show: tables to search and sort, the hierarchy to explore.
 
-The drawing is Bokeh's, with all that it needs inside the page.
+The drawing is Bokeh's and the tables are made by itables, with all that they need inside the page.
 """
 
 from __future__ import annotations
@@ -8,27 +8,28 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import itables.options
+import jinja2
+import networkx as nx
 import numpy as np
 import pandas as pd
 from bokeh.embed import json_item
 from bokeh.layouts import column
 from bokeh.models import (
-    ColumnDataSource,
     CustomJS,
     HoverTool,
     MultiLine,
     NodesAndLinkedEdges,
     Scatter,
-    StaticLayoutProvider,
 )
-from bokeh.models.renderers import GraphRenderer
 from bokeh.models.widgets import Select
-from bokeh.plotting import figure
+from bokeh.plotting import figure, from_networkx
 from bokeh.resources import Resources
+from markupsafe import Markup
 from matplotlib.colors import Normalize, to_hex
 
 from hce.figures.hierarchy import DIVERGING
@@ -60,19 +61,38 @@ def shown_table(table: pd.DataFrame, anchor: str, title: str, caption: str) -> S
     """
     kept = table.drop(columns="data_source", errors="ignore")
     numeric = [bool(pd.api.types.is_numeric_dtype(kept[name])) for name in kept]
-    rows = [[cell_text(value) for value in row] for row in kept.itertuples(index=False)]
+    columns = [
+        [cell_text(value, counts=not of_scores(values)) for value in values]
+        for _, values in kept.items()
+    ]
+    rows = [list(row) for row in zip(*columns, strict=True)]
     return ShownTable(anchor, title, caption, kept.columns.tolist(), numeric, rows)
 
 
-def cell_text(value: object) -> str:
-    """A cell: counts in full, other numbers with four digits after the point or four in all."""
+def of_scores(values: pd.Series) -> bool:
+    """Whether a column holds fractions, and none so large that counts stand among them."""
+    if not pd.api.types.is_float_dtype(values):
+        return False
+    return bool((values.dropna() % 1 != 0).any() and (values.dropna().abs() < 1000).all())
+
+
+def cell_text(value: object, counts: bool = True) -> str:
+    """A cell: counts in full, other numbers with four digits after the point or four in all.
+
+    Parameters
+    ----------
+    value
+        Any; what is missing is an empty cell.
+    counts
+        Whether a whole number is a count. Among scores it is a score, 1.0000 beside 0.9886.
+    """
     if isinstance(value, float | np.floating):
         number = float(value)
         if not np.isfinite(number):
             return ""
-        if number == int(number) and abs(number) < 1e12:
+        if counts and number == int(number) and abs(number) < 1e12:
             return str(int(number))
-        return f"{number:.{ROUNDED}f}" if abs(number) >= 1e-3 else f"{number:.3g}"
+        return f"{number:.3g}" if 0 < abs(number) < 1e-3 else f"{number:.{ROUNDED}f}"
     return "" if value is None or value is pd.NA else str(value)
 
 
@@ -184,17 +204,42 @@ def node_data(
     return table
 
 
-def drawing_library() -> str:
-    """Bokeh's code for the browser, compressed and as text.
+def libraries() -> dict[str, str]:
+    """Code for the browser, compressed and as text: Bokeh, and DataTables as itables bundles it.
 
     Compressed, because Chromium shows no page over 2 MB inside Snakemake's report.
     """
-    code = "\n".join(Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).js_raw)
-    return base64.b64encode(gzip.compress(code.encode(), mtime=0)).decode()
+    bundle = Path(itables.options.dt_bundle)
+    code = {
+        "bokeh": "\n".join(Resources("inline", components=["bokeh", "bokeh-widgets"]).js_raw),
+        "itables": bundle.read_text(encoding="utf-8"),
+        "itables-style": bundle.with_suffix(".css").read_text(encoding="utf-8"),
+    }
+    return {
+        name: base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+        for name, text in code.items()
+    }
+
+
+def render(template: str, drawing: str, **content: Any) -> str:
+    """Fill the template of a page, with the libraries that it needs.
+
+    Parameters
+    ----------
+    template
+        Text of page.html.jinja.
+    drawing
+        What `draw_page` gives.
+    content
+        The other names of the template; text is escaped.
+    """
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    page = environment.from_string(template)
+    return page.render(drawing=Markup(drawing), libraries=libraries(), **content)
 
 
 def draw_page(table: pd.DataFrame, edges: pd.DataFrame, shown: str) -> str:
-    """The drawing as Bokeh's JSON, for `Bokeh.embed.embed_item`.
+    """The drawing as Bokeh's JSON without a `<`, for `Bokeh.embed.embed_item`.
 
     Parameters
     ----------
@@ -206,18 +251,12 @@ def draw_page(table: pd.DataFrame, edges: pd.DataFrame, shown: str) -> str:
     table = table.assign(
         **{name: table[f"{name}_{shown}"] for name in ("difference", "scores", "color")}
     )
-    graph = GraphRenderer(layout_provider=StaticLayoutProvider(graph_layout=_places(table)))
-    nodes, lines = graph.node_renderer.data_source, graph.edge_renderer.data_source
-    assert isinstance(nodes, ColumnDataSource) and isinstance(lines, ColumnDataSource)
-    nodes.data = dict(
-        index=table.index.tolist(),
-        **{name: table[name].tolist() for name in table.columns if name not in ("x_mm", "y_mm")},
-    )
-    ends = edges[["parent", "child"]].astype(int)
-    lines.data = {
-        "start": ends["parent"].tolist(),
-        "end": ends["child"].tolist(),
-    }
+    nodes: dict[Any, Any] = table.drop(columns=["x_mm", "y_mm"]).to_dict("index")
+    network: nx.DiGraph[Any] = nx.DiGraph()
+    network.add_nodes_from(nodes.items())
+    network.add_edges_from(edges[["parent", "child"]].astype(int).itertuples(index=False))
+    places = dict(zip(table.index, zip(table["x_mm"], -table["y_mm"], strict=True), strict=True))
+    graph = from_networkx(network, places)
     graph.node_renderer.glyph = Scatter(
         line_color=INK, line_width=0.7, size="size", fill_color="color"
     )
@@ -240,15 +279,12 @@ def draw_page(table: pd.DataFrame, edges: pd.DataFrame, shown: str) -> str:
     plot.add_tools(HoverTool(tooltips=TOOLTIPS, renderers=[graph]))
     options: list[str | tuple[Any, str]] = list(ARCHITECTURE_NAMES.items())
     select = Select(title="Architecture", value=shown, options=options, width=160)
-    select.js_on_change("value", CustomJS(args={"source": nodes, "select": select}, code=SWITCH))
+    arguments = {"source": graph.node_renderer.data_source, "select": select}
+    select.js_on_change("value", CustomJS(args=arguments, code=SWITCH))
     layout = column(select, plot, sizing_mode="stretch_width")
-    # a page ends a script at this sign, wherever it stands
-    return json.dumps(json_item(layout)).replace("</", "<\\/")
-
-
-def _places(table: pd.DataFrame) -> dict[int | str, Sequence[float]]:
-    places = zip(table["x_mm"].tolist(), (-table["y_mm"]).tolist(), strict=True)
-    return dict(zip(table.index.tolist(), places, strict=True))
+    # in a page, a label with `</script>` would end the block that the drawing stands in, and
+    # `<!--<script>` would keep it open to the end
+    return json.dumps(json_item(layout)).replace("<", "\\u003c")
 
 
 def _texts(row: Any) -> tuple[str, str]:

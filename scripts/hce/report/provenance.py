@@ -106,28 +106,22 @@ def resource_table(benchmarks: Path) -> pd.DataFrame:
         rule, jobs, seconds_total, seconds_longest, cpu_seconds_total, memory_mib_largest (resident
         set), in the order of the total time. Empty without benchmarks.
     """
-    rows = []
-    for path in sorted(benchmarks.rglob("*.jsonl")):
-        rule = path.relative_to(benchmarks).with_suffix("").parts[0]
-        # the last line is the last execution of this job
-        job = json.loads(path.read_text().strip().splitlines()[-1])
-        rows.append((rule, _number(job, "s"), _number(job, "cpu_time"), _number(job, "max_rss")))
-    jobs = pd.DataFrame(rows, columns=["rule", "seconds", "cpu", "memory"])
+    paths = sorted(benchmarks.rglob("*.jsonl"))
+    # the last line is the last execution of this job
+    rows = [json.loads(path.read_text().strip().splitlines()[-1]) for path in paths]
+    jobs = pd.DataFrame(rows, columns=["s", "cpu_time", "max_rss"])
+    # a job that ends within a second may have no reading
+    jobs = jobs.apply(pd.to_numeric, errors="coerce").astype(float)
+    jobs["rule"] = [path.relative_to(benchmarks).with_suffix("").parts[0] for path in paths]
     table = jobs.groupby("rule").agg(
-        jobs=("seconds", "size"),
-        seconds_total=("seconds", "sum"),
-        seconds_longest=("seconds", "max"),
-        cpu_seconds_total=("cpu", "sum"),
-        memory_mib_largest=("memory", "max"),
+        jobs=("s", "size"),
+        seconds_total=("s", "sum"),
+        seconds_longest=("s", "max"),
+        cpu_seconds_total=("cpu_time", "sum"),
+        memory_mib_largest=("max_rss", "max"),
     )
     table = table.sort_values("seconds_total", ascending=False, kind="stable")
     return table.round(1).reset_index()
-
-
-def _number(job: Mapping[str, Any], key: str) -> float:
-    # a job that ends within a second may have no reading
-    value = job.get(key)
-    return float(value) if isinstance(value, int | float) else float("nan")
 
 
 def _processor() -> str:

@@ -104,9 +104,7 @@ def _lookup(entry: Mapping[str, Any], table: pd.DataFrame) -> float | None:
     absent = [name for name in (*entry["rows"], entry["column"]) if name not in table]
     if absent:
         raise ValueError(f"{entry['quantity']}: table {entry['table']} has no column {absent[0]}")
-    chosen = table
-    for column, value in entry["rows"].items():
-        chosen = chosen[chosen[column] == value]
+    chosen = table[(table[list(entry["rows"])] == pd.Series(entry["rows"])).all(axis=1)]
     if len(chosen) > 1:
         raise ValueError(
             f"{entry['quantity']}: {len(chosen)} rows of {entry['table']} have {entry['rows']}; "

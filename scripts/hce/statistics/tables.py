@@ -47,9 +47,7 @@ def overall_table(runs: pd.DataFrame, losses: tuple[str, str] = LOSSES) -> pd.Da
             row.insert(place, name, str(keys[place]))
         parts.append(row)
     table = pd.concat(parts, ignore_index=True)
-    families = table.groupby(["split", "labels"])["p"]
-    table["p_holm"] = families.transform(lambda p: holm(p.to_numpy()))
-    table["n_tests"] = families.transform("count")
+    table = _adjusted(table, ["split", "labels"])
     table["family"] = "architectures, " + table["split"] + ", labels " + table["labels"]
     return table.rename(columns=lambda name: name.replace("delta", "gain"))
 
@@ -114,7 +112,11 @@ def _paired(
     return ce.loc[common].to_numpy(float), hce.loc[common].to_numpy(float)
 
 
-FAMILY = ["baseline", "split", "labels"]
+def _adjusted(table: pd.DataFrame, family: list[str]) -> pd.DataFrame:
+    """The tests adjusted anew: rows that agree in the columns of `family` are one."""
+    families = table.groupby(family)["p"]
+    adjusted = families.transform(lambda p: holm(p.to_numpy()))
+    return table.assign(p_holm=adjusted, n_tests=families.transform("count"))
 
 
 def own_loss_table(runs: pd.DataFrame, losses: Sequence[str]) -> pd.DataFrame:
@@ -147,20 +149,13 @@ def own_loss_table(runs: pd.DataFrame, losses: Sequence[str]) -> pd.DataFrame:
     parts = []
     for loss in losses:
         for baseline in LOSSES:
-            part = overall_table(runs, (baseline, loss)).rename(columns=_rename)
+            part = overall_table(runs, (baseline, loss))
+            part.columns = part.columns.str.replace("^hce_", "loss_", regex=True)
+            part.columns = part.columns.str.replace("^ce_", "baseline_", regex=True)
             part.insert(0, "baseline", baseline)
             part.insert(0, "loss", loss)
             parts.append(part)
     table = pd.concat(parts, ignore_index=True)
-    families = table.groupby(FAMILY)["p"]
-    table["p_holm"] = families.transform(lambda p: holm(p.to_numpy()))
-    table["n_tests"] = families.transform("count")
+    table = _adjusted(table, ["baseline", "split", "labels"])
     table["family"] = "own losses and " + table["family"] + ", against " + table["baseline"]
     return table.assign(note=table["note"].replace(NO_PAIR, "no test: no seed has both losses"))
-
-
-def _rename(column: str) -> str:
-    for before, after in (("hce_", "loss_"), ("ce_", "baseline_")):
-        if column.startswith(before):
-            return after + column.removeprefix(before)
-    return column
