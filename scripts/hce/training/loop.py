@@ -29,7 +29,6 @@ from hce.training.inputs import (
     model_input,
     reduced_precision,
 )
-from hce.training.optimizer import AdamW
 from hce.training.state import Progress, copy_weights, restore_checkpoint, save_checkpoint
 
 
@@ -109,8 +108,11 @@ class Trainer:
             )
         self.first_layer = "dense" if parameters.compile else parameters.first_layer
         self.objective = torch.compile(self._objective) if parameters.compile else self._objective
-        self.optimizer = AdamW(
-            model.parameters(), parameters.learning_rate, parameters.weight_decay
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(),
+            parameters.learning_rate,
+            weight_decay=parameters.weight_decay,
+            fused=True,
         )
         self.generators = {"dropout": torch.default_generator}
         self.generators["augmentation"] = torch.Generator(device).manual_seed(seed)
