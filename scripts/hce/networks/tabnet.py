@@ -12,16 +12,20 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
+from entmax import Entmax15, Sparsemax
 from torch import Tensor, nn
 
 from hce.loader.expression import SparseExpression
 from hce.networks.sparse import store_by_gene
 from hce.networks.tabnet_blocks import AttentiveTransformer, FeatureTransformer, initialize
 from hce.networks.tabnet_input import DenseGenes, SparseGenes, scale_genes
-from hce.networks.tabnet_mask import Entmax15, Sparsemax, sparse_mask
+from hce.networks.tabnet_mask import sparse_mask
 
 # keeps the logarithm in the mask loss finite (pytorch-tabnet's epsilon)
 MASK_EPSILON = 1e-15
+# how many of a cell's logits are sorted at first, and twice as many for the cells that select them
+# all; a trained mask selects some 10 genes (docs/performance.md)
+FIRST_K = 64
 
 
 class TabNetEncoder(nn.Module):
@@ -70,7 +74,9 @@ class TabNetEncoder(nn.Module):
         self.att_transformers = cast("Sequence[AttentiveTransformer]", attentions)
         for feature_transformer in (self.initial_splitter, *self.feat_transformers):
             store_by_gene(feature_transformer.layers[0].fc)
-        self.selector = Entmax15() if mask_type == "entmax" else Sparsemax()
+        # rows of B x G, of which only the largest are sorted
+        selector = Entmax15 if mask_type == "entmax" else Sparsemax
+        self.selector = selector(dim=1, k=FIRST_K)
         # with one step no gene's prior use matters, and a mask is needed only where it is not 0
         self.one_sparse_mask = n_steps == 1 and mask_type == "entmax"
 
