@@ -87,8 +87,8 @@ rule train_model:
         "../../envs/train.yaml"
     threads: config["resources"]["train_threads"]
     resources:
-        mem_mb=memory(),
-        runtime=minutes(),
+        mem_mb=memory(config["resources"]["train_memory"]),
+        runtime=minutes(config["resources"]["train_runtime"]),
         cpus_per_task=config["resources"]["train_threads"],
         gpu=config["resources"]["gpus"],
     params:
@@ -112,8 +112,9 @@ rule train_model:
         "$(test -z '{input.architecture_file}' "
         "|| echo --architecture-file {input.architecture_file}) "
         "$(test -z '{input.augmentations}' || echo --augmentations {input.augmentations}) "
-        "--code {params.code} --device {params.device} --threads {threads} --model {output.model} "
-        "--history {output.history} --record {output.record} > {log} 2>&1"
+        "--code {params.code} --device {params.device} --threads {threads} "
+        "--memory {resources.mem_mb} --model {output.model} --history {output.history} "
+        "--record {output.record} > {log} 2>&1"
 
 
 rule predict:

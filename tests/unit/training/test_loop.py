@@ -262,6 +262,7 @@ def test_losses_start_from_the_same_weights_and_see_the_same_cells(
             code="",
             device="cpu",
             threads=1,
+            memory=1000,
             model=tmp_path / "model.safetensors",
         )
         parameters = TrainingParameters(batch_size=BATCH)
