@@ -214,13 +214,13 @@ rule plan_run:
         ranges=[f"{name}={n}" for name, n in config["shards"]["ranges"].items()],
         shards=run.shard_counts(["train", "val", "test", "ood"]),
         n_models=len(run.models("{architecture}{loss}{seed}", config["losses"])),
-        trainings=run.training_counts(),
-        max_epochs=config["training"]["max_epochs"],
+        trainings=run.planned_trainings(),
         results=subpath(output[0], parent=True),
     message:
         "Planning the run"
     shell:
         "(python {params.script} --cells {input.cells} --ranges {params.ranges} "
-        "--shards {params.shards} --n-models {params.n_models} --trainings {params.trainings} "
-        "--max-epochs {params.max_epochs} --bench {params.results}/benchmarks/bench.json "
-        "--results {params.results} --plan {output}) 2>&1 | tee {log}"
+        "--shards {params.shards} --n-models {params.n_models} "
+        "--trainings {params.trainings:q} "
+        "--bench {params.results}/benchmarks/bench.json --results {params.results} "
+        "--plan {output}) 2>&1 | tee {log}"
