@@ -16,7 +16,7 @@ from entmax import Entmax15, Sparsemax
 from torch import Tensor, nn
 
 from hce.loader.expression import SparseExpression
-from hce.networks.sparse import store_by_gene
+from hce.networks.sparse import check_sparse_device, store_by_gene
 from hce.networks.tabnet_blocks import AttentiveTransformer, FeatureTransformer, initialize
 from hce.networks.tabnet_input import DenseGenes, SparseGenes, scale_genes
 from hce.networks.tabnet_mask import sparse_mask
@@ -91,11 +91,11 @@ class TabNetEncoder(nn.Module):
         on_cpu = expression.device.type == "cpu" and not torch.compiler.is_compiling()
         sparse_step = self.one_sparse_mask and on_cpu
         if isinstance(expression, SparseExpression) and not sparse_step:
+            check_sparse_device(expression.device)
             raise ValueError(
-                "TabNet takes sparse cells with one step and entmax masks, on the CPU, and not "
-                f"compiled; got {len(self.feat_transformers)} steps of "
-                f"{type(self.selector).__name__} masks on {expression.device}: pass "
-                "expression.dense(), or set training.first_layer to dense"
+                "TabNet takes sparse cells with one step and entmax masks, and not compiled; got "
+                f"{len(self.feat_transformers)} steps of {type(self.selector).__name__} masks: "
+                "pass expression.dense(), or set training.first_layer to dense"
             )
         genes = scale_genes(self.initial_bn, expression)
         splitter = self.initial_splitter

@@ -100,7 +100,7 @@ class Trainer:
         self.seed, self.device, self.checkpoint = seed, device, checkpoint
         self.augmentation = None if augmentation is None else Augmentation(augmentation)
         check_precision(parameters.precision, device)
-        check_first_layer(parameters.first_layer)
+        check_first_layer(parameters.first_layer, device)
         if parameters.compile and parameters.first_layer == "sparse":
             raise ValueError(
                 "training.compile compiles dense first layers only: set training.first_layer to "

@@ -51,6 +51,7 @@ def make_trainer(manifest: Path, tmp_path: Path) -> TrainerMaker:
         loss: str = "ce",
         loss_reachability: np.ndarray = REACHABILITY,
         augmentation: Tensor | None = None,
+        device: str = "cpu",
         **parameters: float | str,
     ) -> Trainer:
         torch.manual_seed(5)
@@ -65,7 +66,7 @@ def make_trainer(manifest: Path, tmp_path: Path) -> TrainerMaker:
             ShardReader(manifest, "val"),
             TrainingParameters(**({"batch_size": BATCH, "max_epochs": 3} | parameters)),
             5,
-            torch.device("cpu"),
+            torch.device(device),
             augmentation,
             tmp_path / f"checkpoint-{architecture}-{loss}",
         )
@@ -373,3 +374,10 @@ def test_unknown_options_are_refused(make_trainer: TrainerMaker, parameter: str)
 def test_compiling_a_sparse_first_layer_is_refused(make_trainer: TrainerMaker) -> None:
     with pytest.raises(ValueError, match=r"training\.first_layer"):
         make_trainer("linear", "ce", compile=True, first_layer="sparse")
+
+
+def test_a_sparse_first_layer_on_a_gpu_is_refused_before_the_training(
+    make_trainer: TrainerMaker,
+) -> None:
+    with pytest.raises(ValueError, match=r"training\.first_layer: .* not on cuda"):
+        make_trainer("mlp", "ce", first_layer="sparse", device="cuda")
