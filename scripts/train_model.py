@@ -47,14 +47,13 @@ def train(arguments: argparse.Namespace) -> None:
     # now: they may be edited while the training runs
     own_files = {path.as_posix(): sha256(path) for path in own_paths(arguments)}
     trainer = build_trainer(arguments, parameters, device)
-    print(
+    say(
         f"{arguments.architecture}, {arguments.loss}, seed {arguments.seed}: "
         f"{trainer.train.n_cells:,} training cells, {trainer.validation.n_cells:,} validation "
         f"cells, {trainer.train.n_genes:,} genes, device {device}, {arguments.threads} threads\n"
-        f"training cells: {trainer.train.kept}; validation cells: {trainer.validation.kept}",
-        flush=True,
+        f"training cells: {trainer.train.kept}; validation cells: {trainer.validation.kept}"
     )
-    weights = trainer.run(report=lambda line: print(line, flush=True))
+    weights = trainer.run(report=say)
     term_ids = read_cell_types(arguments.cell_types)["ontology_term_id"].tolist()
     save_model(
         arguments.model,
