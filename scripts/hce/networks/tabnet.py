@@ -9,6 +9,7 @@ left out too, so that parameter names are those of scTab's network: `encoder.*` 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import torch
@@ -17,7 +18,13 @@ from torch import Tensor, nn
 
 from hce.loader.expression import SparseExpression
 from hce.networks.sparse import check_sparse_device, store_by_gene
-from hce.networks.tabnet_blocks import AttentiveTransformer, FeatureTransformer, initialize
+from hce.networks.tabnet_blocks import (
+    AttentiveTransformer,
+    FeatureTransformer,
+    GhostBatchNorm,
+    Norm,
+    initialize,
+)
 from hce.networks.tabnet_input import DenseGenes, SparseGenes, scale_genes
 from hce.networks.tabnet_mask import sparse_mask
 
@@ -40,8 +47,7 @@ class TabNetEncoder(nn.Module):
         gamma: float,
         n_independent: int,
         n_shared: int,
-        virtual_batch_size: int,
-        momentum: float,
+        norm: Norm,
         mask_type: str,
     ) -> None:
         super().__init__()
@@ -55,20 +61,14 @@ class TabNetEncoder(nn.Module):
         )
 
         def transformer() -> FeatureTransformer:
-            return FeatureTransformer(
-                n_genes,
-                width,
-                shared if n_shared else None,
-                n_independent,
-                virtual_batch_size,
-                momentum,
-            )
+            shared_layers = shared if n_shared else None
+            return FeatureTransformer(n_genes, width, shared_layers, n_independent, norm)
 
         self.initial_splitter = transformer()
         features, attentions = nn.ModuleList(), nn.ModuleList()
         for _ in range(n_steps):
             features.append(transformer())
-            attentions.append(AttentiveTransformer(n_a, n_genes, virtual_batch_size, momentum))
+            attentions.append(AttentiveTransformer(n_a, n_genes, norm))
         # PyTorch's stubs do not say what a ModuleList holds
         self.feat_transformers = cast("Sequence[FeatureTransformer]", features)
         self.att_transformers = cast("Sequence[AttentiveTransformer]", attentions)
@@ -174,17 +174,9 @@ class TabNet(nn.Module):
         if mask_type not in ("entmax", "sparsemax"):
             raise ValueError(f"unknown mask_type {mask_type!r}; known: entmax, sparsemax")
         super().__init__()
+        norm = partial(GhostBatchNorm, virtual_batch_size=virtual_batch_size, momentum=momentum)
         self.encoder = TabNetEncoder(
-            n_genes,
-            n_d,
-            n_a,
-            n_steps,
-            gamma,
-            n_independent,
-            n_shared,
-            virtual_batch_size,
-            momentum,
-            mask_type,
+            n_genes, n_d, n_a, n_steps, gamma, n_independent, n_shared, norm, mask_type
         )
         self.final_mapping = nn.Linear(n_d, n_classes, bias=False)
         initialize(self.final_mapping, n_d, 4 * n_d)
