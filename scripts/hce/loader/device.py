@@ -17,7 +17,7 @@ from torch import Tensor
 
 from hce.loader.expression import SparseExpression
 from hce.normalize import TARGET_SUM
-from hce.storage.blocks import CellBlock
+from hce.storage.blocks import CellBlock, offsets_of, sizes_at
 from hce.storage.residency import RESIDENCIES, Size
 
 SIGNED = {
@@ -91,9 +91,9 @@ class DeviceBlock:
 
     def take(self, positions: NDArray[np.int64]) -> RawRows:
         """Return the cells at these positions, in that order."""
-        starts, sizes = self.indptr[positions], np.diff(self.indptr)[positions]
-        indptr = np.zeros(len(positions) + 1, dtype=np.int64)
-        np.cumsum(sizes, out=indptr[1:])
+        sizes = sizes_at(self.indptr, positions)
+        indptr = offsets_of(sizes)
+        starts = self.indptr[positions]
         on_device = torch.from_numpy(np.stack([starts - indptr[:-1], sizes])).to(self.genes.device)
         total = int(indptr[-1])
         entries = torch.arange(total, device=self.genes.device)
