@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="d51953a7844632d5472aab1aa369ef6c6e0a896503211611e49045b076d14d2e"
+LABEL io.github.snakemake.conda_env_hash="d1c543c47b10ff9a7803fc69aee89a8a7bc8a107bb06b00c00199c1c65e07fe9"
 # Conda environment:
 #   source: envs/analysis.yaml
 #   prefix: /conda-envs/10dd17df00d8e98598b32db926c0af3c
@@ -196,7 +196,7 @@ RUN mkdir -p /conda-envs/590a34ad2dca24cb585a2401949bbd63
 COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/37fe4888e509b42311b5ad88aed9f69a
+#   prefix: /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -213,12 +213,15 @@ COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment
 #     - scipy=1.17.1
 #     - tqdm=4.70.1
 #     - zarr=3.1.6
-RUN mkdir -p /conda-envs/37fe4888e509b42311b5ad88aed9f69a
-COPY envs/train.yaml /conda-envs/37fe4888e509b42311b5ad88aed9f69a/environment.yaml
+#     - pip
+#     - pip:
+#         - entmax==1.3
+RUN mkdir -p /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24
+COPY envs/train.yaml /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24/environment.yaml
 
 RUN conda env create --prefix /conda-envs/10dd17df00d8e98598b32db926c0af3c --file /conda-envs/10dd17df00d8e98598b32db926c0af3c/environment.yaml && \
     conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
     conda env create --prefix /conda-envs/7f5743f39ff50277cf9263cc2745f479 --file /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml && \
     conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \
-    conda env create --prefix /conda-envs/37fe4888e509b42311b5ad88aed9f69a --file /conda-envs/37fe4888e509b42311b5ad88aed9f69a/environment.yaml && \
+    conda env create --prefix /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24 --file /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24/environment.yaml && \
     conda clean --all -y

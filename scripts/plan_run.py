@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from hce.files import write_atomically
-from hce.ingest.plan import Settings, Trainings, disk_needed, estimate, free_disk, training_report
+from hce.ingest.plan import (
+    Settings,
+    Trainings,
+    disk_needed,
+    estimate,
+    free_disk,
+    shard_rows,
+    training_report,
+)
 from hce.tables import read_table
 
 
@@ -19,8 +28,7 @@ def main() -> None:
     parser.add_argument("--ranges", nargs="+", required=True, help="train=240 ood=28")
     parser.add_argument("--shards", nargs="+", required=True, help="shards of each split")
     parser.add_argument("--n-models", type=int, required=True)
-    parser.add_argument("--trainings", nargs="+", required=True, help="linear=8 mlp=8 tabnet=8")
-    parser.add_argument("--max-epochs", type=int, required=True)
+    parser.add_argument("--trainings", required=True, help="hce.ingest.plan.Trainings, JSON")
     parser.add_argument("--bench", type=Path, help="bench.json of make bench, if there is one")
     parser.add_argument("--results", type=Path, required=True, help="where the disk is checked")
     parser.add_argument("--plan", type=Path, required=True, help="text file to write")
@@ -29,13 +37,12 @@ def main() -> None:
     settings = Settings(numbers(arguments.ranges), numbers(arguments.shards), arguments.n_models)
     stages = estimate(cells, settings)
     needed, free = disk_needed(stages), free_disk(arguments.results)
-    trainings = Trainings(numbers(arguments.trainings), arguments.max_epochs)
-    sizes = cells["split"].value_counts()
-    text = report(cells, stages, needed, free)
-    text += training_report(
-        trainings, int(sizes.get("train", 0)), int(sizes.get("val", 0)), arguments.bench
+    trainings = Trainings(**json.loads(arguments.trainings))
+    train, validation = (
+        shard_rows(cells, split, settings.shards[split]) for split in ("train", "val")
     )
-    text += "\n"
+    text = report(cells, stages, needed, free)
+    text += training_report(trainings, train, validation, arguments.bench) + "\n"
     print(text, end="")
     if needed > free:
         raise SystemExit(

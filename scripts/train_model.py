@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ import torch
 from hce.extension.build import build_any_loss, build_any_model
 from hce.files import checked, sha256, write_atomically
 from hce.hierarchy.files import read_cell_types, read_reachability
-from hce.loader.reader import ShardReader
+from hce.loader.reader import open_splits
+from hce.storage.residency import MB, overhead
 from hce.tables import write_table
 from hce.training.lock import sole_writer
 from hce.training.loop import Trainer, TrainingParameters
@@ -44,13 +47,13 @@ def train(arguments: argparse.Namespace) -> None:
     # now: they may be edited while the training runs
     own_files = {path.as_posix(): sha256(path) for path in own_paths(arguments)}
     trainer = build_trainer(arguments, parameters, device)
-    print(
+    say(
         f"{arguments.architecture}, {arguments.loss}, seed {arguments.seed}: "
         f"{trainer.train.n_cells:,} training cells, {trainer.validation.n_cells:,} validation "
-        f"cells, {trainer.train.n_genes:,} genes, device {device}, {arguments.threads} threads",
-        flush=True,
+        f"cells, {trainer.train.n_genes:,} genes, device {device}, {arguments.threads} threads\n"
+        f"training cells: {trainer.train.kept}; validation cells: {trainer.validation.kept}"
     )
-    weights = trainer.run(report=lambda line: print(line, flush=True))
+    weights = trainer.run(report=say)
     term_ids = read_cell_types(arguments.cell_types)["ontology_term_id"].tolist()
     save_model(
         arguments.model,
@@ -97,6 +100,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--memory", type=float, default=math.inf, help="MB it may take; leave out for no limit"
+    )
     parser.add_argument("--model", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--history", type=Path, required=True, help="CSV file to write")
     parser.add_argument("--record", type=Path, required=True, help="hyperparameters.json to write")
@@ -129,13 +135,22 @@ def build_trainer(
         json.loads(arguments.loss_settings),
         device,
     )
-    train, validation = (
-        ShardReader(arguments.manifest, split, parameters.residency, device)
-        for split in ("train", "val")
-    )
     augmentations = None
     if arguments.augmentations:
         augmentations = torch.from_numpy(np.load(checked(arguments.augmentations))).to(device)
+    train, validation = open_splits(
+        arguments.manifest,
+        {"train": parameters.shuffle_window, "val": 1},
+        parameters.residency,
+        device,
+        arguments.memory * MB,
+        partial(
+            overhead,
+            batch_size=parameters.batch_size,
+            n_vectors=0 if augmentations is None else len(augmentations),
+            gpu=device.type == "cuda",
+        ),
+    )
     torch.manual_seed(arguments.seed)
     model = build_any_model(
         arguments.architecture,

@@ -67,7 +67,10 @@ def _rows(reachability: Tensor, target: Tensor) -> Tensor:
     # embedding refuses negative class indices too, which indexing would take from the end; on a
     # GPU it asserts by itself, since reading an error back would stall every step
     if torch.compiler.is_compiling():
-        return functional.embedding(target, reachability)
+        # up to PyTorch 2.12 Inductor too takes negative ones from the end (pytorch/pytorch#183608);
+        # one too large it refuses
+        refused = torch.where(target < 0, len(reachability), target)
+        return functional.embedding(refused, reachability)
     try:
         return functional.embedding(target, reachability)
     except IndexError as error:

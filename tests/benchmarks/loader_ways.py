@@ -31,7 +31,7 @@ def ours(folder: Path, residency: str) -> Epochs:
     from hce.shards import ShardReader
 
     reader = ShardReader(folder / "manifest.json", "train", residency, device())
-    print(json.dumps({"residency": reader.residency}), flush=True)
+    print(json.dumps({"residency": reader.kept.residency}), flush=True)
 
     def epoch(number: int) -> Iterator[int]:
         for batch in reader.shuffled(BATCH, 0, number, WINDOW):

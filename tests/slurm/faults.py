@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from cluster import Cluster, call, wait_until
-from repository_copy import TINY
+from repository_copy import TINY, Code
 from user_run import BINARIES, LONG, MODEL, UserRun, unfinished
 
 OPTIONS = (*TINY, f"config/{LONG.name}")
@@ -70,15 +70,17 @@ def cancelled_by_user(folder: Path) -> UserRun:
 
 def over_time(folder: Path) -> UserRun:
     """A training that hangs until its minute is over."""
-    (folder / "config" / "time.yaml").write_text("resources: {runtime: 1}\n")
+    (folder / "config" / "time.yaml").write_text("resources: {train_runtime: 1}\n")
     run = start_and_pause(folder, "config/time.yaml")
     run.succeed(LIMIT)
     return run
 
 
 def over_memory(folder: Path) -> UserRun:
-    """A training that is given less memory than it needs at first."""
-    (folder / "config" / "memory.yaml").write_text("resources: {memory: 250}\n")
+    """A training that is given less memory than it needs at first, and does not know."""
+    (folder / "config" / "memory.yaml").write_text("resources: {train_memory: 250}\n")
+    # else it would refuse to start
+    Code(folder / "scripts").replace("def overhead(", "return process +", "return 0 * process +")
     run = start(folder, "config/memory.yaml")
     run.succeed(LIMIT)
     return run

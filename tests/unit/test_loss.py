@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 
 import numpy as np
@@ -285,3 +286,28 @@ def test_compiles_into_one_graph(make_hierarchy: HierarchyMaker) -> None:
         value.backward()
         values.append((value.detach(), leaf.grad))
     torch.testing.assert_close(values[1], values[0], rtol=1e-12, atol=1e-15)
+
+
+def wrap_negative_indices(graph: torch.fx.GraphModule, _: list) -> torch.fx.GraphModule:
+    """Look rows up as Inductor did until PyTorch 2.13, which a test cannot install."""
+    (lookup,) = (n for n in graph.graph.nodes if n.target is functional.embedding)
+    lookup.target, lookup.args = operator.getitem, (lookup.args[1], lookup.args[0])
+    lookup.kwargs = {}
+    graph.recompile()
+    return graph
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+@pytest.mark.parametrize("label", [-1, -4, 12])
+@pytest.mark.parametrize("backend", [wrap_negative_indices, "aot_eager"])
+def test_a_compiled_loss_refuses_labels_out_of_range(
+    make_hierarchy: HierarchyMaker, backend: object, label: int, dtype: torch.dtype
+) -> None:
+    loss = HierarchicalCrossEntropyLoss(make_hierarchy(22, 12))
+    logits, target, _ = make_batch(22, 12)
+    torch._dynamo.reset()
+    compiled = torch.compile(loss, fullgraph=True, backend=backend)
+    torch.testing.assert_close(compiled(logits, target.to(dtype)), loss(logits, target))
+    target[3] = label
+    with pytest.raises(IndexError):
+        compiled(logits, target.to(dtype))

@@ -226,10 +226,21 @@ class Run:
             digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
             logger.info(f"Will execute the code of {file} (SHA-256 {digest}).")
 
-    def training_counts(self) -> list[str]:
-        """Trainings of each architecture: linear=8 mlp=8."""
+    def planned_trainings(self) -> str:
+        """What the plan must know of the trainings, as JSON: the same of each architecture."""
         n_trainings = len(self.config["losses"]) * len(self.config["seeds"])
-        return [f"{architecture}={n_trainings}" for architecture in self.config["architectures"]]
+        names = ("max_epochs", "batch_size", "shuffle_window", "residency")
+        resources = self.config["resources"]
+        return json.dumps(
+            {name: self.config["training"][name] for name in names}
+            | {
+                "models": dict.fromkeys(self.config["architectures"], n_trainings),
+                "n_vectors": self.config["augmentation"]["n_vectors"],
+                "memory": resources["train_memory"],
+                "runtime": resources["train_runtime"],
+                "gpu": resources["gpus"] > 0,
+            }
+        )
 
     # --- what models give ---
 

@@ -214,13 +214,12 @@ rule plan_run:
         ranges=[f"{name}={n}" for name, n in config["shards"]["ranges"].items()],
         shards=run.shard_counts(["train", "val", "test", "ood"]),
         n_models=len(run.models("{architecture}{loss}{seed}", config["losses"])),
-        trainings=run.training_counts(),
-        max_epochs=config["training"]["max_epochs"],
+        trainings=run.planned_trainings(),
         results=subpath(output[0], parent=True),
     message:
         "Planning the run"
     shell:
         "(python {params.script:q} --cells {input.cells:q} --ranges {params.ranges:q} "
         "--shards {params.shards:q} --n-models {params.n_models:q} --trainings {params.trainings:q} "
-        "--max-epochs {params.max_epochs:q} --bench {params.results:q}/benchmarks/bench.json "
+        "--bench {params.results:q}/benchmarks/bench.json "
         "--results {params.results:q} --plan {output:q}) 2>&1 | tee {log:q}"

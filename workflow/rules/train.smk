@@ -87,8 +87,8 @@ rule train_model:
         "../../envs/train.yaml"
     threads: config["resources"]["train_threads"]
     resources:
-        mem_mb=memory(),
-        runtime=minutes(),
+        mem_mb=memory(config["resources"]["train_memory"]),
+        runtime=minutes(config["resources"]["train_runtime"]),
         cpus_per_task=config["resources"]["train_threads"],
         gpu=config["resources"]["gpus"],
     params:
@@ -110,8 +110,8 @@ rule train_model:
         "--loss-reachability {input.loss_reachability:q} "
         "--architecture-file {input.architecture_file:q} "
         "--augmentations {input.augmentations:q} "
-        "--code {params.code:q} --device {params.device:q} --threads {threads} --model {output.model:q} "
-        "--history {output.history:q} --record {output.record:q} > {log:q} 2>&1"
+        "--code {params.code:q} --device {params.device:q} --threads {threads} "
+        "--memory {resources.mem_mb} --model {output.model:q} --history {output.history:q} --record {output.record:q} > {log:q} 2>&1"
 
 
 rule predict:

@@ -24,7 +24,7 @@ INDEX_NAMES = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
 # says that there is a driver, the other elsewhere.
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 # not on conda-forge, or not at the versions of the lock
-INDEX_ONLY = {"cellxgene-census", "cellxgene-ontology-guide", "tiledbsoma"}
+INDEX_ONLY = {"cellxgene-census", "cellxgene-ontology-guide", "entmax", "tiledbsoma"}
 # packages that are used without an import: pandas imports one by itself, one is read as data
 UNSEEN_USES = {
     re.compile(r"\.(read|to)_parquet\("): "pyarrow",

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from hce.census.reading import Release
+from hce.compiled import compiled
 from hce.memory import Scratch
 from hce.storage.rows import LARGE, Counts, SparseRows
 
@@ -145,7 +145,7 @@ def sort_genes(rows: SparseRows) -> SparseRows:
     return SparseRows(rows.indptr, rows.genes[order], counts)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _narrow(
     row: NDArray[np.int64],
     column: NDArray[np.int64],
@@ -191,7 +191,7 @@ def _narrow(
     return entries, runs, n_large, valid
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _scatter(
     run_rows: NDArray[np.int32],
     run_starts: NDArray[np.int64],
@@ -214,7 +214,7 @@ def _scatter(
         position[run_rows[run]] = at + end - start
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _genes_ascend(indptr: NDArray[np.int64], genes: NDArray[np.integer]) -> bool:
     for i in range(len(indptr) - 1):
         for at in range(indptr[i] + 1, indptr[i + 1]):

@@ -18,6 +18,7 @@ import pandas as pd
 
 from hce.ingest.counts import TILE_ROWS, scatter_ranges
 from hce.ingest.order import buckets
+from hce.storage.residency import MB, Kept, Size, divide, overhead
 
 # Measured by `make bench-ingest` on a Census-shaped store of 19,331 genes and 2,005 nonzero counts
 # a cell: bytes a cell in pieces and shards, and cells a second of one core, start-up included.
@@ -25,10 +26,14 @@ BYTES_PER_CELL = {"pieces": 6_060, "shards": 2_880}
 CELLS_PER_CORE_SECOND = {"fetch_counts": 10_700, "shuffle_shards": 23_400}
 # X/raw of such a store, per cell of the range read: 52.5 MB for 16,384 rows
 TRANSFER_PER_CELL = 3_200
+# nonzero counts of a cell of such a store
+NONZERO = 2_000
+# `python tests/benchmarks/bench_loader.py`: cells a second that two cores decode from the disk
+STREAMED_PER_SECOND = 53_000
 # soma_joinid, class, predicted class and probability of one cell of one model
 PREDICTION_BYTES = 16
 # 16-bit genes and one byte a count; an upper bound, since a fetch job holds one block of its range
-HELD_PER_CELL = 3 * 2_000
+HELD_PER_CELL = 3 * NONZERO
 BASE_MEMORY = 600e6
 
 
@@ -64,13 +69,17 @@ def estimate(cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         chosen = joinid[(split == "ood") == (release == "ood")]
         rows.append(_scatter(f"fetch_counts {release}", chosen, n_ranges))
     for name, n_shards in settings.shards.items():
-        keys = cells["shuffle_key"].to_numpy()[split == name]
-        sizes = np.bincount(buckets(keys, n_shards), minlength=n_shards)
-        rows.append(_gather(f"shuffle_shards {name}", sizes))
+        rows.append(_gather(f"shuffle_shards {name}", shard_rows(cells, name, n_shards)))
     tested = int(np.isin(split, ["test", "ood"]).sum())
     size = settings.n_models * tested * PREDICTION_BYTES / 1e9
     rows.append({"stage": "predict", "files": 2 * settings.n_models, "disk_gb": size})
     return pd.DataFrame(rows)
+
+
+def shard_rows(cells: pd.DataFrame, split: str, n_shards: int) -> np.ndarray:
+    """Return how many cells each shard of a split will have, int64."""
+    keys = cells["shuffle_key"].to_numpy()[(cells["split"] == split).to_numpy()]
+    return np.bincount(buckets(keys, n_shards), minlength=n_shards)
 
 
 def disk_needed(stages: pd.DataFrame) -> float:
@@ -141,10 +150,31 @@ VALIDATION_SHARE = 1 / 3
 
 @dataclass(frozen=True)
 class Trainings:
-    """The part of the configuration that the time of the trainings depends on."""
+    """The part of the configuration that memory and time of the trainings depend on.
+
+    Attributes
+    ----------
+    models
+        Trainings of each architecture.
+    max_epochs, batch_size, shuffle_window, residency
+        Of section training.
+    n_vectors
+        Augmentation vectors.
+    memory, runtime
+        Of a training, in MB and minutes.
+    gpu
+        Whether it gets one.
+    """
 
     models: dict[str, int]
     max_epochs: int
+    batch_size: int
+    shuffle_window: int
+    residency: str
+    n_vectors: int
+    memory: int
+    runtime: int
+    gpu: bool
 
 
 def gpu_hours(
@@ -180,16 +210,58 @@ def gpu_hours(
     return hours, basis
 
 
+def training_memory(
+    trainings: Trainings, train: np.ndarray, validation: np.ndarray
+) -> tuple[Kept, Kept]:
+    """Return where a training will keep its cells on the host.
+
+    Parameters
+    ----------
+    trainings
+        Their memory, and what decides how much of it the cells get.
+    train, validation
+        Cells of each shard; each cell is taken to have as many nonzero counts as in the Census.
+
+    Raises
+    ------
+    ValueError
+        If the memory is too small; names resources.train_memory.
+    """
+    splits = ((train, trainings.shuffle_window), (validation, 1))
+    sizes = [Size.of(rows.tolist(), (rows * NONZERO).tolist(), window) for rows, window in splits]
+    beside = overhead(GENES, trainings.batch_size, trainings.n_vectors, trainings.gpu)
+    kept = divide(sizes, [trainings.residency] * 2, trainings.memory * MB, beside)
+    return kept[0], kept[1]
+
+
 def training_report(
-    trainings: Trainings, n_train: int, n_validation: int, bench: Path | None
+    trainings: Trainings, train: np.ndarray, validation: np.ndarray, bench: Path | None
 ) -> str:
-    """One line about all trainings, for the plan."""
+    """What all trainings take and what each may take, for the plan; as `training_memory`."""
+    n_train, n_validation = int(train.sum()), int(validation.sum())
     hours, basis = gpu_hours(trainings, n_train, n_validation, bench)
     parts = ", ".join(f"{name} {value:,.1f}" for name, value in hours.items())
-    return (
+    lines = [
         f"Trainings: {sum(trainings.models.values())} of up to {trainings.max_epochs} epochs take "
-        f"{sum(hours.values()):,.1f} GPU hours ({parts}): {basis}."
-    )
+        f"{sum(hours.values()):,.1f} GPU hours ({parts}): {basis}.",
+        f"A training gets {trainings.memory:,} MB (resources.train_memory) and "
+        f"{trainings.runtime:,} minutes (resources.train_runtime).",
+    ]
+    try:
+        kept, kept_validation = training_memory(trainings, train, validation)
+    except ValueError as error:
+        return "\n".join([*lines, f"It would be refused: {error}."])
+    lines.append(f"Training cells: {kept}. Validation cells: {kept_validation}.")
+    if trainings.gpu and trainings.residency == "auto":
+        whole = (n_train + n_validation) * 4 * NONZERO / 1e9
+        lines[-1] += f" On a GPU with room for all {whole:,.1f} GB: device."
+    if kept.residency == "stream":
+        minutes = trainings.max_epochs * (n_train + n_validation) / STREAMED_PER_SECOND / 60
+        lines.append(
+            f"Streaming, all epochs take {minutes:,.0f} minutes or more: two cores decode "
+            f"{STREAMED_PER_SECOND:,} cells/s."
+        )
+    return "\n".join(lines)
 
 
 def _floor() -> dict[str, float]:

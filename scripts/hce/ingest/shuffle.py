@@ -18,13 +18,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from hce.atlas import SPLITS
+from hce.compiled import compiled
 from hce.files import write_atomically
 from hce.memory import Scratch
 from hce.storage.rows import Counts, SparseRows
@@ -255,7 +255,7 @@ def _pack(columns: list[NDArray], counts: SparseRows) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=PIECE_SCHEMA)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _copy_rows(
     offsets: NDArray[np.integer],
     values: NDArray[np.integer],

@@ -23,7 +23,7 @@ from hce.loader.buffers import BufferPool
 from hce.loader.device import DeviceBlock, RawRows, signed_type
 from hce.loader.expression import SparseExpression
 from hce.normalize import TARGET_SUM
-from hce.storage.blocks import CellBlock, Cells, widest
+from hce.storage.blocks import CellBlock, Cells, offsets_of, sizes_at, widest
 from hce.threads import in_threads
 
 Block = Cells | CellBlock | DeviceBlock
@@ -138,7 +138,8 @@ class BatchMaker:
             positions = np.concatenate([part.positions for part in parts])
             return block.take(positions).normalized(self.n_genes)
         if _all_of(parts, CellBlock):
-            indptr = _offsets(parts)
+            sizes = [sizes_at(part.block.indptr, part.positions) for part in parts]
+            indptr = offsets_of(np.concatenate(sizes))
             if self.device.type == "cpu":
                 return self._normalized_on_host(parts, indptr)
             return self._copied(parts, indptr).normalized(self.n_genes)
@@ -182,16 +183,6 @@ class BatchMaker:
 def _all_of(parts: Sequence[Rows[Block]], kind: type[Kind]) -> TypeGuard[Sequence[Rows[Kind]]]:
     """Whether the blocks of all parts are of one kind."""
     return all(isinstance(part.block, kind) for part in parts)
-
-
-def _offsets(parts: Sequence[Rows[CellBlock]]) -> NDArray[np.int64]:
-    """Where the entries of each cell of a batch begin and end, int64 B + 1."""
-    indptr = np.zeros(sum(len(part) for part in parts) + 1, dtype=np.int64)
-    sizes = [
-        part.block.indptr[part.positions + 1] - part.block.indptr[part.positions] for part in parts
-    ]
-    np.cumsum(np.concatenate(sizes), out=indptr[1:])
-    return indptr
 
 
 def _with_offsets(

@@ -7,10 +7,8 @@ integers only: 16-bit counts and genes travel as int16 and are widened on the de
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,7 +17,8 @@ from torch import Tensor
 
 from hce.loader.expression import SparseExpression
 from hce.normalize import TARGET_SUM
-from hce.storage.blocks import CellBlock
+from hce.storage.blocks import CellBlock, offsets_of, sizes_at
+from hce.storage.residency import RESIDENCIES, Size
 
 SIGNED = {
     "uint16": np.int16,
@@ -92,9 +91,9 @@ class DeviceBlock:
 
     def take(self, positions: NDArray[np.int64]) -> RawRows:
         """Return the cells at these positions, in that order."""
-        starts, sizes = self.indptr[positions], np.diff(self.indptr)[positions]
-        indptr = np.zeros(len(positions) + 1, dtype=np.int64)
-        np.cumsum(sizes, out=indptr[1:])
+        sizes = sizes_at(self.indptr, positions)
+        indptr = offsets_of(sizes)
+        starts = self.indptr[positions]
         on_device = torch.from_numpy(np.stack([starts - indptr[:-1], sizes])).to(self.genes.device)
         total = int(indptr[-1])
         entries = torch.arange(total, device=self.genes.device)
@@ -123,27 +122,21 @@ def _widened(tensor: Tensor) -> Tensor:
     return tensor.long() & (0xFFFF if tensor.dtype == torch.int16 else 0xFFFFFFFF)
 
 
-RESIDENCIES = ("auto", "stream", "host", "device")
-# gene and count of an entry; identity, label and offset of a cell
-BYTES_A_NONZERO, BYTES_A_CELL = 4, 18
-# the other half is for the validation cells, the model, other jobs and the page cache
-SHARE_OF_HOST = 0.5
 # for the model, its optimizer and a dense batch with what a network makes of it
 DEVICE_RESERVE, SHARE_OF_DEVICE = 8 * 2**30, 0.9
 
 
-def choose_residency(requested: str, n_cells: int, nonzero: int, device: torch.device) -> str:
-    """Return where to keep a split: stream, host or device.
+def choose_places(requested: str, sizes: Sequence[Size], device: torch.device) -> list[str]:
+    """Return for each split what `hce.storage.residency.divide` shall do with it.
 
     Parameters
     ----------
     requested
-        One of `RESIDENCIES`. auto takes the device's memory if the split fits there, else the
-        host's, else the disk.
-    n_cells, nonzero
-        Of the split.
+        One of `RESIDENCIES`. auto takes the memory of a GPU for the splits that fit there.
+    sizes
+        Of the splits, first come first served.
     device
-        Where the batches go.
+        Where the batches go; the model need not be there yet.
 
     Raises
     ------
@@ -157,62 +150,12 @@ def choose_residency(requested: str, n_cells: int, nonzero: int, device: torch.d
             f"training.residency: device keeps the cells in the memory of a GPU, but this training "
             f"runs on {device}; use host or auto"
         )
-    if requested != "auto":
-        return requested
-    needed = BYTES_A_NONZERO * nonzero + BYTES_A_CELL * n_cells
-    if device.type == "cuda":
+    places = [requested] * len(sizes)
+    if requested == "auto" and device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        if needed <= min(SHARE_OF_DEVICE * free, free - DEVICE_RESERVE):
-            return "device"
-    return "host" if needed <= SHARE_OF_HOST * available_memory() else "stream"
-
-
-def available_memory(root: Path = Path("/"), environment: Mapping[str, str] = os.environ) -> int:
-    """Return the bytes of memory that this process may still take.
-
-    The smallest of what the machine has available, what the control groups of the process leave
-    (containers, Slurm) and what Slurm granted.
-
-    Parameters
-    ----------
-    root
-        Of the file system, for tests.
-    environment
-        With SLURM_MEM_PER_NODE, or SLURM_MEM_PER_CPU and SLURM_CPUS_ON_NODE, in MB.
-    """
-    limits = [_machine(root), *_control_groups(root)]
-    per_node = int(environment.get("SLURM_MEM_PER_NODE", 0))
-    per_cpu = int(environment.get("SLURM_MEM_PER_CPU", 0))
-    granted = per_node or per_cpu * int(environment.get("SLURM_CPUS_ON_NODE", 1))
-    if granted:  # 0 is Slurm's word for all memory of the node
-        limits.append(granted * 2**20)
-    return max(min(limits), 0)
-
-
-def _machine(root: Path) -> int:
-    for line in (root / "proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-def _control_groups(root: Path) -> Iterator[int]:
-    """Limit less usage of each group from that of the process up to the root, versions 2 and 1."""
-    membership = root / "proc/self/cgroup"
-    if not membership.exists():
-        return
-    for line in membership.read_text().splitlines():
-        _, controllers, group = line.split(":", 2)
-        if controllers == "":
-            top, limit, usage = "sys/fs/cgroup", "memory.max", "memory.current"
-        elif "memory" in controllers.split(","):
-            top, limit = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
-            usage = "memory.usage_in_bytes"
-        else:
-            continue
-        folder = root / top / group.strip("/")
-        for level in (folder, *folder.parents):
-            if (level / limit).exists() and (text := (level / limit).read_text().strip()) != "max":
-                yield int(text) - int((level / usage).read_text())
-            if level == root / top:
-                break
+        room = min(SHARE_OF_DEVICE * free, free - DEVICE_RESERVE)
+        for i, size in enumerate(sizes):
+            if size.whole <= room:
+                places[i] = "device"
+                room -= size.whole
+    return places

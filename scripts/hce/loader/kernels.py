@@ -6,16 +6,17 @@ divide a batch.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from hce.compiled import compiled
 
 # log1p is computed once a cell for each count below this, the same bits as for each entry: counts
 # are small integers, and few kinds of them make up nearly all entries
 TABLE_SIZE = 64
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def take_normalized(
     positions: NDArray[np.int64],
     indptr: NDArray[np.int64],
@@ -55,7 +56,7 @@ def take_normalized(
                     to_values[entry] = np.log1p(np.float32(cell_counts[entry]) * factor)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def take_raw(
     positions: NDArray[np.int64],
     indptr: NDArray[np.int64],
@@ -74,7 +75,7 @@ def take_raw(
         out_counts[out_indptr[cell] : out_indptr[cell + 1]] = counts[start:end]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def densify(
     indptr: NDArray[np.int64],
     genes: NDArray[np.int32],

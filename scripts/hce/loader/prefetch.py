@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from queue import SimpleQueue
-from threading import Event, Semaphore, Thread
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
 
 Item = TypeVar("Item")
 THREAD_NAME = "hce-prefetch"
@@ -16,9 +15,7 @@ class _End:
     """After the last item."""
 
 
-@dataclass(frozen=True)
-class _Failure:
-    error: BaseException
+END: Final = _End()
 
 
 def prefetched(items: Generator[Item, None, None], depth: int) -> Iterator[Item]:
@@ -39,37 +36,14 @@ def prefetched(items: Generator[Item, None, None], depth: int) -> Iterator[Item]
     if depth == 0:
         yield from items
         return
-    queue: SimpleQueue = SimpleQueue()
-    slots, stop = Semaphore(depth), Event()
-    arguments = (items, queue, slots, stop)
-    thread = Thread(target=_work, args=arguments, name=THREAD_NAME, daemon=True)
-    thread.start()
-    try:
-        while not isinstance(item := queue.get(), _End):
-            if isinstance(item, _Failure):
-                raise item.error
-            slots.release()
-            yield item
-            del item  # not held while the next one is awaited
-    finally:
-        stop.set()
-        slots.release()
-        thread.join()
-
-
-def _work(
-    items: Generator[Item, None, None], queue: SimpleQueue, slots: Semaphore, stop: Event
-) -> None:
-    try:
-        slots.acquire()
-        for item in items:
-            queue.put(item)
-            del item
-            slots.acquire()
-            if stop.is_set():
-                return
-        queue.put(_End())
-    except BaseException as error:  # every one belongs to the caller
-        queue.put(_Failure(error))
-    finally:
-        items.close()
+    with ThreadPoolExecutor(1, THREAD_NAME) as thread:
+        waiting = deque(thread.submit(next, items, END) for _ in range(depth))
+        try:
+            while not isinstance(item := waiting.popleft().result(), _End):
+                waiting.append(thread.submit(next, items, END))
+                yield item
+                del item  # not held while the next one is awaited
+        finally:
+            for future in waiting:
+                future.cancel()
+            thread.submit(items.close)

@@ -10,7 +10,8 @@ a model works on this one (`hce.loader.prefetch`). What was tried and measured: 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+import math
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,10 @@ import torch
 from numpy.typing import NDArray
 
 from hce.loader.batches import Batch, BatchMaker, Block, Rows, cut
-from hce.loader.device import DeviceBlock, choose_residency
+from hce.loader.device import DeviceBlock, choose_places
 from hce.loader.prefetch import prefetched
 from hce.storage.files import ShardFiles
+from hce.storage.residency import divide
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class ShardReader(ShardFiles):
     split
         train, val, test or ood.
     residency
-        Where the cells are kept: one of `hce.loader.device.RESIDENCIES`. It is chosen when the
-        first batch is asked for, and the batches do not depend on it.
+        Where the cells are kept: one of `hce.storage.residency.RESIDENCIES`. auto sets no limit to
+        the memory of the host; `open_splits` does. The batches do not depend on it.
     device
         Where the expression of the batches shall be.
     prefetch
@@ -77,18 +79,10 @@ class ShardReader(ShardFiles):
     ) -> None:
         super().__init__(manifest, split)
         self.device = torch.device(device)
-        self._resident: str | None = None
-        if residency != "auto":  # an impossible one is refused at once
-            self._resident = choose_residency(residency, self.n_cells, self.nonzero, self.device)
+        size = [self.size(1)]
+        (self.kept,) = divide(size, choose_places(residency, size, self.device), math.inf)
         self._prefetch = prefetch
         self._whole: Block | None = None
-
-    @property
-    def residency(self) -> str:
-        """Where the cells are kept: stream, host or device."""
-        if self._resident is None:
-            self._resident = choose_residency("auto", self.n_cells, self.nonzero, self.device)
-        return self._resident
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Yield all cells in the order of the shards, the last batch of each possibly smaller."""
@@ -114,7 +108,7 @@ class ShardReader(ShardFiles):
             Of the order.
         window
             Shards shuffled together; in residency stream, this many are in memory, and as many
-            again while the next ones are decoded ahead.
+            again where the next ones are decoded ahead.
         start
             Batches to skip, to go on in the middle of an epoch. Windows that lie before are not
             read.
@@ -146,7 +140,7 @@ class ShardReader(ShardFiles):
         maker = BatchMaker(self.n_genes, self.device, in_flight=ahead + 2)
 
         def batches() -> Generator[Batch, None, None]:
-            parts = prefetched(self._parts(windows), min(ahead, 1))
+            parts = prefetched(self._parts(windows), min(ahead, self.kept.ahead))
             if across_windows:
                 groups = cut(parts, batch_size, drop_last=True)
             else:
@@ -163,7 +157,7 @@ class ShardReader(ShardFiles):
 
     def _parts(self, windows: Iterator[Window]) -> Generator[Rows[Block], None, None]:
         """The cells of each window, from the disk or from where all cells are kept."""
-        if self.residency == "stream":
+        if self.kept.residency == "stream":
             for window in windows:
                 yield Rows(self._loaded(window.shards), window.order)
             return
@@ -176,7 +170,7 @@ class ShardReader(ShardFiles):
 
     def _loaded(self, positions: Sequence[int]) -> Block:
         """Decode shards into one block of the kind that this device and this split want."""
-        if self.residency == "device":
+        if self.kept.residency == "device":
             return self.with_count_type(lambda: self._device_block(positions))
         block = self.block(positions, torch.get_num_threads())
         # normalized once and kept so: 32 MB at most
@@ -190,3 +184,39 @@ class ShardReader(ShardFiles):
         for i, position in enumerate(positions):
             block.fill(self._decoded([position], 1), rows[i], entries[i])
         return block
+
+
+def open_splits(
+    manifest: str | Path,
+    windows: Mapping[str, int],
+    residency: str,
+    device: torch.device,
+    memory: float,
+    beside: Callable[[int], int],
+) -> list[ShardReader]:
+    """Open the splits that one training reads, with the memory of the host divided among them.
+
+    Parameters
+    ----------
+    manifest, residency, device
+        As of `ShardReader`.
+    windows
+        Splits, the most important first, and how many shards of each are read at one time.
+    memory
+        Bytes of the host that the training may take.
+    beside
+        Number of genes -> bytes of them that its cells cannot have.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `ShardReader`, and if the memory is too small.
+    """
+    readers = [ShardReader(manifest, split, "stream", device) for split in windows]
+    sizes = [reader.size(window) for reader, window in zip(readers, windows.values(), strict=True)]
+    kept = divide(
+        sizes, choose_places(residency, sizes, device), memory, beside(readers[0].n_genes)
+    )
+    for reader, way in zip(readers, kept, strict=True):
+        reader.kept = way
+    return readers

@@ -7,9 +7,10 @@ second-level cache while all cells pass by. Each sum has one order, whatever the
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from hce.compiled import compiled
 
 TILE = 512
 # a multiply and an add may become one instruction; nothing is reordered
@@ -19,7 +20,7 @@ Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=FAST)
+@compiled(fastmath=FAST)
 def multiply(
     indptr: Integers,
     genes: Integers,
@@ -59,7 +60,7 @@ def multiply(
             position[cell - first] = at
 
 
-@numba.njit(cache=True, nogil=True, fastmath=FAST)
+@compiled(fastmath=FAST)
 def multiply_transposed(
     indptr: Integers,
     genes: Integers,
@@ -100,7 +101,7 @@ def multiply_transposed(
             position[cell] = at
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def add_and_clamp(
     indptr: Integers,
     genes: Integers,
@@ -147,7 +148,7 @@ def add_and_clamp(
         out_size[cell] = to - out_start[cell]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def close_gaps(
     out_start: Integers,
     indptr: Integers,

@@ -31,6 +31,21 @@ def affine(layer: nn.Linear, expression: Tensor | SparseExpression) -> Tensor:
     return layer(expression)
 
 
+def check_sparse_device(device: torch.device) -> None:
+    """Refuse sparse first layers where there are no kernels for them.
+
+    Raises
+    ------
+    ValueError
+        If the device is not the CPU.
+    """
+    if device.type != "cpu":
+        raise ValueError(
+            f"training.first_layer: sparse first layers run on the CPU, not on {device}; set it to "
+            "auto or to dense"
+        )
+
+
 def sparse_linear(expression: SparseExpression, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Multiply sparse cells by weights.
 
@@ -53,11 +68,8 @@ def sparse_linear(expression: SparseExpression, weight: Tensor, bias: Tensor | N
     ValueError
         If a tensor is not on the CPU, the genes do not fit, or the dtypes differ.
     """
-    if expression.device.type != "cpu" or weight.device.type != "cpu":
-        raise ValueError(
-            f"sparse first layers run on the CPU, got {expression.device} and {weight.device}; "
-            "set training.first_layer to dense"
-        )
+    for tensor in (expression, weight):
+        check_sparse_device(tensor.device)
     if weight.shape[1] != expression.n_genes or weight.dtype != expression.values.dtype:
         raise ValueError(
             f"weights {weight.dtype} {tuple(weight.shape)} do not fit cells of "

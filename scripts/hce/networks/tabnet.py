@@ -9,19 +9,30 @@ left out too, so that parameter names are those of scTab's network: `encoder.*` 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import torch
+from entmax import Entmax15, Sparsemax
 from torch import Tensor, nn
 
 from hce.loader.expression import SparseExpression
-from hce.networks.sparse import store_by_gene
-from hce.networks.tabnet_blocks import AttentiveTransformer, FeatureTransformer, initialize
+from hce.networks.sparse import check_sparse_device, store_by_gene
+from hce.networks.tabnet_blocks import (
+    AttentiveTransformer,
+    FeatureTransformer,
+    GhostBatchNorm,
+    Norm,
+    initialize,
+)
 from hce.networks.tabnet_input import DenseGenes, SparseGenes, scale_genes
-from hce.networks.tabnet_mask import Entmax15, Sparsemax, sparse_mask
+from hce.networks.tabnet_mask import sparse_mask
 
 # keeps the logarithm in the mask loss finite (pytorch-tabnet's epsilon)
 MASK_EPSILON = 1e-15
+# how many of a cell's logits are sorted at first, and twice as many for the cells that select them
+# all; a trained mask selects some 10 genes (docs/performance.md)
+FIRST_K = 64
 
 
 class TabNetEncoder(nn.Module):
@@ -36,8 +47,7 @@ class TabNetEncoder(nn.Module):
         gamma: float,
         n_independent: int,
         n_shared: int,
-        virtual_batch_size: int,
-        momentum: float,
+        norm: Norm,
         mask_type: str,
     ) -> None:
         super().__init__()
@@ -51,26 +61,22 @@ class TabNetEncoder(nn.Module):
         )
 
         def transformer() -> FeatureTransformer:
-            return FeatureTransformer(
-                n_genes,
-                width,
-                shared if n_shared else None,
-                n_independent,
-                virtual_batch_size,
-                momentum,
-            )
+            shared_layers = shared if n_shared else None
+            return FeatureTransformer(n_genes, width, shared_layers, n_independent, norm)
 
         self.initial_splitter = transformer()
         features, attentions = nn.ModuleList(), nn.ModuleList()
         for _ in range(n_steps):
             features.append(transformer())
-            attentions.append(AttentiveTransformer(n_a, n_genes, virtual_batch_size, momentum))
+            attentions.append(AttentiveTransformer(n_a, n_genes, norm))
         # PyTorch's stubs do not say what a ModuleList holds
         self.feat_transformers = cast("Sequence[FeatureTransformer]", features)
         self.att_transformers = cast("Sequence[AttentiveTransformer]", attentions)
         for feature_transformer in (self.initial_splitter, *self.feat_transformers):
             store_by_gene(feature_transformer.layers[0].fc)
-        self.selector = Entmax15() if mask_type == "entmax" else Sparsemax()
+        # rows of B x G, of which only the largest are sorted
+        selector = Entmax15 if mask_type == "entmax" else Sparsemax
+        self.selector = selector(dim=1, k=FIRST_K)
         # with one step no gene's prior use matters, and a mask is needed only where it is not 0
         self.one_sparse_mask = n_steps == 1 and mask_type == "entmax"
 
@@ -85,11 +91,11 @@ class TabNetEncoder(nn.Module):
         on_cpu = expression.device.type == "cpu" and not torch.compiler.is_compiling()
         sparse_step = self.one_sparse_mask and on_cpu
         if isinstance(expression, SparseExpression) and not sparse_step:
+            check_sparse_device(expression.device)
             raise ValueError(
-                "TabNet takes sparse cells with one step and entmax masks, on the CPU, and not "
-                f"compiled; got {len(self.feat_transformers)} steps of "
-                f"{type(self.selector).__name__} masks on {expression.device}: pass "
-                "expression.dense(), or set training.first_layer to dense"
+                "TabNet takes sparse cells with one step and entmax masks, and not compiled; got "
+                f"{len(self.feat_transformers)} steps of {type(self.selector).__name__} masks: "
+                "pass expression.dense(), or set training.first_layer to dense"
             )
         genes = scale_genes(self.initial_bn, expression)
         splitter = self.initial_splitter
@@ -168,17 +174,9 @@ class TabNet(nn.Module):
         if mask_type not in ("entmax", "sparsemax"):
             raise ValueError(f"unknown mask_type {mask_type!r}; known: entmax, sparsemax")
         super().__init__()
+        norm = partial(GhostBatchNorm, virtual_batch_size=virtual_batch_size, momentum=momentum)
         self.encoder = TabNetEncoder(
-            n_genes,
-            n_d,
-            n_a,
-            n_steps,
-            gamma,
-            n_independent,
-            n_shared,
-            virtual_batch_size,
-            momentum,
-            mask_type,
+            n_genes, n_d, n_a, n_steps, gamma, n_independent, n_shared, norm, mask_type
         )
         self.final_mapping = nn.Linear(n_d, n_classes, bias=False)
         initialize(self.final_mapping, n_d, 4 * n_d)

@@ -7,6 +7,7 @@ one seed gives both the same network.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple, cast
 
@@ -59,21 +60,18 @@ class GhostBatchNorm(nn.Module):
         return torch.cat([self.bn(chunk) for chunk in self.chunks(cells)])
 
 
+# width -> norm
+Norm = Callable[[int], GhostBatchNorm]
+
+
 class GatedLayer(nn.Module):
     """Linear, ghost batch norm, and a gated linear unit."""
 
-    def __init__(
-        self,
-        n_in: int,
-        width: int,
-        virtual_batch_size: int,
-        momentum: float,
-        shared: nn.Linear | None = None,
-    ) -> None:
+    def __init__(self, n_in: int, width: int, norm: Norm, shared: nn.Linear | None = None) -> None:
         super().__init__()
         self.fc = nn.Linear(n_in, 2 * width, bias=False) if shared is None else shared
         initialize(self.fc, n_in, n_in)  # a shared layer is drawn anew by each who shares it
-        self.bn = GhostBatchNorm(2 * width, virtual_batch_size, momentum)
+        self.bn = norm(2 * width)
 
     def gate(self, product: Tensor) -> Tensor:
         """Return float B x width of what the linear layer gave, float B x 2 width."""
@@ -84,11 +82,7 @@ class GatedBlock(nn.Module):
     """Gated layers, each added to what it gets, but for the very first."""
 
     def __init__(
-        self,
-        widths: list[int],
-        virtual_batch_size: int,
-        momentum: float,
-        shared_layers: nn.ModuleList | None = None,
+        self, widths: list[int], norm: Norm, shared_layers: nn.ModuleList | None = None
     ) -> None:
         super().__init__()
         self.shared_layers = shared_layers
@@ -96,8 +90,7 @@ class GatedBlock(nn.Module):
             GatedLayer(
                 n_in,
                 n_out,
-                virtual_batch_size,
-                momentum,
+                norm,
                 # PyTorch's stubs do not say what a ModuleList holds
                 None if shared_layers is None else cast("nn.Linear", shared_layers[position]),
             )
@@ -114,20 +107,18 @@ class FeatureTransformer(nn.Module):
         width: int,
         shared_layers: nn.ModuleList | None,
         n_independent: int,
-        virtual_batch_size: int,
-        momentum: float,
+        norm: Norm,
     ) -> None:
         super().__init__()
         n_in = n_genes
-        norm = (virtual_batch_size, momentum)
         self.shared: GatedBlock | nn.Identity = nn.Identity()
         self.specifics: GatedBlock | nn.Identity = nn.Identity()
         if shared_layers is not None:
             widths = [n_genes] + [width] * len(shared_layers)
-            self.shared = GatedBlock(widths, *norm, shared_layers)
+            self.shared = GatedBlock(widths, norm, shared_layers)
             n_in = width
         if n_independent:
-            self.specifics = GatedBlock([n_in] + [width] * n_independent, *norm)
+            self.specifics = GatedBlock([n_in] + [width] * n_independent, norm)
 
     @property
     def layers(self) -> list[GatedLayer]:
@@ -147,11 +138,11 @@ class FeatureTransformer(nn.Module):
 class AttentiveTransformer(nn.Module):
     """From attention features to the logits of a mask over genes."""
 
-    def __init__(self, n_a: int, n_genes: int, virtual_batch_size: int, momentum: float) -> None:
+    def __init__(self, n_a: int, n_genes: int, norm: Norm) -> None:
         super().__init__()
         self.fc = nn.Linear(n_a, n_genes, bias=False)
         initialize(self.fc, n_a, 4 * n_a)
-        self.bn = GhostBatchNorm(n_genes, virtual_batch_size, momentum)
+        self.bn = norm(n_genes)
 
     def forward(self, attention: Tensor) -> Tensor:
         """Return logits, float B x G, of attention features, float B x n_a."""

@@ -106,30 +106,29 @@ class CellBlock:
             raise ValueError(f"gene positions of type {shard.indices.dtype}")
         if widest(shard.data.dtype, self.counts.dtype) != self.counts.dtype:
             raise CountTypeError(shard.data.dtype)
-        offsets, genes = np.empty(n_cells + 1, dtype=np.int64), self.genes[entry:last]
+        indptr, genes = np.empty(n_cells + 1, dtype=np.int64), self.genes[entry:last]
         read_arrays(
             [
                 (shard.soma_joinid, self.soma_joinid[row:end]),
                 (shard.label, self.label[row:end]),
-                (shard.indptr, offsets),
+                (shard.indptr, indptr),
                 (shard.indices, genes),
                 (shard.data, self.counts[entry:last]),
             ]
         )
         # compiled loops go by both without a look at the ends of their arrays
-        if offsets[0] != 0 or offsets[-1] != len(genes) or (np.diff(offsets) < 0).any():
+        if indptr[0] != 0 or indptr[-1] != len(genes) or (np.diff(indptr) < 0).any():
             raise ValueError("offsets of cells that do not ascend from the first count to the last")
         if genes.max(initial=0) >= max(n_genes, 1):
             raise ValueError(f"a gene position beyond the {n_genes} genes")
-        self.indptr[row + 1 : end + 1] = offsets[1:] + entry
+        self.indptr[row + 1 : end + 1] = indptr[1:] + entry
         return end, last
 
     def take(self, rows: NDArray[np.int64]) -> CellBlock:
         """Return a copy of the cells at these positions, in that order."""
-        starts, sizes = self.indptr[rows], np.diff(self.indptr)[rows]
-        indptr = np.zeros(len(rows) + 1, dtype=np.int64)
-        np.cumsum(sizes, out=indptr[1:])
-        entries = np.repeat(starts - indptr[:-1], sizes) + np.arange(indptr[-1])
+        sizes = sizes_at(self.indptr, rows)
+        indptr = offsets_of(sizes)
+        entries = np.repeat(self.indptr[rows] - indptr[:-1], sizes) + np.arange(indptr[-1])
         return CellBlock(
             self.soma_joinid[rows],
             self.label[rows],
@@ -144,6 +143,16 @@ class CellBlock:
             (self.counts, self.genes.astype(np.int32), self.indptr), shape=(len(self), n_genes)
         )
         return Cells(self.soma_joinid, self.label, size_factor_log1p(counts))
+
+
+def sizes_at(indptr: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many entries the cells at these positions have; looks at no others."""
+    return indptr[rows + 1] - indptr[rows]
+
+
+def offsets_of(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where the entries of cells of these sizes begin and end, int64 N + 1."""
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
 
 
 def widest(*count_types: DTypeLike) -> np.dtype:

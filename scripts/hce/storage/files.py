@@ -13,6 +13,7 @@ import numpy as np
 
 from hce.files import checked, sha256
 from hce.storage.blocks import CellBlock, Cells, CountTypeError, widest
+from hce.storage.residency import Size
 from hce.storage.store import open_store, position_type
 
 Loaded = TypeVar("Loaded")
@@ -60,6 +61,11 @@ class ShardFiles:
         self.count_type = np.dtype(np.uint16)
         self.gene_type = position_type(self.n_genes)
         self._verified: set[int] = set()
+
+    def size(self, window: int) -> Size:
+        """Return how much memory the cells take, read from the disk so many shards at a time."""
+        rows, nonzero = ([shard[name] for shard in self.shards] for name in ("rows", "nonzero"))
+        return Size.of(rows, nonzero, window)
 
     def read(self, position: int) -> Cells:
         """Return the normalized cells of one shard (float32 csr, log1p of counts per 10,000)."""

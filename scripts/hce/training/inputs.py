@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hce.loader.expression import SparseExpression
+from hce.networks.sparse import check_sparse_device
 from hce.threads import in_threads
 
 PRECISIONS = ("float32", "bfloat16")
@@ -121,11 +122,13 @@ DENSITY = 0.25
 ENTRIES = 2**22
 
 
-def check_first_layer(first_layer: str) -> None:
-    """Raise ValueError if `first_layer` is unknown."""
+def check_first_layer(first_layer: str, device: torch.device) -> None:
+    """Raise ValueError if `first_layer` is unknown, or the device cannot have it."""
     if first_layer not in FIRST_LAYERS:
         known = ", ".join(FIRST_LAYERS)
         raise ValueError(f"unknown first_layer {first_layer!r}; known: {known}")
+    if first_layer == "sparse":
+        check_sparse_device(device)
 
 
 def is_sparse(expression: SparseExpression, model: nn.Module, first_layer: str) -> bool:
@@ -144,9 +147,9 @@ def is_sparse(expression: SparseExpression, model: nn.Module, first_layer: str) 
     Raises
     ------
     ValueError
-        If `first_layer` is unknown.
+        As `check_first_layer`.
     """
-    check_first_layer(first_layer)
+    check_first_layer(first_layer, expression.device)
     if first_layer == "dense" or not getattr(model, "sparse_input", False):
         return False
     if first_layer == "sparse":

@@ -29,7 +29,6 @@ from hce.training.inputs import (
     model_input,
     reduced_precision,
 )
-from hce.training.optimizer import AdamW
 from hce.training.state import Progress, copy_weights, restore_checkpoint, save_checkpoint
 
 
@@ -101,7 +100,7 @@ class Trainer:
         self.seed, self.device, self.checkpoint = seed, device, checkpoint
         self.augmentation = None if augmentation is None else Augmentation(augmentation)
         check_precision(parameters.precision, device)
-        check_first_layer(parameters.first_layer)
+        check_first_layer(parameters.first_layer, device)
         if parameters.compile and parameters.first_layer == "sparse":
             raise ValueError(
                 "training.compile compiles dense first layers only: set training.first_layer to "
@@ -109,8 +108,11 @@ class Trainer:
             )
         self.first_layer = "dense" if parameters.compile else parameters.first_layer
         self.objective = torch.compile(self._objective) if parameters.compile else self._objective
-        self.optimizer = AdamW(
-            model.parameters(), parameters.learning_rate, parameters.weight_decay
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(),
+            parameters.learning_rate,
+            weight_decay=parameters.weight_decay,
+            fused=True,
         )
         self.generators = {"dropout": torch.default_generator}
         self.generators["augmentation"] = torch.Generator(device).manual_seed(seed)

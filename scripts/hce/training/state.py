@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from hce.files import sha256, write_atomically
 from hce.models import build_model
-from hce.training.optimizer import AdamW
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -158,7 +157,7 @@ def save_checkpoint(
     progress: Progress,
     model: nn.Module,
     best_weights: dict[str, Tensor] | None,
-    optimizer: AdamW | torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     generators: dict[str, torch.Generator],
 ) -> None:
     """Write the state of a training, atomically."""
@@ -179,7 +178,7 @@ def save_checkpoint(
 def restore_checkpoint(
     path: Path,
     model: nn.Module,
-    optimizer: AdamW | torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     generators: dict[str, torch.Generator],
 ) -> tuple[Progress, dict[str, Tensor] | None]:
     """Put a training back to where its checkpoint was written.

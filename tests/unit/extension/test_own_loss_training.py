@@ -69,6 +69,7 @@ def arguments(tmp_path: Path) -> Arguments:
         "code": "0123456789abcdef",
         "device": "cpu",
         "threads": 1,
+        "memory": 1000,
         "model": tmp_path / "model.safetensors",
         "history": tmp_path / "history.csv",
         "record": tmp_path / "hyperparameters.json",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 import plan_run
 from hce.ingest import plan
@@ -22,11 +24,22 @@ from hce.ingest.plan import (
     estimate,
     free_disk,
     gpu_hours,
+    shard_rows,
+    training_memory,
+    training_report,
 )
 
+REPOSITORY = Path(__file__).parents[3]
 # whole tiles of 2,048 cells, so that ranges can be counted by hand
 TILE = 2048
 SETTINGS = Settings(ranges={"train": 2, "ood": 3}, shards={"train": 4, "ood": 1}, n_models=6)
+
+
+def trainings_of(models: dict[str, int], **changed: float | str) -> Trainings:
+    """The paper's trainings, changed in some way."""
+    paper = {"max_epochs": 50, "batch_size": 2048, "shuffle_window": 8, "residency": "auto"}
+    paper |= {"n_vectors": 5000, "memory": 10_000, "runtime": 720, "gpu": True}
+    return Trainings(models=models, **(paper | changed))
 
 
 def make_cells() -> pd.DataFrame:
@@ -138,10 +151,12 @@ def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float
 
     def run(free: float) -> Path:
         monkeypatch.setattr(plan_run, "free_disk", lambda folder: free)
+        trainings = json.dumps(asdict(trainings_of({"linear": 2, "mlp": 4}, max_epochs=5)))
         arguments = ["plan_run.py", "--cells", str(tmp_path / "cells.parquet")]
-        arguments += ["--ranges", "train=2", "ood=3", "--shards", "train=4", "test=1", "ood=1"]
+        arguments += ["--ranges", "train=2", "ood=3"]
+        arguments += ["--shards", "train=4", "val=1", "test=1", "ood=1"]
         arguments += ["--n-models", "6", "--results", "results-x"]
-        arguments += ["--trainings", "linear=2", "mlp=4", "--max-epochs", "5"]
+        arguments += ["--trainings", trainings]
         arguments += ["--plan", str(tmp_path / "plan.txt")]
         monkeypatch.setattr(sys, "argv", arguments)
         plan_run.main()
@@ -162,6 +177,8 @@ def test_the_plan_says_what_there_is_and_what_is_needed(
     assert "nan" not in text.lower()
     assert "Trainings: 6 of up to 5 epochs take 0.0 GPU hours" in text
     assert "a floor, not measured" in text
+    assert "A training gets 10,000 MB (resources.train_memory) and 720 minutes" in text
+    assert "Training cells: host (131 MB). Validation cells: host (0 MB)." in text
 
 
 def test_a_disk_that_is_too_small_stops_the_plan_with_the_numbers(
@@ -183,7 +200,7 @@ def test_a_split_without_cells_has_a_plan() -> None:
 
 def test_gpu_hours_are_measured_steps_times_batches(tmp_path: Path) -> None:
     bench = tmp_path / "bench.json"
-    trainings = Trainings({"linear": 8, "tabnet": 4}, max_epochs=10)
+    trainings = trainings_of({"linear": 8, "tabnet": 4}, max_epochs=10)
     steps = {"linear": 0.002, "mlp": 0.004, "tabnet, ours": 0.05}
     bench.write_text(json.dumps({"device": "H200", "step_seconds": steps}))
     hours, basis = gpu_hours(trainings, 2048 * 900, 2048 * 300, bench)
@@ -196,7 +213,7 @@ def test_gpu_hours_are_measured_steps_times_batches(tmp_path: Path) -> None:
 
 def test_without_a_gpu_measurement_the_hours_are_a_floor_and_say_so(tmp_path: Path) -> None:
     bench = tmp_path / "bench.json"
-    trainings = Trainings({"linear": 1}, max_epochs=1)
+    trainings = trainings_of({"linear": 1}, max_epochs=1)
     floors = [gpu_hours(trainings, 10**7, 0, None)]
     bench.write_text(json.dumps({"device": "cpu", "step_seconds": {"linear": 1e9}}))
     floors.append(gpu_hours(trainings, 10**7, 0, bench))
@@ -207,3 +224,44 @@ def test_without_a_gpu_measurement_the_hours_are_a_floor_and_say_so(tmp_path: Pa
     assert FLOP_PER_CELL["linear"] == 4 * 19_331 * 164
     seconds = max(4 * 19_331 * 164 / 494e12, 3 * 4 * 19_331 / 4.8e12)
     assert hours["linear"] == pytest.approx(10**7 * seconds / 3600)
+
+
+def test_the_rows_of_the_shards_are_those_of_the_stages() -> None:
+    rows = shard_rows(make_cells(), "train", 4)
+    assert rows.sum() == 8 * TILE
+    assert len(shard_rows(make_cells(), "val", 3)) == 3
+
+
+# cells of the 464 training and 112 validation shards of the paper, about
+TRAIN, VALIDATION = np.full(464, 32_800), np.full(112, 31_300)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, "Training cells: stream, the next window decoded ahead (4,208 MB)."),
+        ({}, "Validation cells: stream, the next window decoded ahead (502 MB)."),
+        ({}, "On a GPU with room for all 149.8 GB: device."),
+        ({}, "Streaming, all epochs take 294 minutes or more: two cores decode 53,000 cells/s."),
+        ({"memory": 7000}, "Training cells: stream, one window at a time (2,104 MB)."),
+        ({"memory": 4000}, "would be refused: resources.train_memory: 4,000 MB are too little"),
+        ({"memory": 4000}, "Set it to 5742 or more, or lower training.shuffle_window"),
+        ({"memory": 200_000}, "Training cells: host (122,028 MB)."),
+        ({"gpu": False}, "Training cells: stream, the next window decoded ahead (4,208 MB)."),
+        ({"residency": "host"}, "training.residency host takes 122,028 MB"),
+    ],
+)
+def test_the_plan_says_where_the_cells_of_a_training_will_be(
+    changed: dict[str, float | str], expected: str
+) -> None:
+    trainings = trainings_of({"linear": 8}, **changed)
+    assert expected in training_report(trainings, TRAIN, VALIDATION, None)
+
+
+def test_the_memory_of_the_configuration_holds_two_windows_of_the_paper() -> None:
+    """On a GPU and without one, with cells of a third more genes than are planned with."""
+    paper = yaml.safe_load((REPOSITORY / "config" / "paper.yaml").read_text())["resources"]
+    for gpu in (True, False):
+        trainings = trainings_of({}, memory=paper["train_memory"], gpu=gpu)
+        kept, _ = training_memory(trainings, TRAIN * 4 // 3, VALIDATION * 4 // 3)
+        assert (kept.residency, kept.ahead) == ("stream", 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-import hce.loader.device
 import hce.loader.expression
 from hce.loader.buffers import BufferPool
-from hce.loader.device import available_memory, choose_residency
+from hce.loader.device import choose_places
 from hce.loader.expression import SparseExpression
 from hce.loader.prefetch import prefetched
+from hce.storage.residency import Size
 
 CPU = torch.device("cpu")
 GB = 2**30
@@ -51,7 +50,7 @@ def test_no_more_than_the_depth_is_made_ahead(depth: int) -> None:
     items.close()
     assert made[-1] == -1  # the generator was closed, in its thread
     assert len(made) <= 20 + depth + 1
-    assert not any(thread.name == "hce-prefetch" for thread in threading.enumerate())
+    assert not any(thread.name.startswith("hce-prefetch") for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize("depth", [0, 2])
@@ -107,67 +106,29 @@ def test_dense_is_that_of_scipy(monkeypatch: pytest.MonkeyPatch, few: int, threa
         torch.set_num_threads(before)
 
 
-def machine(tmp_path: Path, available: int, groups: dict[str, tuple[str, int]]) -> Path:
-    """A file system that tells these bytes of memory; groups: path -> (limit, usage)."""
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/meminfo").write_text(
-        f"MemTotal: 9 kB\nMemAvailable: {available // 1024} kB\n"
-    )
-    (tmp_path / "proc/self/cgroup").write_text("0::/slurm/job_7/step\n")
-    for path, (limit, usage) in groups.items():
-        folder = tmp_path / "sys/fs/cgroup" / path
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "memory.max").write_text(f"{limit}\n")
-        (folder / "memory.current").write_text(f"{usage}\n")
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("groups", "environment", "expected"),
-    [
-        ({}, {}, 64),
-        ({"slurm/job_7": (str(16 * GB), 4 * GB), "slurm/job_7/step": ("max", 0)}, {}, 12),
-        ({"slurm": (str(8 * GB), 9 * GB)}, {}, 0),
-        ({}, {"SLURM_MEM_PER_NODE": "32768"}, 32),
-        ({}, {"SLURM_MEM_PER_CPU": "2048", "SLURM_CPUS_ON_NODE": "4"}, 8),
-        ({}, {"SLURM_MEM_PER_NODE": "0"}, 64),
-    ],
-)
-def test_the_memory_is_the_least_that_anyone_grants(
-    tmp_path: Path,
-    groups: dict[str, tuple[str, int]],
-    environment: dict[str, str],
-    expected: int,
-) -> None:
-    assert available_memory(machine(tmp_path, 64 * GB, groups), environment) == expected * GB
-
-
-def test_a_split_stays_in_memory_if_it_needs_at_most_half_of_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(hce.loader.device, "available_memory", lambda: 8 * GB)
-    assert choose_residency("auto", 0, GB, CPU) == "host"
-    assert choose_residency("auto", 1, GB, CPU) == "stream"
-    assert choose_residency("host", 10**9, 10**12, CPU) == "host"
-    assert choose_residency("stream", 1, 1, CPU) == "stream"
-
-
 @pytest.mark.parametrize(
     ("free", "needed", "expected"),
-    [(139, 125, "device"), (139, 126, "host"), (20, 12, "device"), (20, 13, "host")],
+    [
+        (139, (125, 1), ["device", "auto"]),
+        (139, (126, 1), ["auto", "device"]),
+        (20, (12, 0), ["device", "device"]),
+        (20, (13, 13), ["auto", "auto"]),
+    ],
 )
 def test_a_split_stays_on_a_gpu_that_has_room_for_it_and_the_model(
-    monkeypatch: pytest.MonkeyPatch, free: int, needed: int, expected: str
+    monkeypatch: pytest.MonkeyPatch, free: int, needed: tuple[int, int], expected: list[str]
 ) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * GB, 141 * GB))
-    monkeypatch.setattr(hce.loader.device, "available_memory", lambda: 1000 * GB)
-    assert choose_residency("auto", 0, needed * GB // 4, torch.device("cuda")) == expected
+    sizes = [Size(whole * GB, GB, GB) for whole in needed]
+    assert choose_places("auto", sizes, torch.device("cuda")) == expected
+    assert choose_places("host", sizes, torch.device("cuda")) == ["host", "host"]
+    assert choose_places("auto", sizes, CPU) == ["auto", "auto"]
 
 
 def test_impossible_residencies_are_refused() -> None:
     with pytest.raises(ValueError, match=r"training\.residency: 'disk' is none of auto, stream"):
-        choose_residency("disk", 1, 1, CPU)
+        choose_places("disk", [], CPU)
     with pytest.raises(
         ValueError, match="memory of a GPU, but this training runs on cpu; use host"
     ):
-        choose_residency("device", 1, 1, CPU)
+        choose_places("device", [], CPU)

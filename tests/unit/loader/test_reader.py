@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from shard_example import parts_of, random_cells, write_shards
 import hce.storage.files
 from hce.loader.batches import Batch, BatchMaker, Rows
 from hce.loader.device import DeviceBlock
+from hce.loader.reader import open_splits
 from hce.normalize import size_factor_log1p
 from hce.shards import ShardReader
 from hce.storage.blocks import CellBlock, Cells
+from hce.storage.residency import MB, Kept
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -155,7 +158,7 @@ def test_the_order_is_the_one_of_the_first_release(manifest: Path) -> None:
 
 def on_device(reader: ShardReader) -> ShardReader:
     """A reader whose residency is device, on a device that every machine has."""
-    reader._resident = "device"
+    reader.kept = Kept("device", 1, 0)
     return reader
 
 
@@ -171,9 +174,12 @@ def test_batches_are_the_same_wherever_the_cells_are_kept(
         for residency in ("stream", "host")
     ]
     readers.append(on_device(ShardReader(manifest, "train", prefetch=prefetch)))
+    readers.append(ShardReader(manifest, "train", "stream", prefetch=prefetch))
+    readers[-1].kept = Kept("stream", 0, 0)
     epochs = [list(reader.shuffled(batch_size, 1, epoch, window)) for reader in readers]
-    for stream, host, device in zip(*epochs, strict=True):
+    for stream, host, device, slow in zip(*epochs, strict=True):
         assert same_cells(stream, host)
+        assert same_cells(slow, host)
         assert np.array_equal(stream.soma_joinid, device.soma_joinid)
         assert np.array_equal(stream.label, device.label)
         torch.testing.assert_close(
@@ -295,3 +301,52 @@ def test_a_batch_of_two_blocks_of_a_device_is_refused() -> None:
     with pytest.raises(ValueError, match="one block of a device"):
         maker.make([Rows(block, np.arange(2)) for block in blocks])
     assert len(maker.make([Rows(blocks[0], np.arange(2)), Rows(blocks[0], np.arange(3))])) == 5
+
+
+def decoding(reader: ShardReader, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many blocks of the reader are in memory, at the end of each decoding."""
+    blocks, alive, load = [], [], reader._loaded
+
+    def loaded(positions: Sequence[int]) -> CellBlock | Cells:
+        block = load(positions)
+        blocks.append(weakref.ref(block))
+        alive.append(sum(reference() is not None for reference in blocks))
+        return block
+
+    monkeypatch.setattr(reader, "_loaded", loaded)
+    return alive
+
+
+@pytest.mark.usefixtures("no_split_is_small")
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_no_more_windows_are_in_memory_than_was_planned(
+    tmp_path: Path, ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_shards(tmp_path, {"train": parts_of((16,) * 8, N_GENES)})
+    reader = ShardReader(path, "train", "stream", prefetch=2)
+    reader.kept = Kept("stream", ahead, 0)
+    alive = decoding(reader, monkeypatch)
+    for _ in reader.shuffled(5, 1, 0, window=2):
+        pass
+    assert len(alive) == 4
+    assert max(alive) <= 1 + ahead
+
+
+def test_splits_are_opened_with_what_the_memory_holds(tmp_path: Path) -> None:
+    path = write_shards(tmp_path, {name: parts_of(SIZES, N_GENES) for name in ("train", "val")})
+    windows = {"train": 2, "val": 1}
+    size = ShardReader(path, "train").size(2)
+
+    def opened(residency: str, memory: float) -> list[str]:
+        cpu = torch.device("cpu")
+        readers = open_splits(path, windows, residency, cpu, memory, lambda n_genes: n_genes * MB)
+        assert [reader.split for reader in readers] == ["train", "val"]
+        return [reader.kept.residency for reader in readers]
+
+    other = N_GENES * MB
+    assert opened("auto", other + 2 * size.whole) == ["host", "host"]
+    assert opened("auto", other + size.whole + size.shard) == ["host", "stream"]
+    assert opened("auto", other + size.window + size.shard) == ["stream", "stream"]
+    assert opened("stream", other + 2 * size.whole) == ["stream", "stream"]
+    with pytest.raises(ValueError, match=r"resources\.train_memory: 12 MB are too little"):
+        opened("auto", other + size.window)

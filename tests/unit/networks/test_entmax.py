@@ -1,21 +1,31 @@
-"""The partial sort of entmax gives pytorch-tabnet's full sort to the last bit, gradients too."""
+"""The masks of TabNet: the library's, as TabNet asks for them, and the nonzero part alone."""
 
 from __future__ import annotations
 
 import pytest
+import pytorch_tabnet.sparsemax
 import torch
+from entmax import Entmax15, Sparsemax
 from hypothesis import given
 from hypothesis import strategies as st
-from pytorch_tabnet.sparsemax import Entmax15Function
+from torch import nn
 
-from hce.networks.tabnet_mask import FIRST_K, Entmax15, entmax15_support
+from hce.networks.tabnet import FIRST_K
+from hce.networks.tabnet_mask import entmax15_support
+
+ENTMAX = Entmax15(dim=1, k=FIRST_K)
+SPARSEMAX = Sparsemax(dim=1, k=FIRST_K)
+PEERS = {
+    ENTMAX: pytorch_tabnet.sparsemax.Entmax15(dim=-1),
+    SPARSEMAX: pytorch_tabnet.sparsemax.Sparsemax(dim=-1),
+}
 
 
-def both(logits: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Output and gradient of ours and of pytorch-tabnet's, for the same incoming gradient."""
+def both(selector: nn.Module, logits: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Output and gradient of it and of pytorch-tabnet's, for the same incoming gradient."""
     incoming = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1))
     results = []
-    for function in (Entmax15(), lambda z: Entmax15Function.apply(z, -1)):
+    for function in (selector, PEERS[selector]):
         leaf = logits.clone().requires_grad_()
         output = function(leaf)
         output.backward(incoming)
@@ -25,9 +35,10 @@ def both(logits: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
 
 @pytest.mark.parametrize("scale", [0.0, 1e-3, 0.1, 1.0, 10.0, 1e4])
 @pytest.mark.parametrize("n_genes", [1, 5, FIRST_K, FIRST_K + 1, 1000])
-def test_equals_the_full_sort(n_genes: int, scale: float) -> None:
+@pytest.mark.parametrize("selector", [ENTMAX, SPARSEMAX])
+def test_equals_the_full_sort(selector: nn.Module, n_genes: int, scale: float) -> None:
     logits = scale * torch.randn(32, n_genes, generator=torch.Generator().manual_seed(0))
-    (output, gradient), (expected, expected_gradient) = both(logits)
+    (output, gradient), (expected, expected_gradient) = both(selector, logits)
     torch.testing.assert_close(output, expected, rtol=0, atol=1e-6)
     torch.testing.assert_close(gradient, expected_gradient, rtol=1e-5, atol=1e-6)
 
@@ -36,20 +47,20 @@ def test_equals_the_full_sort(n_genes: int, scale: float) -> None:
 def test_rows_are_weights_and_shifts_do_not_matter(seed: int, n_genes: int, scale: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     logits = scale * torch.randn(4, n_genes, generator=generator, dtype=torch.float64)
-    weights = Entmax15()(logits)
+    weights = ENTMAX(logits)
     assert bool((weights >= 0).all())
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(4, dtype=torch.float64))
-    torch.testing.assert_close(Entmax15()(logits + 3.7), weights)
+    torch.testing.assert_close(ENTMAX(logits + 3.7), weights)
 
 
 def test_a_support_larger_than_the_first_guess_is_found() -> None:
     logits = torch.zeros(3, 8 * FIRST_K)
-    torch.testing.assert_close(Entmax15()(logits), torch.full_like(logits, 1 / (8 * FIRST_K)))
+    torch.testing.assert_close(ENTMAX(logits), torch.full_like(logits, 1 / (8 * FIRST_K)))
 
 
 def test_gradient_in_float64() -> None:
     logits = torch.randn(3, 7, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(Entmax15(), (logits,))
+    assert torch.autograd.gradcheck(ENTMAX, (logits,))
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-3, 0.1, 1.0, 10.0, 1e4])
@@ -62,7 +73,7 @@ def test_the_support_alone_is_the_nonzero_part(scale: float, dtype: torch.dtype)
     dense = torch.zeros_like(logits)
     rows = torch.arange(20).repeat_interleave(torch.from_numpy(size))
     dense[rows, torch.from_numpy(genes)] = torch.from_numpy(root).square()
-    expected = Entmax15()(logits.double()).to(dtype)
+    expected = ENTMAX(logits.double()).to(dtype)
     torch.testing.assert_close(dense, expected, rtol=1e-5, atol=1e-6)
 
 

@@ -99,7 +99,10 @@ def test_the_layout_changes_nothing_but_the_layout() -> None:
     [
         (torch.zeros(3, 8), "9 genes"),
         (torch.zeros(3, 9, dtype=torch.float64), "float64"),
-        (torch.zeros(3, 9, device="meta"), "first_layer to dense"),
+        (
+            torch.zeros(3, 9, device="meta"),
+            "first_layer: sparse first layers run on the CPU, not on meta",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(weight: Tensor, message: str) -> None:
@@ -114,6 +117,27 @@ def test_models_take_both(architecture: str) -> None:
     torch.testing.assert_close(model(batch), model(batch.dense()), rtol=1e-5, atol=1e-6)
 
 
+def elsewhere(cells: SparseExpression) -> SparseExpression:
+    """Cells that are not on the CPU."""
+    moved = (tensor.to("meta") for tensor in (cells.indptr, cells.genes, cells.values))
+    return SparseExpression(*moved, cells.n_genes)
+
+
+@pytest.mark.parametrize("architecture", ["linear", "mlp", "tabnet"])
+def test_a_sparse_first_layer_on_a_gpu_is_refused_by_its_key(architecture: str) -> None:
+    """Before the batch is augmented, and by the networks themselves."""
+    cells = elsewhere(random_expression(4, 9, seed=1))
+    model = build_model(architecture, 9, 3).to("meta")
+    augmentation = Augmentation(torch.zeros(2, 9, device="meta"))
+    message = (
+        r"training\.first_layer: sparse first layers run on the CPU, not on meta; set it to auto"
+    )
+    with pytest.raises(ValueError, match=message):
+        model_input(cells, model, "sparse", augmentation)
+    with pytest.raises(ValueError, match=message):
+        model(cells)
+
+
 def test_the_choice_of_the_first_layer() -> None:
     linear, other = build_model("linear", 2**12, 2), nn.Linear(2**12, 2)
     thin, dense = (random_expression(2**10, 2**12, 5, density) for density in (0.01, 0.4))
@@ -123,10 +147,7 @@ def test_the_choice_of_the_first_layer() -> None:
     assert is_sparse(small, linear, "sparse")
     assert not is_sparse(thin, linear, "dense")
     assert not is_sparse(thin, other, "auto")
-    on_gpu = SparseExpression(
-        *(t.to("meta") for t in (thin.indptr, thin.genes, thin.values)), 2**12
-    )
-    assert not is_sparse(on_gpu, linear, "auto")
+    assert not is_sparse(elsewhere(thin), linear, "auto")
     with pytest.raises(ValueError, match="'spares'; known: auto, sparse, dense"):
         is_sparse(thin, linear, "spares")
 
