@@ -1,10 +1,10 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="f2994e83c86ba1a566d80934c42595e82adc0b3b6fd2d2191cfc687dbddf72a5"
+LABEL io.github.snakemake.conda_env_hash="d6167951c49a56518885ca2f23c630e1149510246b93bbd361799214f8538f0b"
 # Conda environment:
 #   source: envs/analysis.yaml
-#   prefix: /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63
+#   prefix: /conda-envs/456a07ecc3bed37d6fc0435125cb18d0
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -23,9 +23,10 @@ LABEL io.github.snakemake.conda_env_hash="f2994e83c86ba1a566d80934c42595e82adc0b
 #     - pyarrow=26.0.1
 #     - pyyaml=6.0.3
 #     - scipy=1.17.1
+#     - seaborn=0.13.2
 #     - statsmodels=0.15.0
-RUN mkdir -p /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63
-COPY envs/analysis.yaml /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment.yaml
+RUN mkdir -p /conda-envs/456a07ecc3bed37d6fc0435125cb18d0
+COPY envs/analysis.yaml /conda-envs/456a07ecc3bed37d6fc0435125cb18d0/environment.yaml
 # Conda environment:
 #   source: envs/atlas.yaml
 #   prefix: /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
@@ -213,7 +214,7 @@ COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment
 RUN mkdir -p /conda-envs/37fe4888e509b42311b5ad88aed9f69a
 COPY envs/train.yaml /conda-envs/37fe4888e509b42311b5ad88aed9f69a/environment.yaml
 
-RUN conda env create --prefix /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63 --file /conda-envs/9ec06e7a86dc02d355b9f502d5c6fb63/environment.yaml && \
+RUN conda env create --prefix /conda-envs/456a07ecc3bed37d6fc0435125cb18d0 --file /conda-envs/456a07ecc3bed37d6fc0435125cb18d0/environment.yaml && \
     conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
     conda env create --prefix /conda-envs/7f5743f39ff50277cf9263cc2745f479 --file /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml && \
     conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \

@@ -9,6 +9,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -20,20 +21,14 @@ from hce.figures.hierarchy import ontology_graph
 from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
-    POINTS_PER_MM,
     QUIET,
     SMALL_PT,
     TEXT_PT,
-    add_axes_mm,
     draw_dots,
-    draw_grid,
     format_compact,
     format_p,
     format_signed,
-    legend_mm,
     new_figure,
-    size_mm,
-    text_mm,
 )
 from hce.names import architecture_name, known_architectures
 
@@ -186,12 +181,8 @@ def _untested_with_one_run(row: dict[str, object], points: pd.DataFrame) -> dict
     return row
 
 
-LEFT_MM, RIGHT_MM = 14.0, 3.0
-GAP_MM = 8.0
-PANEL_MM = 38.0
-ROW_MM = 58.0
-HEADER_MM = 20.0
-FOOTER_MM = 8.0
+FRAME_MM = 24.0
+ROW_MM = 56.0
 GROUP_COLORS = KIND_COLORS | {
     "connected": KIND_COLORS["internal"],
     "isolated": KIND_COLORS["leaf"],
@@ -221,16 +212,14 @@ def draw_kinds(points: pd.DataFrame, tests: pd.DataFrame) -> Figure:
         Source data as made by `gain_points` and `one_family`.
     """
     architectures = list(dict.fromkeys(points["architecture"]))
-    fig, places = _grid(KIND_TITLES[points["property"].iloc[0]], 2, len(architectures))
+    fig, axes = _grid(KIND_TITLES[points["property"].iloc[0]], tests, (2, len(architectures)))
     limits = _gain_range(points)
     for column, architecture in enumerate(architectures):
         part = points[points["architecture"] == architecture]
         found = tests[tests["architecture"] == architecture].set_index("kind", drop=False)
-        for row, kind in enumerate(("groups", "correlation")):
-            ax = add_axes_mm(fig, *places[row, column])
-            name = "" if row else architecture_name(architecture)
-            _draw_panel(ax, column, name, part, found.loc[kind], limits)
-    _draw_legend(fig, tests, [])
+        for ax, kind in zip(axes[:, column], ("groups", "correlation"), strict=True):
+            name = architecture_name(architecture) if kind == "groups" else ""
+            _draw_panel(ax, name, part, found.loc[kind], limits)
     return fig
 
 
@@ -238,38 +227,36 @@ def draw_properties(points: pd.DataFrame, tests: pd.DataFrame) -> Figure:
     """Draw Supplementary Fig. 8: a row an architecture, a column a property of the types."""
     architectures = list(dict.fromkeys(points["architecture"]))
     names = list(dict.fromkeys(points["property"]))
-    fig, places = _grid(PROPERTIES_TITLE, len(architectures), len(names))
+    groups = {name: name for name in GROUP_COLORS if (points["group"] == name).any()}
+    style = {"linestyle": "none", "marker": "o", "markersize": 3}
+    key = [Line2D([], [], color=GROUP_COLORS[name], label=name, **style) for name in groups]
+    shape = (len(architectures), len(names))
+    fig, axes = _grid(PROPERTIES_TITLE, tests, shape, *([key] if key else []))
     limits = _gain_range(points)
     found = tests.set_index(["architecture", "property"], drop=False)
-    for (row, column), place in places.items():
+    for (row, column), ax in np.ndenumerate(axes):
         chosen = architectures[row], names[column]
         part = points[(points["architecture"] == chosen[0]) & (points["property"] == chosen[1])]
         name = "" if column else architecture_name(chosen[0])
-        ax = add_axes_mm(fig, *place)
-        _draw_panel(ax, column, name, part, found.loc[chosen], limits)
-    _draw_legend(fig, tests, points["group"].dropna().unique().tolist())
+        _draw_panel(ax, name, part, found.loc[chosen], limits)
     return fig
 
 
 def _grid(
-    title: str, n_rows: int, n_columns: int
-) -> tuple[Figure, dict[tuple[int, int], tuple[float, float, float, float]]]:
-    """Return a figure with its title and the place (mm) of each panel."""
-    height = HEADER_MM + n_rows * ROW_MM - (ROW_MM - PANEL_MM) + 9 + FOOTER_MM
-    fig = new_figure(DOUBLE_COLUMN_MM, height, title)
-    room = DOUBLE_COLUMN_MM - LEFT_MM - RIGHT_MM
-    width = (room - (n_columns - 1) * GAP_MM) / n_columns
-    places = {
-        (row, column): (
-            LEFT_MM + column * (width + GAP_MM),
-            height - HEADER_MM - row * ROW_MM - PANEL_MM,
-            width,
-            PANEL_MM,
-        )
-        for row in range(n_rows)
-        for column in range(n_columns)
-    }
-    return fig, places
+    title: str, tests: pd.DataFrame, shape: tuple[int, int], *rows: list[Artist]
+) -> tuple[Figure, np.ndarray]:
+    """Figure and its panels; says what a dot is and which tests were made."""
+    names = {"correlation": "ρ, Spearman", "groups": "box, quartiles; Mann-Whitney U"}
+    words = "; ".join(names[kind] for kind in dict.fromkeys(tests["kind"]))
+    n_tests = int(tests["n_tests"].iloc[0])
+    note = f"{words}; Holm over {n_tests} tests" if n_tests else "no test"
+    note = f"Dot, a cell type of the OOD set (mean over seeds); {note}"
+    height = FRAME_MM + ROW_MM * shape[0]
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title, *rows, note=note)
+    axes = fig.subplots(*shape, squeeze=False)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("Δ F1 (HCE − CE)")
+    return fig, axes
 
 
 def _gain_range(points: pd.DataFrame) -> tuple[float, float]:
@@ -283,7 +270,6 @@ def _gain_range(points: pd.DataFrame) -> tuple[float, float]:
 
 def _draw_panel(
     ax: Axes,
-    column: int,
     heading: str,
     part: pd.DataFrame,
     test: pd.Series,
@@ -292,9 +278,7 @@ def _draw_panel(
     """The line of no gain, the architecture's name, and the types with their test, if there are."""
     ax.set_ylim(*limits)
     ax.axhline(0, color=INK, linewidth=0.6, zorder=1)
-    draw_grid(ax)
-    if column == 0:
-        ax.set_ylabel("Δ F1 (HCE − CE)")
+    ax.grid(axis="y")
     _over(ax, heading, 17.5, TEXT_PT, "bold")
     part = part.dropna(subset=["delta"])
     if part.empty:
@@ -309,29 +293,26 @@ def _draw_panel(
 
 def _draw_groups(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
     """Each group's types as dots, its median and quartiles as a box, its mean as a number."""
+    import seaborn as sns  # a second, which the tables do not need
+
+    groups = [str(test["first"]), str(test["second"])]
+    label = ax.get_ylabel()
+    by = {"x": "group", "y": "delta", "order": groups, "ax": ax}
+    colors = {"hue": "group", "palette": {name: GROUP_COLORS.get(name, QUIET) for name in groups}}
+    # where there is no room for a dot, it lies on others
+    dots = {"size": 2.8, "linewidth": 0.3, "edgecolor": INK, "legend": False, "warn_thresh": 1}
+    sns.swarmplot(part, **by, **colors, **dots)
+    # not seaborn's: it asks matplotlib for what matplotlib is about to drop
+    line = {"color": INK, "linewidth": 0.6}
+    gains = [part.loc[part["group"] == group, "delta"] for group in groups]
+    box = {"showfliers": False, "whis": 0, "showcaps": False, "widths": 0.66, "zorder": 4}
+    median = line | {"linewidth": 1.2}
+    ax.boxplot(gains, positions=[0, 1], boxprops=line, medianprops=median, **box)
     names = []
-    for place, order in enumerate(("first", "second")):
-        group = str(test[order])
-        gains = part.loc[part["group"] == group, "delta"].sort_values().to_numpy()
-        n_types = f"n = {len(gains)} types"
-        mean = f"mean {format_signed(gains.mean(), 2)}" if len(gains) else "none"
-        names.append(f"{group}\n{n_types}\n{mean}")
-        if not len(gains):
-            continue
-        # multiples of the golden ratio: evenly spread, the same each time
-        aside = 0.5 * ((np.arange(len(gains)) * 0.618034) % 1 - 0.5)
-        draw_dots(ax, place + aside, gains, GROUP_COLORS.get(group, QUIET))
-        ax.boxplot(
-            gains,
-            positions=[place],
-            widths=0.66,
-            showfliers=False,
-            whis=0,
-            showcaps=False,
-            medianprops={"color": INK, "linewidth": 1.2},
-            boxprops={"color": INK, "linewidth": 0.6},
-        )
-    ax.set_xlim(-0.55, 1.55)
+    for group, values in zip(groups, gains, strict=True):
+        mean = f"mean {format_signed(values.mean(), 2)}" if len(values) else "none"
+        names.append(f"{group}\nn = {len(values)} types\n{mean}")
+    ax.set(xlim=(-0.55, 1.55), xlabel="", ylabel=label)
     ax.set_xticks([0, 1], names, linespacing=1.25)
     ax.tick_params(axis="x", length=0, pad=3)
     if _untested(ax, test):
@@ -384,24 +365,3 @@ def _over(ax: Axes, text: str, points: float, size: float, weight: str) -> None:
     where = {"xycoords": "axes fraction", "textcoords": "offset points"}
     if text:
         ax.annotate(text, (0, 1), (0, points), fontsize=size, fontweight=weight, **where)
-
-
-def _draw_legend(fig: Figure, tests: pd.DataFrame, groups: list[str]) -> None:
-    """Say what a dot is, which colors there are, and which tests were made."""
-    names = {"correlation": "ρ, Spearman", "groups": "box, quartiles; Mann-Whitney U"}
-    words = "; ".join(names[kind] for kind in dict.fromkeys(tests["kind"]))
-    n_tests = int(tests["n_tests"].iloc[0])
-    text = f"Dot, a cell type of the OOD set (mean over seeds); {words}; Holm over {n_tests} tests"
-    if not n_tests:
-        text = "Dot, a cell type of the OOD set; no test"
-    height = size_mm(fig)[1]
-    text_mm(fig, 3, height - 9, text, SMALL_PT, QUIET)
-    handles = [
-        Line2D([], [], linestyle="none", marker="o", markersize=3, color=GROUP_COLORS[g], label=g)
-        for g in sorted(groups)
-        if g in GROUP_COLORS
-    ]
-    if handles:
-        right, pad = DOUBLE_COLUMN_MM - 3, 3 / POINTS_PER_MM
-        place = (right - pad, height - 6.5 + pad)
-        legend_mm(fig, handles, *place, spacing=2.0, corner="lower right")

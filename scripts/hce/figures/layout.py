@@ -22,7 +22,7 @@ OUTLINE, SECOND_PARENT = "outline", "second_parent"
 
 @dataclass(frozen=True)
 class Page:
-    """The space that the graph is laid out in, and its letters; all lengths in millimeters."""
+    """The space that the graph is laid out in, in millimeters, and the size of its letters."""
 
     columns: int = 2
     column_width: float = 90.0
@@ -33,9 +33,8 @@ class Page:
     isolated_columns: int = 2
     row: float = 2.3
     node_gap: float = 0.15
-    # mean width of a character, and how few of them a line of a name may have
-    character: float = 1.15
-    fewest_characters: int = 1
+    # of a name, in points
+    size: float = 6.0
 
 
 def lay_out(graph: nx.DiGraph, heights: Mapping[int, float], page: Page) -> pd.DataFrame:

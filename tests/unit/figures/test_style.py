@@ -46,9 +46,8 @@ def pdf_text(path: Path) -> str:
 
 def example_figure() -> Figure:
     """Return a small figure with a curve and the stamp."""
-    fig = new_figure(88, 40)
-    ax = add_axes_mm(fig, 10, 10, 70, 25)
-    ax.plot([0, 1], [0, 1])
+    fig = new_figure(88, 40, "A curve", note="A line, a curve")
+    fig.subplots().plot([0, 1], [0, 1])
     stamp(fig, "simulated Census")
     return fig
 
@@ -78,7 +77,7 @@ def test_png_has_300_dpi_and_the_width_asked_for(tmp_path: Path) -> None:
 
 
 def test_axes_stand_where_millimeters_say() -> None:
-    fig = new_figure(100, 50)
+    fig = new_figure(100, 50, "")
     box = add_axes_mm(fig, 10, 5, 80, 40).get_position()
     assert (box.x0, box.y0, box.width, box.height) == pytest.approx((0.1, 0.1, 0.8, 0.8))
 
