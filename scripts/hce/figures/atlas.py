@@ -14,7 +14,6 @@ from hce.figures.style import (
     MARGIN_MM,
     QUIET,
     SINGLE_COLUMN_MM,
-    SMALL_PT,
     TEXT_PT,
     format_count,
     new_figure,
@@ -160,13 +159,13 @@ def _draw_bars(ax: Axes, rows: pd.DataFrame) -> None:
     ax.spines["bottom"].set_visible(False)
     ax.tick_params(length=0)
     if rows.empty:
-        ax.text(0, 0.5, "no composition table", fontsize=SMALL_PT, color=QUIET)
+        ax.text(0, 0.5, "no composition table", color=QUIET)
     # the remaining groups together are no group: a bar for them would dwarf the others
     remainder = rows["group"].str.endswith(" others")
     names = [shorten(short_cell_type(str(name)), NAME_MM) for name in rows["group"]]
     colors = [BAR_COLOR if known else NEW_COLOR for known in rows["in_atlas"]]
     bars = ax.barh(rows.index, rows["value"].mask(remainder, 0), 0.7, color=colors)
-    ax.bar_label(bars, rows["value"].map(format_count), padding=2, size=SMALL_PT, color=QUIET)
+    ax.bar_label(bars, rows["value"].map(format_count), padding=2, color=QUIET)
     ax.set_yticks(rows.index, names)
     # rows are as high in a panel of few groups
     ax.set(xticks=[], ylim=(LARGEST_GROUPS + 0.5, -0.5))
@@ -188,7 +187,7 @@ def draw_split(table: pd.DataFrame) -> Figure:
         bars = ax.barh(table.index, table[f"{column}_share"].fillna(0), 0.6, color=BAR_COLOR)
         shares = table[f"{column}_share"].fillna(0).map("{:.1%}".format).str.replace("%", " %")
         counts = table[column].map(format_count)
-        ax.bar_label(bars, counts + "\n" + shares, padding=2, size=SMALL_PT)
+        ax.bar_label(bars, counts + "\n" + shares, padding=2)
         ax.spines["bottom"].set_visible(False)
         ax.set(xticks=[], ylim=(len(table) - 0.5, -0.5))
         ax.set_yticks(table.index, names, linespacing=1.3)

@@ -13,7 +13,6 @@ from hce.figures.style import (
     INK,
     LOSS_COLORS,
     RULE,
-    SMALL_PT,
     loss_handles,
     name_runs,
     new_figure,
@@ -74,7 +73,7 @@ def _draw_panel(ax: Axes, part: pd.DataFrame, measure: str) -> None:
         low = measure == "p_right"
         where = {"transform": ax.transAxes, "va": "bottom" if low else "top", "linespacing": 1.3}
         x, y = (0.53, 0.03) if low else (0.04, 0.98)
-        ax.text(x, y, text, fontsize=SMALL_PT, **where)
+        ax.text(x, y, text, **where)
 
 
 def _mean_bins(rows: pd.DataFrame) -> pd.DataFrame:

@@ -75,11 +75,7 @@ KIND_NAMES = {"internal": "internal node of the hierarchy", "leaf": "leaf"}
 def draw_cell_types(table: pd.DataFrame) -> Figure:
     """Draw a bar a cell type (mean of HCE - CE), the runs as dots, a star where significant.
 
-    Parameters
-    ----------
-    table
-        Source data as made by `cell_type_gains`, of one architecture
-        or of several, which are drawn one below the other.
+    Architectures stand one below the other.
     """
     architectures = list(dict.fromkeys(table["architecture"]))
     names = table["label"].dropna().map(short_cell_type)

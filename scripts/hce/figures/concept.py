@@ -18,7 +18,6 @@ from hce.figures.style import (
     LOSS_COLORS,
     QUIET,
     RULE,
-    SMALL_PT,
     TEXT_PT,
     new_figure,
     short_cell_type,
@@ -136,7 +135,7 @@ def draw_concept(table: pd.DataFrame) -> Figure:
             if value == "s" and row["parent"] in places:
                 _draw_arrow(ax, row, places)
         label = f"Loss for the label “{short_cell_type(target['label'])}”"
-        ax.text(0, 4.3, label, fontsize=SMALL_PT, color=QUIET)
+        ax.text(0, 4.3, label, color=QUIET)
         ax.text(0, 0, losses[value], fontsize=TEXT_PT, fontweight="bold")
     return fig
 
@@ -169,7 +168,7 @@ def _draw_box(
     edge, weight = (INK, 1.2) if row["is_target"] else (RULE, 0.6)
     ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=edge, linewidth=weight))
     text = f"{short_cell_type(row['label'])}\n{value} = {row[value]:.3f}"
-    ax.text(x, y, text, fontsize=SMALL_PT, ha="center", va="center")
+    ax.text(x, y, text, ha="center", va="center")
 
 
 def _draw_arrow(ax: Axes, row: dict, places: dict[str, tuple[float, float]]) -> None:

@@ -14,7 +14,6 @@ from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     QUIET,
-    SMALL_PT,
     format_seeds,
     new_figure,
 )
@@ -66,7 +65,7 @@ def _draw_shares(ax: Axes, relations: pd.DataFrame) -> None:
             if (rows["loss"] == loss).any():
                 _stack(ax, place, means.loc[(architecture, loss)])
             else:
-                ax.text(1, place, "not run", fontsize=SMALL_PT, color=QUIET, va="center")
+                ax.text(1, place, "not run", color=QUIET, va="center")
             place += 1
         place += 0.5
     ax.set(xlim=(0, 100), ylim=(place - 1, -0.6))
@@ -85,7 +84,7 @@ def _stack(ax: Axes, y: float, shares: pd.Series) -> None:
         ax.barh(y, share, 0.78, left=start, color=color, linewidth=0)
         if share >= 100 * SMALLEST_SHARE:
             dark = relation in ("label", "sibling")
-            inside = {"ha": "center", "va": "center", "fontsize": SMALL_PT}
+            inside = {"ha": "center", "va": "center"}
             ax.text(start + share / 2, y, f"{share:.0f}", color="white" if dark else INK, **inside)
         start += share
 
@@ -107,7 +106,6 @@ def _draw_corrected(ax: Axes, corrected: pd.DataFrame) -> None:
     ax.legend(
         handles=color_handles(found, colors),
         title=f"{title}, {format_seeds(np.unique(counts))}" if len(counts) else title,
-        title_fontsize=SMALL_PT,
         alignment="left",
         loc="lower left",
         bbox_to_anchor=(0, 1.02),

@@ -26,7 +26,6 @@ from hce.figures.style import (
     ID_LEVEL_COLOR,
     INK,
     LOSS_COLORS,
-    SMALL_PT,
     STRIPE,
     TITLE_PT,
     format_count,
@@ -101,13 +100,7 @@ POOLED = {"seen": LOSS_COLORS["hce"], "unseen": ID_LEVEL_COLOR}
 
 
 def draw_contexts(table: pd.DataFrame) -> Figure:
-    """Draw Supplementary Figs. 9 and 10: the gain in seen and unseen contexts, and in each.
-
-    Parameters
-    ----------
-    table
-        Source data as made by `context_gains`.
-    """
+    """Draw Supplementary Figs. 9 and 10: the gain in seen and unseen contexts, and in each."""
     context = str(table["context"].iloc[0])
     single = table[table["part"] == "single"]
     panel = max(ROW_MM * single["group"].nunique(), SMALLEST_PANEL_MM)
@@ -191,7 +184,6 @@ def _draw_single(ax: Axes, single: pd.DataFrame, context: str) -> None:
     ax.legend(
         handles=handles,
         title=_counts(single, context),
-        title_fontsize=SMALL_PT,
         alignment="left",
         ncols=len(handles),
         loc="lower right",

@@ -13,7 +13,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter
 
 from hce.compare import holm, is_significant
 from hce.figures.cell_types import KIND_COLORS
@@ -29,13 +29,14 @@ from hce.figures.style import (
     format_p,
     format_signed,
     new_figure,
+    write_beside,
 )
 from hce.names import architecture_name, known_architectures
 
 # a rank correlation or comparison of fewer types says nothing
 SMALLEST_GROUP = 3
 POINT_COLUMNS = ["architecture", "property", "group", "ontology_term_id", "label", "value", "delta"]
-ONE_RUN = "n = 1 run: no test"
+ONE_RUN, NO_VARIATION = "n = 1 run: no test", "no variation: no test"
 
 
 def type_properties(cell_types: pd.DataFrame) -> pd.DataFrame:
@@ -112,17 +113,16 @@ def correlation_tests(points: pd.DataFrame) -> pd.DataFrame:
     from scipy import stats  # not for drawing
 
     rows = []
-    for keys, part in points.groupby(["architecture", "property"], sort=False):
+    for (architecture, name), part in points.groupby(["architecture", "property"], sort=False):
         part = part.dropna(subset=["delta"])
-        row = dict(zip(("architecture", "property"), keys, strict=True))
-        row |= {"kind": "correlation", "n": len(part), "rho": np.nan, "p": np.nan, "note": ""}
+        row = {"kind": "correlation", "architecture": architecture, "property": name}
+        row |= {"n": len(part), "rho": np.nan, "p": np.nan, "note": ""}
         if len(part) < SMALLEST_GROUP:
             row["note"] = f"{len(part)} types: no test"
         elif part["value"].nunique() == 1 or part["delta"].nunique() == 1:
-            row["note"] = "no variation: no test"
+            row["note"] = NO_VARIATION
         else:
-            test = stats.spearmanr(part["value"], part["delta"])
-            row |= {"rho": test.statistic, "p": test.pvalue}
+            row["rho"], row["p"] = stats.spearmanr(part["value"], part["delta"])
         rows.append(_untested_with_one_run(row, part))
     return pd.DataFrame(rows)
 
@@ -155,10 +155,9 @@ def group_tests(points: pd.DataFrame, groups: tuple[str, str]) -> pd.DataFrame:
         if min(map(len, gains)) < SMALLEST_GROUP:
             row["note"] = f"{len(gains[0])} and {len(gains[1])} types: no test"
         elif pd.concat(gains).nunique() == 1:
-            row["note"] = "no variation: no test"
+            row["note"] = NO_VARIATION
         else:
-            test = stats.mannwhitneyu(*gains, alternative="two-sided")
-            row |= {"u": test.statistic, "p": test.pvalue}
+            row["u"], row["p"] = stats.mannwhitneyu(*gains, alternative="two-sided")
         rows.append(_untested_with_one_run(row, part))
     return pd.DataFrame(rows)
 
@@ -204,22 +203,15 @@ PROPERTIES_TITLE = "Gain of HCE against rarity, studies, tissues and assays in t
 
 
 def draw_kinds(points: pd.DataFrame, tests: pd.DataFrame) -> Figure:
-    """Draw Supplementary Figs. 5 and 6: two groups of types and, below, a count of relatives.
-
-    Parameters
-    ----------
-    points, tests
-        Source data as made by `gain_points` and `one_family`.
-    """
+    """Draw Supplementary Figs. 5 and 6: two groups of types and, below, a count of relatives."""
     architectures = list(dict.fromkeys(points["architecture"]))
     fig, axes = _grid(KIND_TITLES[points["property"].iloc[0]], tests, (2, len(architectures)))
-    limits = _gain_range(points)
-    for column, architecture in enumerate(architectures):
+    found = tests.set_index(["kind", "architecture"], drop=False)
+    for (row, column), ax in np.ndenumerate(axes):
+        architecture, kind = architectures[column], ("groups", "correlation")[row]
         part = points[points["architecture"] == architecture]
-        found = tests[tests["architecture"] == architecture].set_index("kind", drop=False)
-        for ax, kind in zip(axes[:, column], ("groups", "correlation"), strict=True):
-            name = architecture_name(architecture) if kind == "groups" else ""
-            _draw_panel(ax, name, part, found.loc[kind], limits)
+        name = "" if row else architecture_name(architecture)
+        _draw_panel(ax, name, part, found.loc[kind, architecture])
     return fig
 
 
@@ -227,23 +219,21 @@ def draw_properties(points: pd.DataFrame, tests: pd.DataFrame) -> Figure:
     """Draw Supplementary Fig. 8: a row an architecture, a column a property of the types."""
     architectures = list(dict.fromkeys(points["architecture"]))
     names = list(dict.fromkeys(points["property"]))
-    groups = {name: name for name in GROUP_COLORS if (points["group"] == name).any()}
     style = {"linestyle": "none", "marker": "o", "markersize": 3}
-    key = [Line2D([], [], color=GROUP_COLORS[name], label=name, **style) for name in groups]
-    shape = (len(architectures), len(names))
-    fig, axes = _grid(PROPERTIES_TITLE, tests, shape, *([key] if key else []))
-    limits = _gain_range(points)
-    found = tests.set_index(["architecture", "property"], drop=False)
+    found = set(points["group"]) & set(GROUP_COLORS)
+    key = [Line2D([], [], color=GROUP_COLORS[k], label=k, **style) for k in sorted(found)]
+    fig, axes = _grid(PROPERTIES_TITLE, tests, (len(architectures), len(names)), key)
+    parts = dict(tuple(points.groupby(["architecture", "property"])))
+    tests = tests.set_index(["architecture", "property"], drop=False)
     for (row, column), ax in np.ndenumerate(axes):
         chosen = architectures[row], names[column]
-        part = points[(points["architecture"] == chosen[0]) & (points["property"] == chosen[1])]
-        name = "" if column else architecture_name(chosen[0])
-        _draw_panel(ax, name, part, found.loc[chosen], limits)
+        name = "" if column else architecture_name(architectures[row])
+        _draw_panel(ax, name, parts[chosen], tests.loc[chosen])
     return fig
 
 
 def _grid(
-    title: str, tests: pd.DataFrame, shape: tuple[int, int], *rows: list[Artist]
+    title: str, tests: pd.DataFrame, shape: tuple[int, int], *keys: list[Artist]
 ) -> tuple[Figure, np.ndarray]:
     """Figure and its panels; says what a dot is and which tests were made."""
     names = {"correlation": "ρ, Spearman", "groups": "box, quartiles; Mann-Whitney U"}
@@ -252,43 +242,27 @@ def _grid(
     note = f"{words}; Holm over {n_tests} tests" if n_tests else "no test"
     note = f"Dot, a cell type of the OOD set (mean over seeds); {note}"
     height = FRAME_MM + ROW_MM * shape[0]
-    fig = new_figure(DOUBLE_COLUMN_MM, height, title, *rows, note=note)
-    axes = fig.subplots(*shape, squeeze=False)
-    for ax in axes[:, 0]:
-        ax.set_ylabel("Δ F1 (HCE − CE)")
-    return fig, axes
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title, *keys, note=note)
+    return fig, fig.subplots(*shape, squeeze=False, sharey=True)
 
 
-def _gain_range(points: pd.DataFrame) -> tuple[float, float]:
-    gains = points["delta"].dropna()
-    if gains.empty:
-        return -0.1, 0.1
-    low, high = min(gains.min(), 0), max(gains.max(), 0)
-    margin = max(0.06 * (high - low), 0.01)
-    return low - margin, high + margin
-
-
-def _draw_panel(
-    ax: Axes,
-    heading: str,
-    part: pd.DataFrame,
-    test: pd.Series,
-    limits: tuple[float, float],
-) -> None:
+def _draw_panel(ax: Axes, name: str, part: pd.DataFrame, test: pd.Series) -> None:
     """The line of no gain, the architecture's name, and the types with their test, if there are."""
-    ax.set_ylim(*limits)
     ax.axhline(0, color=INK, linewidth=0.6, zorder=1)
     ax.grid(axis="y")
-    _over(ax, heading, 17.5, TEXT_PT, "bold")
+    over = {"xycoords": "axes fraction", "size": TEXT_PT, "weight": "bold"}
+    write_beside(ax, name, (0, 1), (0, 20), **over)
     part = part.dropna(subset=["delta"])
     if part.empty:
+        missing = {"ha": "center", "color": QUIET, "transform": ax.transAxes}
+        ax.text(0.5, 0.1, "no pair of CE and HCE runs", **missing)
         ax.set(xticks=[])
-        missing = {"ha": "center", "va": "bottom", "fontsize": SMALL_PT, "color": QUIET}
-        ax.text(0.5, 0.1, "no pair of CE and HCE runs", transform=ax.transAxes, **missing)
     elif test["kind"] == "groups":
         _draw_groups(ax, part, test)
     else:
         _draw_points(ax, part, test)
+    if ax.get_subplotspec().is_first_col():
+        ax.set_ylabel("Δ F1 (HCE − CE)")
 
 
 def _draw_groups(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
@@ -296,29 +270,25 @@ def _draw_groups(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
     import seaborn as sns  # a second, which the tables do not need
 
     groups = [str(test["first"]), str(test["second"])]
-    label = ax.get_ylabel()
-    by = {"x": "group", "y": "delta", "order": groups, "ax": ax}
-    colors = {"hue": "group", "palette": {name: GROUP_COLORS.get(name, QUIET) for name in groups}}
+    by = {"x": "group", "y": "delta", "order": groups, "hue": "group", "ax": ax}
+    colors = {name: GROUP_COLORS.get(name, QUIET) for name in groups}
     # where there is no room for a dot, it lies on others
     dots = {"size": 2.8, "linewidth": 0.3, "edgecolor": INK, "legend": False, "warn_thresh": 1}
-    sns.swarmplot(part, **by, **colors, **dots)
+    sns.swarmplot(part, **by, palette=colors, **dots)
     # not seaborn's: it asks matplotlib for what matplotlib is about to drop
-    line = {"color": INK, "linewidth": 0.6}
     gains = [part.loc[part["group"] == group, "delta"] for group in groups]
     box = {"showfliers": False, "whis": 0, "showcaps": False, "widths": 0.66, "zorder": 4}
-    median = line | {"linewidth": 1.2}
-    ax.boxplot(gains, positions=[0, 1], boxprops=line, medianprops=median, **box)
+    lines = {"boxprops": {"linewidth": 0.6}, "medianprops": {"color": INK, "linewidth": 1.2}}
+    ax.boxplot(gains, positions=[0, 1], **box, **lines)
     names = []
     for group, values in zip(groups, gains, strict=True):
         mean = f"mean {format_signed(values.mean(), 2)}" if len(values) else "none"
         names.append(f"{group}\nn = {len(values)} types\n{mean}")
-    ax.set(xlim=(-0.55, 1.55), xlabel="", ylabel=label)
+    ax.set(xlim=(-0.55, 1.55), xlabel="")
     ax.set_xticks([0, 1], names, linespacing=1.25)
-    ax.tick_params(axis="x", length=0, pad=3)
-    if _untested(ax, test):
-        return
+    ax.tick_params(axis="x", length=0)
     difference = format_signed(test["mean_first"] - test["mean_second"], 2)
-    _over_test(ax, f"difference {difference}", test)
+    _write_test(ax, f"difference {difference}", test)
 
 
 def _draw_points(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
@@ -326,42 +296,28 @@ def _draw_points(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
     for group, rows in part.groupby("group"):
         draw_dots(ax, rows["value"], rows["delta"], GROUP_COLORS.get(str(group), QUIET))
     name, scale = PROPERTIES[str(test["property"])]
+    ax.set_xlabel(name)
     if scale == "symlog":
         # counts that include zero and are mostly small
         ax.set_xscale(scale, linthresh=1, linscale=0.6)
-        largest = max(part["value"].max(), 1)
-        ticks = [tick for tick in (0, 1, 3, 10, 30, 100) if tick <= largest]
-        ax.set_xticks(ticks, [str(tick) for tick in ticks])
-        ax.set_xlim(-0.25, largest * 1.3)
+        ax.xaxis.set_major_locator(FixedLocator([0, 1, 3, 10, 30, 100]))
+        ax.xaxis.set_major_formatter("{x:.0f}")
         ax.minorticks_off()
+        ax.set_xlim(-0.25, max(part["value"].max(), 1) * 1.3)
     elif scale == "log":
         ax.set_xscale(scale)
         ax.xaxis.set_major_formatter(lambda value, _: format_compact(value))
         ax.xaxis.set_minor_formatter(NullFormatter())
     else:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    ax.set_xlabel(name)
-    if _untested(ax, test):
-        return
-    _over_test(ax, f"ρ = {format_signed(test['rho'], 2)}, n = {test['n']:.0f}", test)
+    _write_test(ax, f"ρ = {format_signed(test['rho'], 2)}, n = {len(part)}", test)
 
 
-def _untested(ax: Axes, test: pd.Series) -> bool:
-    """Write why there is no test, if there is none."""
-    reason = test["note"] if isinstance(test["note"], str) else ""
-    _over(ax, reason, 2.5, SMALL_PT, "normal")
-    return bool(reason)
-
-
-def _over_test(ax: Axes, text: str, test: pd.Series) -> None:
+def _write_test(ax: Axes, statistic: str, test: pd.Series) -> None:
     """Write a statistic and its p (as it is, and adjusted), bold if the latter is below 0.05."""
-    weight = "bold" if is_significant(test["p_holm"]) else "normal"
     adjusted = format_p(test["p_holm"]).replace("P", "Holm")
-    _over(ax, text, 9, SMALL_PT, weight)
-    _over(ax, f"{format_p(test['p'])}, {adjusted}", 2.5, SMALL_PT, weight)
-
-
-def _over(ax: Axes, text: str, points: float, size: float, weight: str) -> None:
-    where = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    if text:
-        ax.annotate(text, (0, 1), (0, points), fontsize=size, fontweight=weight, **where)
+    text = f"{statistic}\n{format_p(test['p'])}, {adjusted}"
+    if isinstance(test["note"], str) and test["note"]:
+        text = test["note"]
+    weight = "bold" if is_significant(test["p_holm"]) else "normal"
+    ax.set_title(text, fontsize=SMALL_PT, fontweight=weight)

@@ -162,13 +162,7 @@ COLOR_BAR_MM = (34.0, 2.2)
 
 
 def draw_ontology(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
-    """Draw Fig. 2d, every class at its place: area ~ training cells, color = change of F1 by HCE.
-
-    Parameters
-    ----------
-    nodes, edges
-        Source data as made by `ontology_nodes` and `ontology_edges`.
-    """
+    """Draw Fig. 2d, every class at its place: area ~ training cells, color = change of F1."""
     depth = nodes["y_mm"].max() + 4
     fig = hierarchy_figure(nodes, depth)
     ax = page_axes(fig, (0, depth + FOOTER_MM), (DOUBLE_COLUMN_MM, depth))

@@ -30,7 +30,6 @@ from hce.figures.layout import ISOLATED, OUTLINE, SECOND_PARENT, Page, classify_
 from hce.figures.style import (
     MARGIN_MM,
     QUIET,
-    SMALL_PT,
     TEXT_PT,
     TITLE_PT,
     short_cell_type,
@@ -173,13 +172,7 @@ SHADE = "#F1F4F8"
 
 
 def draw_ontology_panels(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
-    """Draw Supplementary Figs. 2-4: the overview and, below it, the enlarged panels.
-
-    Parameters
-    ----------
-    nodes, edges
-        Source data as made by `panel_tables`.
-    """
+    """Draw Supplementary Figs. 2-4: the overview and, below it, the enlarged panels."""
     views = dict(tuple(nodes.groupby("view")))
     lines = dict(tuple(edges.groupby("view")))
     whole = views[OVERVIEW]
@@ -213,7 +206,7 @@ def _draw_overview(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
         color = EDGE_COLOR if edge.kind == OUTLINE else SECOND_PARENT_COLOR
         draw_curve(ax, [(x, y), (x, middle), (down_x, middle), (down_x, down_y)], color, 0.5)
     draw_nodes(ax, nodes)
-    upright = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": SMALL_PT}
+    upright = {"rotation": 90, "ha": "center", "va": "bottom"}
     roots = nodes[nodes["primary_parent"].isna() & (nodes["block"] != ISOLATED)]
     for row in roots.itertuples():
         name = wrap_label(short_cell_type(row.label), ROOT_NAME_MM)
@@ -221,7 +214,7 @@ def _draw_overview(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
     alone = nodes[nodes["block"] == ISOLATED]
     if len(alone):
         text = f"{len(alone)} types without a relative among the {len(nodes)}"
-        beside = {"va": "center_baseline", "fontsize": SMALL_PT, "color": QUIET}
+        beside = {"va": "center_baseline", "color": QUIET}
         ax.text(alone["x_mm"].max() + 3, alone["y_mm"].iloc[0], text, **beside)
 
 

@@ -26,7 +26,6 @@ from hce.figures.style import (
     LOSS_COLORS,
     QUIET,
     SINGLE_COLUMN_MM,
-    SMALL_PT,
     format_p,
     format_signed,
     new_figure,
@@ -215,7 +214,7 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
     bars = draw_bars(ax, table, "macro_f1", *by)
     for bar in bars.dropna().itertuples():
         # in the foot of the bar, where no dot can hide it
-        ax.text(bar.x, 2, f"{bar.mean:.1f}", fontsize=SMALL_PT, ha="center")
+        ax.text(bar.x, 2, f"{bar.mean:.1f}", ha="center")
     tests = first.drop_duplicates("architecture").set_index("architecture")
     for architecture, pair in bars.groupby("group"):
         _write_gain(ax, pair, tests.loc[architecture])

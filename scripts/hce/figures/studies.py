@@ -13,7 +13,6 @@ from hce.figures.style import (
     INK,
     LOSS_COLORS,
     QUIET,
-    SMALL_PT,
     STRIPE,
     TITLE_PT,
     format_count,
@@ -72,13 +71,7 @@ NAME_MM = 55.0
 
 
 def draw_studies(table: pd.DataFrame) -> Figure:
-    """Draw Supplementary Fig. 1: runs as dots, means as lines, stars where HCE - CE is significant.
-
-    Parameters
-    ----------
-    table
-        Source data as made by `study_scores`.
-    """
+    """Draw Supplementary Fig. 1: runs as dots, means as lines, a star where one is significant."""
     studies = table.drop_duplicates("rank").sort_values("rank")
     names = [
         f"{shorten(name, NAME_MM)} ({format_count(cells)})"
@@ -133,7 +126,7 @@ def _mark(ax: Axes, part: pd.DataFrame) -> None:
     for rank, rows in part.groupby("rank"):
         row = rows.iloc[0]
         if pd.isna(row["delta"]):
-            ax.text(rank, 4, "no pair", rotation=90, fontsize=SMALL_PT, color=QUIET, ha="center")
+            ax.text(rank, 4, "no pair", rotation=90, color=QUIET, ha="center")
         elif row["significant"]:
             star = "*" if row["delta"] > 0 else "* CE"
             top = (rank, 100 * rows["f1"].max())

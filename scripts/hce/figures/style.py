@@ -21,7 +21,6 @@ from numpy.typing import ArrayLike
 
 from hce.files import write_atomically
 from hce.names import LOSS_NAMES, LOSSES, architecture_name
-from hce.tables import read_table
 
 MINUS = "−"
 
@@ -109,7 +108,7 @@ ID_LEVEL_COLOR = "#D55E00"
 _STYLE = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": TEXT_PT,
+    "font.size": SMALL_PT,
     # a $ in the name of a study is a dollar
     "text.parse_math": False,
     "axes.titlesize": TEXT_PT,
@@ -120,6 +119,7 @@ _STYLE = {
     "xtick.labelsize": SMALL_PT,
     "ytick.labelsize": SMALL_PT,
     "legend.fontsize": SMALL_PT,
+    "legend.title_fontsize": SMALL_PT,
     "legend.frameon": False,
     "legend.borderpad": 0,
     "legend.borderaxespad": 0,
@@ -184,13 +184,13 @@ def new_figure(
     for row in rows:
         corner = (side, written[-1].get_window_extent().y0 / fig.bbox.height - gap)
         if isinstance(row, str):
-            written.append(fig.text(*corner, row, fontsize=SMALL_PT, color=QUIET, va="top"))
+            written.append(fig.text(*corner, row, color=QUIET, va="top"))
         else:
             place = {"loc": "upper left", "bbox_to_anchor": corner, "ncols": max(len(row), 1)}
             written.append(fig.legend(handles=list(row), **place))
     top = written[-1].get_window_extent().y0 / fig.bbox.height - gap / 2
     foot = (gap / 2, (MARGIN_MM / 2 + LINE_MM) / height_mm)
-    fig.text(side, foot[0], note, fontsize=SMALL_PT, color=QUIET, va="bottom", gid="note")
+    fig.text(side, foot[0], note, color=QUIET, va="bottom", gid="note")
     pad = MARGIN_MM / 2 / MM_PER_INCH
     rect = (side / 2, foot[1], 1 - side, top - foot[1])
     fig.get_layout_engine().set(rect=rect, w_pad=pad, h_pad=pad)
@@ -263,7 +263,6 @@ def write_beside(
     ax: Axes, text: str, place: tuple[float, float], offset: tuple[float, float], **style: object
 ) -> Annotation:
     """Write text some points (right, up) from a place of the axes."""
-    style = {"size": SMALL_PT, **style}
     return ax.annotate(text, place, offset, textcoords="offset points", **style)
 
 
@@ -295,7 +294,7 @@ def stamp(fig: Figure, data_source: str) -> None:
     """
     note = next(text for text in fig.texts if text.get_gid() == "note")
     side, level = note.get_position()
-    style = {"fontsize": SMALL_PT, "color": QUIET, "ha": "right", "va": "bottom"}
+    style = {"color": QUIET, "ha": "right", "va": "bottom"}
     mark = fig.text(1 - side, level, f"Data: {data_source}", **style)
     engine, line = fig.get_layout_engine(), LINE_MM / size_mm(fig)[1]
     if note.get_text() and note.get_window_extent().overlaps(mark.get_window_extent()):
@@ -319,19 +318,6 @@ def single_data_source(table: pd.DataFrame, path: str | Path) -> str:
             "make the table again with the rule that writes it"
         )
     return str(sources[0])
-
-
-def read_source_data(path: str | Path) -> pd.DataFrame:
-    """Read a figure's source data (CSV).
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such source data; run the rule that tabulates it")
-    return read_table(path)
 
 
 def save_figure(fig: Figure, pdf_path: str | Path, png_path: str | Path) -> None:
