@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from hce.compare import is_significant, paired_differences
@@ -17,6 +16,7 @@ from hce.figures.style import (
     LOSS_COLORS,
     QUIET,
     TITLE_PT,
+    dot_handle,
     draw_dots,
     format_seeds,
     name_upright,
@@ -83,8 +83,7 @@ def draw_cell_types(table: pd.DataFrame) -> Figure:
     height = FRAME_MM + (PANEL_MM + longest) * len(architectures)
     kinds = {k: name for k, name in KIND_NAMES.items() if (table["node_kind"] == k).any()}
     handles: list[Artist] = [Patch(color=KIND_COLORS[k], label=name) for k, name in kinds.items()]
-    dot = {"marker": "o", "markersize": 2.6, "markerfacecolor": "white", "markeredgecolor": INK}
-    handles.append(Line2D([], [], linestyle="none", label="run", **dot))
+    handles.append(dot_handle("run", "white", 2.6, INK))
     if np.isfinite(table["p"]).any():
         handles.append(star_handle("P < 0.05, paired t-test, Holm over the types"))
     title = "Change of F1 by HCE for each OOD cell type"

@@ -15,6 +15,7 @@ from hce.figures.style import (
     INK,
     QUIET,
     format_seeds,
+    legend_above,
     new_figure,
 )
 from hce.names import (
@@ -74,7 +75,7 @@ def _draw_shares(ax: Axes, relations: pd.DataFrame) -> None:
     ax.set_xlabel("OOD cells (%)")
     ax.spines["left"].set_visible(False)
     handles = [Patch(color=color, label=name) for color, name in RELATIONS.values()]
-    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=3)
+    legend_above(ax, handles, 3)
 
 
 def _stack(ax: Axes, y: float, shares: pd.Series) -> None:
@@ -102,12 +103,6 @@ def _draw_corrected(ax: Axes, corrected: pd.DataFrame) -> None:
     names = [RELATIONS[name][1].removeprefix("a ").replace(" ", "\n") for name in MISTAKES]
     ax.set_xticks(range(len(names)), names)
     counts = table.groupby("architecture")["seed"].nunique()
-    title = "Of CE's mistakes, right with HCE (same seed)"
-    ax.legend(
-        handles=color_handles(found, colors),
-        title=f"{title}, {format_seeds(np.unique(counts))}" if len(counts) else title,
-        alignment="left",
-        loc="lower left",
-        bbox_to_anchor=(0, 1.02),
-        ncols=3,
-    )
+    seeds = f", {format_seeds(np.unique(counts))}" if len(counts) else ""
+    title = f"Of CE's mistakes, right with HCE (same seed){seeds}"
+    legend_above(ax, color_handles(found, colors), 3, title)

@@ -31,6 +31,7 @@ from hce.figures.style import (
     format_count,
     format_p,
     format_signed,
+    legend_above,
     new_figure,
     shorten,
     write_beside,
@@ -136,8 +137,7 @@ def _draw_pooled(ax: Axes, pooled: pd.DataFrame, context: str) -> None:
         write_beyond(ax, bar.x, bar.end, format_signed(bar.mean, 1) + star, weight)
         write_upright(ax, bar.x, format_p(row["p_holm"]), INK, pale(POOLED[bar.color]))
     label_architectures(ax, counts)
-    handles = color_handles(names, POOLED)
-    ax.legend(handles=handles, ncols=2, loc="lower left", bbox_to_anchor=(0, 1.02))
+    legend_above(ax, color_handles(names, POOLED), 2)
 
 
 def _draw_single(ax: Axes, single: pd.DataFrame, context: str) -> None:

@@ -12,7 +12,6 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter
 
 from hce.compare import holm, is_significant
@@ -24,6 +23,7 @@ from hce.figures.style import (
     QUIET,
     SMALL_PT,
     TEXT_PT,
+    dot_handle,
     draw_dots,
     format_compact,
     format_p,
@@ -219,9 +219,8 @@ def draw_properties(points: pd.DataFrame, tests: pd.DataFrame) -> Figure:
     """Draw Supplementary Fig. 8: a row an architecture, a column a property of the types."""
     architectures = list(dict.fromkeys(points["architecture"]))
     names = list(dict.fromkeys(points["property"]))
-    style = {"linestyle": "none", "marker": "o", "markersize": 3}
     found = set(points["group"]) & set(GROUP_COLORS)
-    key = [Line2D([], [], color=GROUP_COLORS[k], label=k, **style) for k in sorted(found)]
+    key = [dot_handle(k, GROUP_COLORS[k]) for k in sorted(found)]
     fig, axes = _grid(PROPERTIES_TITLE, tests, (len(architectures), len(names)), key)
     parts = dict(tuple(points.groupby(["architecture", "property"])))
     tests = tests.set_index(["architecture", "property"], drop=False)

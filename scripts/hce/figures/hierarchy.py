@@ -26,6 +26,7 @@ from hce.figures.style import (
     SMALL_PT,
     TEXT_PT,
     add_axes_mm,
+    dot_handle,
     format_count,
     format_signed,
     new_figure,
@@ -192,10 +193,11 @@ def hierarchy_figure(nodes: pd.DataFrame, depth: float) -> Figure:
         missing = f"No pair of CE and HCE runs of {name}."
         return new_figure(DOUBLE_COLUMN_MM, height, title, missing)
     largest, largest_mm = nodes["n_cells_train"].max(), nodes["diameter_mm"].max()
-    handles = [_circle_handle(1.8, ABSENT, "not in the OOD set")]
+    handles = [dot_handle("not in the OOD set", ABSENT, 5, INK)]
     for part in (1, 8):
         text = f"{format_count(largest / part)} training cells"
-        handles.append(_circle_handle(largest_mm / np.sqrt(part), "white", text))
+        diameter = largest_mm / np.sqrt(part) * POINTS_PER_MM
+        handles.append(dot_handle(text, "white", diameter, INK))
     handles.append(Line2D([], [], color=SECOND_PARENT_COLOR, linewidth=0.8, label="second parent"))
     if np.isfinite(nodes["p_holm"]).any():
         handles.append(star_handle("P < 0.05 (Holm)"))
@@ -211,12 +213,6 @@ def hierarchy_figure(nodes: pd.DataFrame, depth: float) -> Figure:
     bar.tick_params(length=1.5, pad=1)
     write_beside(bar, "Δ F1", (norm.vmin, 0.5), (-10, 0), ha="right", va="center_baseline")
     return fig
-
-
-def _circle_handle(diameter_mm: float, color: str, text: str) -> Line2D:
-    size = {"markersize": diameter_mm * POINTS_PER_MM, "markeredgewidth": 0.4}
-    style = {"linestyle": "none", "marker": "o", "markerfacecolor": color, "markeredgecolor": INK}
-    return Line2D([], [], label=text, **size, **style)
 
 
 def page_axes(fig: Figure, corner: tuple[float, float], size: tuple[float, float]) -> Axes:

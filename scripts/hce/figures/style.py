@@ -259,6 +259,18 @@ def star_handle(text: str) -> Artist:
     return Line2D([], [], label=text, **style)
 
 
+def dot_handle(text: str, color: str, size: float = 3, edge: str = "none") -> Artist:
+    """What a legend shows for a dot of this size in points: what it stands for."""
+    style = {"markerfacecolor": color, "markeredgecolor": edge, "markeredgewidth": 0.4}
+    return Line2D([], [], linestyle="none", marker="o", markersize=size, label=text, **style)
+
+
+def legend_above(ax: Axes, handles: Sequence[Artist], ncols: int, title: str = "") -> None:
+    """Put a legend, maybe with a title, over axes, whose layout makes room for it."""
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1.02), "alignment": "left"}
+    ax.legend(handles=handles, title=title or None, ncols=ncols, **place)
+
+
 def write_beside(
     ax: Axes, text: str, place: tuple[float, float], offset: tuple[float, float], **style: object
 ) -> Annotation:

@@ -12,6 +12,7 @@ from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
+    dot_handle,
     loss_handles,
     name_runs,
     new_figure,
@@ -27,7 +28,7 @@ def draw_training_curves(table: pd.DataFrame) -> Figure:
     architectures = known_architectures(table["architecture"])
     handles = [
         *loss_handles(),
-        Line2D([], [], color=INK, linestyle="none", marker="o", markersize=3, label="best epoch"),
+        dot_handle("best epoch", INK),
         Line2D([], [], color=INK, label="validation cells"),
         Line2D([], [], color=INK, linestyle=LOSS_LINES["train_loss"], label="training cells"),
     ]
