@@ -1,10 +1,10 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="d1c543c47b10ff9a7803fc69aee89a8a7bc8a107bb06b00c00199c1c65e07fe9"
+LABEL io.github.snakemake.conda_env_hash="5abbd2926ea8192fac8765ebd34df20d8ac282329bb6dbade1b03d8a2250f660"
 # Conda environment:
 #   source: envs/analysis.yaml
-#   prefix: /conda-envs/10dd17df00d8e98598b32db926c0af3c
+#   prefix: /conda-envs/cab1e6c8fb15111e2d236700d85661ff
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -25,10 +25,11 @@ LABEL io.github.snakemake.conda_env_hash="d1c543c47b10ff9a7803fc69aee89a8a7bc8a1
 #     - pyarrow=26.0.1
 #     - pyyaml=6.0.3
 #     - scipy=1.17.1
+#     - seaborn=0.13.2
 #     - statsmodels=0.15.0
 #     - tqdm=4.70.1
-RUN mkdir -p /conda-envs/10dd17df00d8e98598b32db926c0af3c
-COPY envs/analysis.yaml /conda-envs/10dd17df00d8e98598b32db926c0af3c/environment.yaml
+RUN mkdir -p /conda-envs/cab1e6c8fb15111e2d236700d85661ff
+COPY envs/analysis.yaml /conda-envs/cab1e6c8fb15111e2d236700d85661ff/environment.yaml
 # Conda environment:
 #   source: envs/atlas.yaml
 #   prefix: /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
@@ -219,7 +220,7 @@ COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment
 RUN mkdir -p /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24
 COPY envs/train.yaml /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24/environment.yaml
 
-RUN conda env create --prefix /conda-envs/10dd17df00d8e98598b32db926c0af3c --file /conda-envs/10dd17df00d8e98598b32db926c0af3c/environment.yaml && \
+RUN conda env create --prefix /conda-envs/cab1e6c8fb15111e2d236700d85661ff --file /conda-envs/cab1e6c8fb15111e2d236700d85661ff/environment.yaml && \
     conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
     conda env create --prefix /conda-envs/7f5743f39ff50277cf9263cc2745f479 --file /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml && \
     conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \

@@ -6,7 +6,8 @@ import argparse
 import importlib
 from pathlib import Path
 
-from hce.figures.style import read_source_data, save_figure, single_data_source, stamp
+from hce.figures.style import save_figure, single_data_source, stamp
+from hce.tables import read_table
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     arguments = parser.parse_args()
     module, function = arguments.figure.split(":")
     draw = getattr(importlib.import_module(module), function)
-    tables = [read_source_data(path) for path in arguments.source_data]
+    tables = [read_table(path) for path in arguments.source_data]
     fig = draw(*tables)
     stamp(fig, single_data_source(tables[0], arguments.source_data[0]))
     save_figure(fig, arguments.pdf, arguments.png)

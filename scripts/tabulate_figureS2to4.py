@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from hce.figures.hierarchy import ontology_nodes
 from hce.figures.hierarchy_panels import panel_tables
 from hce.hierarchy.files import read_cell_types
@@ -26,13 +24,11 @@ def main() -> None:
     arguments = parser.parse_args()
     tests = read_table(arguments.per_cell_type)
     cell_types = read_cell_types(arguments.cell_types)
-    largest = tests.loc[tests["split"] == "ood", "delta"].abs().max()
-    # one scale for the three figures, so that their colors can be compared
-    bound = max(np.ceil(10 * largest) / 10, 0.1) if np.isfinite(largest) else 0.1
     for figure, architecture in ARCHITECTURES.items():
         nodes = ontology_nodes(cell_types, tests, architecture)
-        placed, edges = panel_tables(cell_types, nodes)
-        for name, table in ((figure, placed.assign(color_bound=bound)), (f"{figure}_edges", edges)):
+        for name, table in zip(
+            (figure, f"{figure}_edges"), panel_tables(cell_types, nodes), strict=True
+        ):
             write_table(table, getattr(arguments, name))
 
 

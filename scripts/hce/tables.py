@@ -23,7 +23,7 @@ TEXT_COLUMNS = (
     *("file", "first", "group", "grouping", "hyperparameter", "key", "kind", "label", "labels"),
     *("loss", "name", "node_kind", "note", "ontology_term_id", "panel", "parents", "part"),
     *("property", "quantity", "release", "rule", "second", "section", "source", "split", "status"),
-    *("study", "subset", "text", "title", "view"),
+    *("study", "subset", "text", "view"),
 )
 TEXT_TYPES: dict[Hashable, type[str]] = dict.fromkeys(TEXT_COLUMNS, str)
 

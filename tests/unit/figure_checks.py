@@ -5,15 +5,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
+
+from hce.figures.style import INK, stamp
 
 
 def texts(fig: Figure) -> list[str]:
     """Return all text of a figure that is shown."""
     return [artist.get_text() for artist in shown(fig)]
+
+
+def lines(fig: Figure) -> list[str]:
+    """Return all text of a figure that is shown, line by line."""
+    return [line for text in texts(fig) for line in text.split("\n")]
 
 
 def shown(fig: Figure) -> Iterator[Text]:
@@ -27,12 +35,14 @@ def shown(fig: Figure) -> Iterator[Text]:
             for part in ticks if ax.axison else [axis]:
                 hidden |= {id(text) for text in part.findobj(Text)} - kept
     for artist in fig.findobj(Text):
-        if artist.get_text() and artist.get_visible() and id(artist) not in hidden:
+        if artist.get_text().strip() and artist.get_visible() and id(artist) not in hidden:
             yield artist
 
 
 def assert_legible(name: str, fig: Figure) -> None:
-    """Check that no text is below 6 pt, off the page, or on another text."""
+    """Check that no text of the stamped figure is below 6 pt, off the page, or on another text."""
+    if not any(text.startswith("Data: ") for text in texts(fig)):
+        stamp(fig, "simulated Census")
     canvas = FigureCanvasAgg(fig)
     canvas.draw()
     boxes = []
@@ -51,6 +61,11 @@ def assert_legible(name: str, fig: Figure) -> None:
 
 
 def whiskers(fig: Figure) -> int:
-    """Return the number of error bars."""
-    containers = (container for ax in fig.axes for container in ax.containers)
-    return sum(isinstance(container, ErrorbarContainer) for container in containers)
+    """Return the number of error bars: dark lines upright between two caps."""
+    drawn = [line for ax in fig.axes for line in ax.get_lines() if line.get_color() == INK]
+    return sum(_is_whisker(line) for line in drawn)
+
+
+def _is_whisker(line: Line2D) -> bool:
+    places = line.get_xydata()
+    return int(np.isfinite(places).all(axis=1).sum()) == 6 < len(places)

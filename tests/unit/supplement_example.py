@@ -32,8 +32,7 @@ def panels(architecture: str, n_seeds: int) -> tuple[pd.DataFrame, pd.DataFrame]
     """Return the source data of Supplementary Figs. 2-4."""
     types = example.cell_types()
     nodes = ontology_nodes(types, example.per_cell_type(n_seeds), architecture)
-    placed, edges = panel_tables(types, nodes)
-    return placed.assign(color_bound=0.6), edges
+    return panel_tables(types, nodes)
 
 
 def kinds(name: str, groups: tuple[str, str], n_seeds: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -5,25 +5,20 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from hce.figures.style import (
     ARCHITECTURE_COLORS,
     DOUBLE_COLUMN_MM,
-    INK,
     LOSS_COLORS,
-    POINTS_PER_MM,
+    MARGIN_MM,
     QUIET,
-    RULE,
     SINGLE_COLUMN_MM,
-    SMALL_PT,
     TEXT_PT,
-    add_axes_mm,
-    format_compact,
     format_count,
     new_figure,
     short_cell_type,
     shorten,
-    text_mm,
     write_beside,
 )
 
@@ -117,18 +112,15 @@ def _largest(sizes: pd.Series, known: set[str]) -> pd.DataFrame:
     return table
 
 
-HEIGHT_MM = 64.0
-ROW_MM = 3.6
-BAR_MM = 14.0
-# heading, left edge in millimeters, room for the names in millimeters and in characters
+HEIGHT_MM = 66.0
+NAME_MM = 38.0
 PANELS = {
-    "tissue": ("Cells per tissue", 3.0, 28.0, 25),
-    "assay": ("Cells per assay", 57.0, 34.0, 31),
-    "cell_type": ("Cells per cell type", 117.0, 37.0, 33),
+    "tissue": "Cells per tissue",
+    "assay": "Cells per assay",
+    "cell_type": "Cells per cell type",
 }
 BAR_COLOR = LOSS_COLORS["hce"]
 NEW_COLOR = ARCHITECTURE_COLORS["linear"]
-MIDDLE = "center_baseline"
 
 
 def draw_atlas(table: pd.DataFrame) -> Figure:
@@ -143,72 +135,61 @@ def draw_ood_set(table: pd.DataFrame) -> Figure:
 
 def _draw_overview(table: pd.DataFrame, title: str) -> Figure:
     """The headline numbers in a row and, below, the cells per tissue, assay and type."""
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title)
+    new = [Patch(color=NEW_COLOR, label="not in the training release")]
+    rows = [] if table["in_atlas"].all() else [new]
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, *rows)
+    head, *panels = fig.subplot_mosaic(
+        [["headline"] * len(PANELS), list(PANELS)], height_ratios=[1, 4.5]
+    ).values()
+    head.set_axis_off()
     headlines = table[table["part"] == "headline"].set_index("group")["value"]
-    tile = (DOUBLE_COLUMN_MM - 6) / len(HEADLINES)
     for place, (key, name) in enumerate(HEADLINES.items()):
-        left = 3 + place * tile
-        value = headlines.get(key, float("nan"))
-        text_mm(fig, left, HEIGHT_MM - 14, format_count(value), 13, weight="bold")
-        text_mm(fig, left, HEIGHT_MM - 18, name, TEXT_PT, QUIET)
-    for part, (heading, left, room, characters) in PANELS.items():
-        rows = table[table["part"] == part].reset_index(drop=True)
-        height = ROW_MM * max(len(rows), 1)
-        text_mm(fig, left, HEIGHT_MM - 24.5, heading, TEXT_PT, weight="bold")
-        ax = add_axes_mm(fig, left + room, HEIGHT_MM - 26 - height, BAR_MM, height)
-        _draw_bars(ax, rows, room, characters)
-    if not table["in_atlas"].all():
-        text_mm(fig, 3, 1.5, "■", SMALL_PT, NEW_COLOR)
-        text_mm(fig, 5.5, 1.5, "not in the training release", SMALL_PT)
+        at = (MARGIN_MM / DOUBLE_COLUMN_MM + place / len(HEADLINES), 0.4)
+        within = {"xycoords": ("figure fraction", "axes fraction"), "in_layout": False}
+        count = format_count(headlines.get(key, float("nan")))
+        write_beside(head, count, at, (0, 0), size=13, weight="bold", **within)
+        write_beside(head, name, at, (0, -9), size=TEXT_PT, color=QUIET, **within)
+    for ax, (part, heading) in zip(panels, PANELS.items(), strict=True):
+        ax.set_title(heading, fontweight="bold")
+        _draw_bars(ax, table[table["part"] == part].reset_index(drop=True))
     return fig
 
 
-def _draw_bars(ax: Axes, rows: pd.DataFrame, room: float, characters: int) -> None:
-    ax.set_axis_off()
+def _draw_bars(ax: Axes, rows: pd.DataFrame) -> None:
+    ax.spines["bottom"].set_visible(False)
+    ax.tick_params(length=0)
     if rows.empty:
-        ax.text(-room / BAR_MM, 0.5, "no composition table", fontsize=SMALL_PT, color=QUIET)
-        return
+        ax.text(0, 0.5, "no composition table", color=QUIET)
     # the remaining groups together are no group: a bar for them would dwarf the others
     remainder = rows["group"].str.endswith(" others")
-    ax.set(xlim=(0, rows.loc[~remainder, "value"].max()), ylim=(len(rows) - 0.5, -0.5))
-    ax.plot([0, 0], [-0.5, (~remainder).sum() - 0.5], color=RULE, linewidth=0.6, clip_on=False)
-    for place, row in rows.iterrows():
-        end = 0 if remainder[place] else row["value"]
-        ax.barh(place, end, height=0.68, color=BAR_COLOR if row["in_atlas"] else NEW_COLOR)
-        name = shorten(short_cell_type(str(row["group"])), characters)
-        color = QUIET if remainder[place] else INK
-        write_beside(ax, name, (0, place), (-room * POINTS_PER_MM, 0), color=color, va=MIDDLE)
-        size = format_compact(row["value"])
-        write_beside(ax, size, (end, place), (2, 0), color=QUIET, va=MIDDLE)
+    names = [shorten(short_cell_type(str(name)), NAME_MM) for name in rows["group"]]
+    colors = [BAR_COLOR if known else NEW_COLOR for known in rows["in_atlas"]]
+    bars = ax.barh(rows.index, rows["value"].mask(remainder, 0), 0.7, color=colors)
+    ax.bar_label(bars, rows["value"].map(format_count), padding=2, color=QUIET)
+    ax.set_yticks(rows.index, names)
+    # rows are as high in a panel of few groups
+    ax.set(xticks=[], ylim=(LARGEST_GROUPS + 0.5, -0.5))
+    ax.spines["left"].set_bounds(-0.5, max(len(rows), 1) - 0.5)
 
 
 SPLIT_HEIGHT_MM = 44.0
-SPLIT_ROW_MM = 7.0
-SPLIT_BAR_MM = 13.0
 USES = {"train": "weights", "val": "early stopping", "test": "ID evaluation"}
 NAMES = {"train": "Train", "val": "Validation", "test": "Test"}
-# heading and left edge in millimeters
-SPLIT_PANELS = {"cells": ("Cells", 24.0), "donors": ("Donors", 60.0)}
 
 
 def draw_split(table: pd.DataFrame) -> Figure:
     """Draw Fig. 1c: cells and donors of the training release, split by donor."""
     fig = new_figure(SINGLE_COLUMN_MM, SPLIT_HEIGHT_MM, "Split of the training atlas by donor")
-    top = SPLIT_HEIGHT_MM - 13
-    for place, subset in enumerate(table["subset"]):
-        base = top - (place + 0.5) * SPLIT_ROW_MM
-        text_mm(fig, 3, base + 0.3, NAMES.get(subset, subset), TEXT_PT)
-        text_mm(fig, 3, base - 2.4, USES.get(subset, ""), SMALL_PT, QUIET)
-    for column, (heading, left) in SPLIT_PANELS.items():
-        text_mm(fig, left, top + 1.5, heading, TEXT_PT, weight="bold")
-        height = SPLIT_ROW_MM * len(table)
-        ax = add_axes_mm(fig, left, top - height, SPLIT_BAR_MM, height)
-        ax.set_axis_off()
-        ax.set(xlim=(0, 1), ylim=(len(table) - 0.5, -0.5))
-        shares = table[f"{column}_share"].fillna(0)
-        ax.barh(range(len(table)), shares, height=0.5, color=LOSS_COLORS["hce"])
-        ax.plot([0, 0], [-0.5, len(table) - 0.5], color=RULE, linewidth=0.6, clip_on=False)
-        for place, (count, share) in enumerate(zip(table[column], shares, strict=True)):
-            text = f"{format_count(count)}\n{100 * share:.1f} %"
-            write_beside(ax, text, (share, place), (2, 0), va="center").set_linespacing(1.1)
+    axes = fig.subplots(1, 2, sharey=True)
+    names = [f"{NAMES.get(s, s)}\n{USES.get(s, '')}" for s in table["subset"]]
+    for ax, column in zip(axes, ("cells", "donors"), strict=True):
+        ax.set_title(column.capitalize(), fontweight="bold")
+        bars = ax.barh(table.index, table[f"{column}_share"].fillna(0), 0.6, color=BAR_COLOR)
+        shares = table[f"{column}_share"].fillna(0).map("{:.1%}".format).str.replace("%", " %")
+        counts = table[column].map(format_count)
+        ax.bar_label(bars, counts + "\n" + shares, padding=2)
+        ax.spines["bottom"].set_visible(False)
+        ax.set(xticks=[], ylim=(len(table) - 0.5, -0.5))
+        ax.set_yticks(table.index, names, linespacing=1.3)
+        ax.tick_params(length=0)
     return fig

@@ -2,119 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch
 
-from hce.figures.style import (
-    INK,
-    QUIET,
-    SINGLE_COLUMN_MM,
-    SMALL_PT,
-    TEXT_PT,
-    add_axes_mm,
-    draw_dots,
-    new_figure,
-    write_beside,
-    write_note,
-)
+from hce.figures.style import INK, QUIET, format_seeds, write_beside
 from hce.names import architecture_name
 
-HEIGHT_MM = 68.0
-AXES_MM = (13.0, 17.0, 72.0, 41.0)
-FILL_ALPHA = 0.45
+# of a bar alone, and of the bars of a group, which is where seaborn puts their dots
+LONE_WIDTH, GROUP_WIDTH = 0.6, 0.8
 
 
-def score_figure(title: str) -> tuple[Figure, Axes]:
-    """Return a single-column figure with a title and axes for macro F1 in percent.
-
-    Figures made by it have their axes at the same place, so that they align side by side.
-    """
-    fig = new_figure(SINGLE_COLUMN_MM, HEIGHT_MM, title)
-    ax = add_axes_mm(fig, *AXES_MM)
-    ax.set(ylim=(0, 100), yticks=range(0, 101, 20))
-    ax.set_ylabel("Macro F1 (%)")
-    return fig, ax
-
-
-def draw_bar(
-    ax: Axes, x: float, rows: pd.DataFrame, width: float, color: str, column: str = "macro_f1"
-) -> float:
-    """Draw the mean of some runs as a bar, the runs as dots, and ± 1 sd if there are two or more.
+def draw_bars(
+    ax: Axes,
+    table: pd.DataFrame,
+    value: str,
+    groups: tuple[str, Sequence[str]],
+    colors: tuple[str, Mapping[str, str]],
+    missing: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Draw the mean of the runs of each group and color as a bar, the runs as dots, and ± 1 s.d.
 
     Parameters
     ----------
     ax
         Axes in percent.
-    x
-        Center of the bar.
-    rows
-        One row a run: its value, and mean and sd (fractions; the same in all rows).
-    width
-        Of the bar, in the units of the axes.
-    color
-        Of the bar and its dots.
-    column
-        Where the value of a run is.
+    table
+        One row a run.
+    value
+        Column of the values, which are fractions.
+    groups, colors
+        The column that says in which group a run stands, and the groups in their order; the column
+        that says its color, and the colors in their order (the same column: a bar a group).
+    missing
+        What to write in the place of a bar without runs, by what says its color, if not `not run`.
 
     Returns
     -------
-    float
-        The end of what was drawn that is farther from zero, in percent; 0 if there is no run.
+    pandas.DataFrame
+        One row a bar: its group and color, mean, end (of what was drawn, the one farther from
+        zero), x.
     """
-    if not has_runs(rows, column):
-        write_upright(ax, x, "not run", QUIET)
-        return 0.0
-    mean, sd = 100 * rows["mean"].iloc[0], 100 * rows["sd"].iloc[0]
-    values = 100 * rows[column].to_numpy()
-    ax.bar(x, mean, width, color=color, alpha=FILL_ALPHA, linewidth=0)
-    level = {"linewidth": 1.4, "solid_capstyle": "butt"}
-    ax.plot([x - width / 2, x + width / 2], [mean, mean], color=color, **level)
-    draw_dots(ax, x + width * spread(len(values)), values, color, edge=0.4)
-    ends = values
-    if len(values) > 1:
-        ax.errorbar(x, mean, sd, color=INK, elinewidth=0.6, capsize=2, capthick=0.6, zorder=2)
-        ends = np.append(values, [mean - sd, mean + sd])
-    return float(ends.max() if mean >= 0 else ends.min())
+    import seaborn as sns  # a second, which the tables do not need
+
+    (group, order), (color, palette) = groups, colors
+    width = LONE_WIDTH if group == color else GROUP_WIDTH
+    percent = table.assign(**{value: 100 * table[value]})
+    names = {"x": group, "order": order, "hue": color, "hue_order": list(palette), "ax": ax}
+    style = {"legend": False, "dodge": group != color}
+    whisker = {"errorbar": "sd", "capsize": 0.1, "err_kws": {"color": INK, "linewidth": 0.6}}
+    fill = {"saturation": 1, "width": width, "gap": 0.08}
+    pales = {name: pale(shade) for name, shade in palette.items()}
+    sns.barplot(percent, y=value, palette=pales, **names, **style, **fill, **whisker)
+    dots = {"size": 2.8, "edgecolor": INK, "linewidth": 0.4, "zorder": 2, "warn_thresh": 1}
+    sns.swarmplot(percent, y=value, palette=palette, **names, **style, **dots)
+    bars = []
+    step = width / len(palette)
+    for place, name in enumerate(order):
+        shades = [name] if group == color else list(palette)
+        for side, shade in enumerate(shades):
+            x = place + step * (side - (len(shades) - 1) / 2)
+            runs = percent.loc[(percent[group] == name) & (percent[color] == shade), value].dropna()
+            mean, sd = runs.mean(), np.nan_to_num(runs.std())
+            if runs.empty:
+                write_upright(ax, x, (missing or {}).get(shade, "not run"), QUIET)
+            ends = [runs.max(), mean + sd] if not mean < 0 else [runs.min(), mean - sd]
+            bars.append((name, shade, mean, max(ends, key=abs), x))
+    ax.set(xlabel="", xlim=(-0.6, len(order) - 0.4))
+    ax.tick_params(axis="x", length=0)
+    return pd.DataFrame(bars, columns=["group", "color", "mean", "end", "x"]).fillna({"end": 0.0})
 
 
-def spread(n_runs: int) -> np.ndarray:
-    """Horizontal places of n dots within a bar of width 1: the order of the runs, no chance."""
-    return np.linspace(-0.28, 0.28, n_runs) if n_runs > 1 else np.zeros(1)
+def label_architectures(ax: Axes, counts: pd.Series) -> None:
+    """Write the name of each architecture and its numbers of runs below the axes."""
+    names = [
+        f"{architecture_name(name)}\n{format_seeds(np.atleast_1d(n))}" for name, n in counts.items()
+    ]
+    ax.set_xticks(range(len(names)), names, linespacing=1.25)
 
 
-def has_runs(rows: pd.DataFrame, column: str = "macro_f1") -> bool:
-    """Whether these rows hold at least one run; a lone row without a score says there is none."""
-    return bool(rows[column].notna().any())
+def pale(color: str) -> tuple[float, ...]:
+    """The light shade of a color that bars have, so that dots and numbers are seen on them."""
+    return tuple(1 - 0.45 * (1 - part) for part in to_rgb(color))
 
 
-def label_architectures(ax: Axes, architectures: Sequence[str], n_text: Sequence[str]) -> None:
-    """Write the name of each architecture and its number of runs below the axes."""
-    names = [architecture_name(name) for name in architectures]
-    ax.set_xticks(range(len(names)), names, fontsize=TEXT_PT)
-    ax.tick_params(axis="x", length=0, pad=3)
-    ax.set_xlim(-0.6, len(names) - 0.4)
-    for place, text in enumerate(n_text):
-        ax.annotate(
-            text,
-            (place, 0),
-            (0, -13),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            fontsize=SMALL_PT,
-            color=QUIET,
-        )
-
-
-def write_upright(ax: Axes, x: float, text: str, color: str) -> None:
-    """Write upright from the line at zero, over what is there."""
-    style = {"rotation": 90, "fontsize": SMALL_PT, "color": color, "ha": "center", "zorder": 5}
-    ax.annotate(text, (x, 0), (0, 4), textcoords="offset points", **style)
+def write_upright(
+    ax: Axes, x: float, text: str, color: str, ground: str | tuple[float, ...] = "none"
+) -> None:
+    """Write upright from the line at zero; in the color of its ground, a whisker stops at it."""
+    box = {"facecolor": ground, "edgecolor": "none", "pad": 0.6}
+    style = {"color": color, "ha": "center", "rotation": 90, "zorder": 5, "bbox": box}
+    write_beside(ax, text, (x, 0), (0, 4), **style)
 
 
 def write_beyond(ax: Axes, x: float, end: float, text: str, weight: str = "normal") -> None:
@@ -125,17 +107,20 @@ def write_beyond(ax: Axes, x: float, end: float, text: str, weight: str = "norma
 
 def scale_gains(ax: Axes, ends: Sequence[float]) -> None:
     """Name an axis of gains, leave room for the numbers beyond the bars, draw a line at no gain."""
-    low, high = min(ends), max(ends)
+    low, high = min(0.0, *ends), max(0.0, *ends)
     margin = max(0.12 * (high - low), 1.0)
     ax.set_ylim(low - margin if low < 0 else 0, high + margin)
     ax.set_ylabel("Gain in macro F1 (points)")
     ax.axhline(0, color=INK, linewidth=0.6)
 
 
-def footnote(fig: Figure, n_seeds: Sequence[int], test: str) -> None:
-    """Write how to read bars, dots and whiskers, and the test if any, over the data's stamp."""
-    several = max(n_seeds, default=0) > 1
-    parts = ["Bar, mean; dots, runs", "whisker, s.d." if several else "one run: no s.d., no test"]
-    if several and test:
-        parts.append(test)
-    write_note(fig, "; ".join(parts), 4.6)
+def color_handles(names: Mapping[str, str], colors: Mapping[str, str]) -> list[Patch]:
+    """What a legend shows for bars: a patch in the color of each name."""
+    return [Patch(color=pale(colors[k]), label=name) for k, name in names.items()]
+
+
+def explain_bars(n_seeds: Sequence[int], test: str = "") -> str:
+    """Say how to read bars, dots and whiskers, and the test if any."""
+    if max(n_seeds, default=0) < 2:
+        return "Bar, mean; dots, runs; one run: no s.d., no test"
+    return "; ".join(["Bar, mean; dots, runs", "whisker, s.d.", *([test] if test else [])])

@@ -13,22 +13,13 @@ from hce.figures.style import (
     INK,
     LOSS_COLORS,
     RULE,
-    SMALL_PT,
-    TEXT_PT,
-    add_axes_mm,
-    legend_mm,
     loss_handles,
     name_runs,
     new_figure,
-    text_mm,
-    write_note,
 )
 from hce.names import LOSS_NAMES, LOSSES, known_architectures
 
 HEIGHT_MM = 174.0
-PANEL_MM = (46.0, 42.0)
-LEFT_MM, STEP_MM = 15.0, 56.5
-ROWS_MM = {"p_label": 117.0, "p_right": 65.0, "s": 13.0}
 STATEMENTS = {
     "p_label": "Prediction is the label (%)",
     "p_right": "Prediction is label or finer (%)",
@@ -40,22 +31,24 @@ SPLIT_NAMES = {"ood": "new studies (OOD)", "test": "held-out donors (ID)"}
 
 def draw_calibration(table: pd.DataFrame) -> Figure:
     """Draw a column an architecture, a row a statement that a probability can be about."""
+    architectures = known_architectures(table["architecture"])
+    handles = [
+        *loss_handles(),
+        *(Line2D([], [], color=INK, linestyle=LINES[k], label=SPLIT_NAMES[k]) for k in LINES),
+        Line2D([], [], color=RULE, label="right as often as said"),
+    ]
     title = "Calibration of the predictions: p = softmax, s = R p"
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title)
-    for column, architecture in enumerate(known_architectures(table["architecture"])):
+    note = "Line, mean over seeds of 15 bins (bins of fewer than 20 cells left out); no test"
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, handles, note=note)
+    axes = fig.subplots(len(STATEMENTS), len(architectures), squeeze=False)
+    for column, architecture in enumerate(architectures):
         part = table[table["architecture"] == architecture]
-        left = LEFT_MM + column * STEP_MM
-        above = ROWS_MM["p_label"] + PANEL_MM[1] + 1.5
-        text_mm(fig, left, above, name_runs(architecture, part, "not run"), TEXT_PT)
-        for measure, bottom in ROWS_MM.items():
-            ax = add_axes_mm(fig, left, bottom, *PANEL_MM)
+        axes[0, column].set_title(name_runs(architecture, part, "not run"))
+        for ax, measure in zip(axes[:, column], STATEMENTS, strict=True):
             _draw_panel(ax, part[part["measure"] == measure], measure)
             ax.set_xlabel(f"{measure[0]} of the predicted type (%)")
             if column == 0:
                 ax.set_ylabel(STATEMENTS[measure])
-    _draw_legend(fig)
-    note = "Line, mean over seeds of 15 bins (bins of fewer than 20 cells left out); no test"
-    write_note(fig, note)
     return fig
 
 
@@ -72,16 +65,15 @@ def _draw_panel(ax: Axes, part: pd.DataFrame, measure: str) -> None:
             ax.plot(100 * pooled["confidence"], 100 * pooled["accuracy"], **style)
             errors = rows.drop_duplicates("seed")["ece"]
             written.append(f"{LOSS_NAMES[loss]} {split.upper()[:3]}: {_spread(errors)}")
-    ax.set(xlim=(0, 100), ylim=(0, 100))
-    ax.set_xticks(range(0, 101, 20))
-    ax.set_yticks(range(0, 101, 20))
+    ticks = range(0, 101, 20)
+    ax.set(xlim=(0, 100), ylim=(0, 100), xticks=ticks, yticks=ticks)
     text = "\n".join(["ECE, points", *written]).replace("TES", "ID")
     if written:
         # where no curve runs
         low = measure == "p_right"
         where = {"transform": ax.transAxes, "va": "bottom" if low else "top", "linespacing": 1.3}
         x, y = (0.53, 0.03) if low else (0.04, 0.98)
-        ax.text(x, y, text, fontsize=SMALL_PT, **where)
+        ax.text(x, y, text, **where)
 
 
 def _mean_bins(rows: pd.DataFrame) -> pd.DataFrame:
@@ -93,12 +85,3 @@ def _mean_bins(rows: pd.DataFrame) -> pd.DataFrame:
 def _spread(errors: pd.Series) -> str:
     mean, sd = 100 * errors.mean(), 100 * errors.std(ddof=1)
     return f"{mean:.1f} ± {sd:.1f}" if np.isfinite(sd) else f"{mean:.1f} (n = 1)"
-
-
-def _draw_legend(fig: Figure) -> None:
-    splits = [
-        Line2D([], [], color=INK, linestyle=line, label=SPLIT_NAMES[split])
-        for split, line in LINES.items()
-    ]
-    diagonal = Line2D([], [], color=RULE, label="right as often as said")
-    legend_mm(fig, [*loss_handles(), *splits, diagonal], LEFT_MM, HEIGHT_MM - 9.5)

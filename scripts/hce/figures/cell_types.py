@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from hce.compare import is_significant, paired_differences
@@ -17,17 +16,15 @@ from hce.figures.style import (
     LOSS_COLORS,
     QUIET,
     TITLE_PT,
-    add_axes_mm,
+    dot_handle,
     draw_dots,
-    draw_grid,
     format_seeds,
-    legend_mm,
     name_upright,
     new_figure,
     short_cell_type,
     shorten,
     star_handle,
-    text_mm,
+    text_width_mm,
     write_beside,
 )
 from hce.names import architecture_name
@@ -68,9 +65,9 @@ def cell_type_gains(
     return table.assign(architecture=architecture, data_source=runs["data_source"].iloc[0])
 
 
-HEIGHT_MM = 112.0
-AXES_MM = (13.0, 57.0, 165.5, 44.0)
-NAME_CHARACTERS = 47
+PANEL_MM = 52.0
+FRAME_MM = 16.0
+NAME_MM = 56.0
 KIND_COLORS = {"internal": LOSS_COLORS["hce"], "leaf": "#9CC8E3"}
 KIND_NAMES = {"internal": "internal node of the hierarchy", "leaf": "leaf"}
 
@@ -78,80 +75,51 @@ KIND_NAMES = {"internal": "internal node of the hierarchy", "leaf": "leaf"}
 def draw_cell_types(table: pd.DataFrame) -> Figure:
     """Draw a bar a cell type (mean of HCE - CE), the runs as dots, a star where significant.
 
-    Parameters
-    ----------
-    table
-        Source data as made by `cell_type_gains`, of one architecture
-        or of several, which are drawn one below the other.
+    Architectures stand one below the other.
     """
     architectures = list(dict.fromkeys(table["architecture"]))
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM * len(architectures))
-    for place, architecture in enumerate(architectures):
-        bottom = HEIGHT_MM * (len(architectures) - 1 - place)
-        part = table[table["architecture"] == architecture].reset_index(drop=True)
-        _draw_architecture(fig, part, str(architecture), bottom)
+    names = table["label"].dropna().map(short_cell_type)
+    longest = min(max(map(text_width_mm, names), default=0), NAME_MM)
+    height = FRAME_MM + (PANEL_MM + longest) * len(architectures)
+    kinds = {k: name for k, name in KIND_NAMES.items() if (table["node_kind"] == k).any()}
+    handles: list[Artist] = [Patch(color=KIND_COLORS[k], label=name) for k, name in kinds.items()]
+    handles.append(dot_handle("run", "white", 2.6, INK))
+    if np.isfinite(table["p"]).any():
+        handles.append(star_handle("P < 0.05, paired t-test, Holm over the types"))
+    title = "Change of F1 by HCE for each OOD cell type"
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title, handles)
+    axes = fig.subplots(len(architectures), 1, squeeze=False)[:, 0]
+    for ax, architecture in zip(axes, architectures, strict=True):
+        _draw_architecture(ax, table[table["architecture"] == architecture], architecture)
     return fig
 
 
-def _draw_architecture(fig: Figure, table: pd.DataFrame, architecture: str, bottom: float) -> None:
-    """Draw one architecture into the part of the figure that starts at `bottom` (millimeters)."""
+def _draw_architecture(ax: Axes, table: pd.DataFrame, architecture: str) -> None:
     name = architecture_name(architecture)
-    title = f"Change of F1 by HCE for each OOD cell type ({name})"
-    text_mm(fig, 3, bottom + HEIGHT_MM - 4.5, title, TITLE_PT, weight="bold")
     runs = table.dropna(subset=["delta"])
     if runs.empty:
+        ax.set_axis_off()
         message = f"No pair of CE and HCE runs of {name}."
-        text_mm(fig, 3, bottom + HEIGHT_MM / 2, message, TITLE_PT, QUIET)
+        ax.text(0, 0.5, message, fontsize=TITLE_PT, color=QUIET)
         return
-    left, above, width, height = AXES_MM
-    ax = add_axes_mm(fig, left, bottom + above, width, height)
-    types = runs.drop_duplicates("ontology_term_id").sort_values("rank").reset_index(drop=True)
-    _draw_bars(ax, types, runs)
-    _mark_significant(ax, types, runs)
-    _label(ax, types)
-    _draw_legend(fig, types, bottom + HEIGHT_MM - 9.5)
-
-
-def _draw_bars(ax: Axes, types: pd.DataFrame, runs: pd.DataFrame) -> None:
+    types = runs.drop_duplicates("rank").sort_values("rank")
+    seeds = format_seeds(sorted(set(types["n_seeds"]), reverse=True))
+    tested = np.isfinite(types["p"]).any()
+    ax.set_title(f"{name}, {seeds}" if tested else f"{name}, {seeds}: no test")
     colors = [KIND_COLORS.get(kind, QUIET) for kind in types["node_kind"]]
-    ax.bar(types["rank"], types["delta_mean"], width=0.78, color=colors, linewidth=0)
+    ax.bar(types["rank"], types["delta_mean"], 0.78, color=colors)
     ax.axhline(0, color=INK, linewidth=0.6)
     draw_dots(ax, runs["rank"], runs["delta"], "white", size=1.7, edge=0.35, zorder=2)
-    ax.set_xlim(-0.8, len(types) - 0.2)
-    low, high = min(runs["delta"].min(), 0), max(runs["delta"].max(), 0)
-    # room for the stars
-    margin = 0.07 * (high - low)
-    ax.set_ylim(low - margin, high + margin)
-    ax.set_ylabel("Δ F1 (HCE − CE)")
-    draw_grid(ax)
-
-
-def _mark_significant(ax: Axes, types: pd.DataFrame, runs: pd.DataFrame) -> None:
     outermost = runs.groupby("rank")["delta"].agg(["min", "max"])
     for row in types[types["significant"].eq(True)].itertuples():
         rises = row.delta_mean >= 0
         end = outermost.at[row.rank, "max" if rises else "min"]
         offset = (0, -1.0 if rises else -6.5)
-        write_beside(ax, "*", (row.rank, end), offset, TITLE_PT, ha="center", va="bottom")
-
-
-def _label(ax: Axes, types: pd.DataFrame) -> None:
-    names = [shorten(short_cell_type(label), NAME_CHARACTERS) for label in types["label"]]
-    name_upright(ax, types["rank"], names, pad=2)
+        write_beside(ax, "*", (row.rank, end), offset, size=TITLE_PT, ha="center", va="bottom")
+    # room for the stars
+    ax.margins(x=0, y=0.07)
+    ax.set_xlim(-0.8, len(types) - 0.2)
+    ax.set_ylabel("Δ F1 (HCE − CE)")
+    ax.grid(axis="y")
+    name_upright(ax, [shorten(short_cell_type(label), NAME_MM) for label in types["label"]])
     ax.spines["bottom"].set_visible(False)
-
-
-def _draw_legend(fig: Figure, types: pd.DataFrame, level: float) -> None:
-    handles: list[Artist] = [
-        Patch(facecolor=KIND_COLORS[kind], label=KIND_NAMES[kind])
-        for kind in KIND_COLORS
-        if kind in set(types["node_kind"])
-    ]
-    dot = {"marker": "o", "markersize": 2.6, "markerfacecolor": "white", "markeredgecolor": INK}
-    seeds = format_seeds(sorted(set(types["n_seeds"]), reverse=True))
-    handles.append(Line2D([], [], linestyle="none", label=f"run ({seeds})", **dot))
-    if np.isfinite(types["p"]).any():
-        handles.append(star_handle("P < 0.05, paired t-test, Holm over the types"))
-    else:
-        handles.append(Line2D([], [], linestyle="none", label="no test"))
-    legend_mm(fig, handles, AXES_MM[0], level, handle=1.2)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, Rectangle
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from hce.figures.style import (
@@ -17,13 +18,10 @@ from hce.figures.style import (
     LOSS_COLORS,
     QUIET,
     RULE,
-    SMALL_PT,
     TEXT_PT,
-    TITLE_PT,
-    add_axes_mm,
     new_figure,
     short_cell_type,
-    text_mm,
+    write_beside,
 )
 
 EPS = 1e-6
@@ -97,123 +95,91 @@ def _nearest_ancestors(matrix: NDArray[np.bool_], term_ids: list[str]) -> list[s
     return nearest
 
 
-HEIGHT_MM = 68.0
-PANEL_MM = 84.0
-BOX_MM = (19.0, 7.4)
-TOP_ROW_MM = 50.0
-ROW_STEP_MM = 15.0
-COLUMN_STEP_MM = 21.4
-FILL_ALPHA = 0.4
+HEIGHT_MM = 70.0
+# a panel, in units that are about a millimeter
+PANEL = (84.0, 49.5)
+BOX = (19.0, 7.4)
+ROW_STEP, COLUMN_STEP = 15.0, 21.4
+# what a panel shows: its heading, how it is computed, the color of its boxes
+PANELS = {
+    "p": ("CE: flat", "p = softmax(logits): {} types share one unit of mass", LOSS_COLORS["ce"]),
+    "s": (
+        "HCE: mass moves up",
+        "s = R p: each type holds its own mass and that of its descendants",
+        LOSS_COLORS["hce"],
+    ),
+}
 
 
 def draw_concept(table: pd.DataFrame) -> Figure:
     """Draw Fig. 2a: p of each type as cross-entropy has it, and s as HCE has it."""
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM)
-    ce, hce = "CE: flat", "HCE: mass moves up"
-    left = add_axes_mm(fig, 3, 0, PANEL_MM, HEIGHT_MM)
-    right = add_axes_mm(fig, 3 + PANEL_MM + 6, 0, PANEL_MM, HEIGHT_MM)
-    for ax in (left, right):
-        ax.set(xlim=(0, PANEL_MM), ylim=(0, HEIGHT_MM))
-        ax.set_axis_off()
+    title = "One prediction, two losses"
     is_target = table["is_target"].eq(True)
     if not is_target.any():
-        text_mm(fig, 3, HEIGHT_MM / 2, "T cell is not among the cell types of this run", TEXT_PT)
-        return fig
+        missing = "T cell is not among the cell types of this run"
+        return new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, missing)
     target = table[is_target].iloc[0]
+    losses = {
+        "p": f"−log p = {target['loss_ce']:.2f}",
+        "s": f"−log(s + 10⁻⁶) = {target['loss_hce']:.2f}",
+    }
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title)
     places = _places(table)
-    _heading(left, ce, f"p = softmax(logits): {len(table)} types share one unit of mass")
-    _heading(right, hce, "s = R p: each type holds its own mass and that of its descendants")
-    _draw_arrows(right, table, places)
-    _draw_boxes(left, table, places, "p", LOSS_COLORS["ce"])
-    _draw_boxes(right, table, places, "s", LOSS_COLORS["hce"])
-    name = short_cell_type(target["label"])
-    _loss(left, name, f"−log p = {target['loss_ce']:.2f}")
-    _loss(right, name, f"−log(s + 10⁻⁶) = {target['loss_hce']:.2f}")
+    for ax, (value, (heading, rule, color)) in zip(fig.subplots(1, 2), PANELS.items(), strict=True):
+        ax.set(xlim=(0, PANEL[0]), ylim=(0, PANEL[1]))
+        ax.set_axis_off()
+        ax.set_title(heading, fontweight="bold", pad=14)
+        write_beside(ax, rule.format(len(table)), (0, PANEL[1]), (0, 4), color=QUIET)
+        for row in table.to_dict("records"):
+            _draw_box(ax, row, places, value, color)
+            if value == "s" and row["parent"] in places:
+                _draw_arrow(ax, row, places)
+        label = f"Loss for the label “{short_cell_type(target['label'])}”"
+        ax.text(0, 4.3, label, color=QUIET)
+        ax.text(0, 0, losses[value], fontsize=TEXT_PT, fontweight="bold")
     return fig
 
 
 def _places(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Center of each type's box in millimeters: a row a generation, parents over their children."""
+    """Center of each type's box: a row a generation, parents over their children."""
     parent = dict(zip(table["ontology_term_id"], table["parent"].fillna(""), strict=True))
     places: dict[str, tuple[float, float]] = {}
-    next_column = BOX_MM[0] / 2 + 0.5
+    columns = itertools.count(BOX[0] / 2 + 0.5, COLUMN_STEP)
 
-    def place(term_id: str, generation: int) -> float:
-        nonlocal next_column
-        centers = [place(child, generation + 1) for child in parent if parent[child] == term_id]
-        if not centers:
-            centers = [next_column]
-            next_column += COLUMN_STEP_MM
-        x = (min(centers) + max(centers)) / 2
-        places[term_id] = (x, TOP_ROW_MM - generation * ROW_STEP_MM)
+    def place(term_id: str, y: float) -> float:
+        below = [place(child, y - ROW_STEP) for child in parent if parent[child] == term_id]
+        x = (min(below) + max(below)) / 2 if below else next(columns)
+        places[term_id] = (x, y)
         return x
 
     for term_id in parent:
         if not parent[term_id]:
-            place(term_id, 0)
+            place(term_id, PANEL[1] - 1.5 - BOX[1] / 2)
     return places
 
 
-def _heading(ax: Axes, title: str, subtitle: str) -> None:
-    ax.text(0, HEIGHT_MM - 4.5, title, fontsize=TITLE_PT, fontweight="bold")
-    ax.text(0, HEIGHT_MM - 9, subtitle, fontsize=SMALL_PT, color=QUIET)
-
-
-def _draw_boxes(
-    ax: Axes,
-    table: pd.DataFrame,
-    places: dict[str, tuple[float, float]],
-    value: str,
-    color: str,
+def _draw_box(
+    ax: Axes, row: dict, places: dict[str, tuple[float, float]], value: str, color: str
 ) -> None:
-    """Draw each type as a box that is filled from the left as far as its value says."""
-    width, height = BOX_MM
-    for _, row in table.iterrows():
-        x, y = places[row["ontology_term_id"]]
-        corner = (x - width / 2, y - height / 2)
-        ax.add_patch(Rectangle(corner, width, height, facecolor="white", edgecolor="none"))
-        fill = Rectangle(corner, width * row[value], height, facecolor=color, alpha=FILL_ALPHA)
-        fill.set_edgecolor("none")
-        ax.add_patch(fill)
-        edge, weight = (INK, 1.2) if row["is_target"] else (RULE, 0.6)
-        outline = Rectangle(corner, width, height, fill=False, edgecolor=edge, linewidth=weight)
-        ax.add_patch(outline)
-        name = short_cell_type(row["label"])
-        ax.text(x, y + 0.4, name, fontsize=SMALL_PT, ha="center", va="bottom")
-        number = f"{value} = {row[value]:.3f}"
-        ax.text(x, y - 0.2, number, fontsize=SMALL_PT, ha="center", va="top")
+    """Draw a type as a box that is filled from the left as far as its value says."""
+    (x, y), (width, height) = places[row["ontology_term_id"]], BOX
+    corner = (x - width / 2, y - height / 2)
+    ax.add_patch(Rectangle(corner, width * row[value], height, color=color, alpha=0.4, linewidth=0))
+    edge, weight = (INK, 1.2) if row["is_target"] else (RULE, 0.6)
+    ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=edge, linewidth=weight))
+    text = f"{short_cell_type(row['label'])}\n{value} = {row[value]:.3f}"
+    ax.text(x, y, text, ha="center", va="center")
 
 
-def _draw_arrows(ax: Axes, table: pd.DataFrame, places: dict[str, tuple[float, float]]) -> None:
-    """Draw an arrow from each type up to its parent, with the mass that it hands on."""
-    for _, row in table[table["parent"].notna() & (table["parent"] != "")].iterrows():
-        x, y = places[row["ontology_term_id"]]
-        up_x, up_y = places[row["parent"]]
-        # arrows of siblings end side by side and not in one point
-        aside = max(-BOX_MM[0] / 3, min(BOX_MM[0] / 3, (x - up_x) / 2))
-        start, end = (x, y + BOX_MM[1] / 2), (up_x + aside, up_y - BOX_MM[1] / 2 - 0.4)
-        arrow = FancyArrowPatch(
-            start,
-            end,
-            arrowstyle="-|>",
-            mutation_scale=6,
-            shrinkA=0,
-            shrinkB=0,
-            linewidth=0.6 + 2.4 * row["s"],
-            color=LOSS_COLORS["hce"],
-        )
-        ax.add_patch(arrow)
-        ax.text(
-            (start[0] + end[0]) / 2 + (2.2 if x > up_x else -2.2),
-            (start[1] + end[1]) / 2,
-            f"+{row['s']:.3f}",
-            fontsize=SMALL_PT,
-            color=LOSS_COLORS["hce"],
-            ha="left" if x > up_x else "right",
-            va="center",
-        )
-
-
-def _loss(ax: Axes, name: str, formula: str) -> None:
-    ax.text(0, 9.5, f"Loss for the label “{name}”", fontsize=SMALL_PT, color=QUIET)
-    ax.text(0, 5.2, formula, fontsize=TEXT_PT, fontweight="bold")
+def _draw_arrow(ax: Axes, row: dict, places: dict[str, tuple[float, float]]) -> None:
+    """Draw an arrow from a type up to its parent, with the mass that it hands on."""
+    (x, y), (up_x, up_y) = places[row["ontology_term_id"]], places[row["parent"]]
+    # arrows of siblings end side by side and not in one point
+    aside = np.clip((x - up_x) / 2, -BOX[0] / 3, BOX[0] / 3)
+    start, end = (x, y + BOX[1] / 2), (up_x + aside, up_y - BOX[1] / 2 - 0.4)
+    color, side = LOSS_COLORS["hce"], 1 if x > up_x else -1
+    arrow = {"arrowstyle": "-|>", "mutation_scale": 6, "shrinkA": 0, "shrinkB": 0, "color": color}
+    ax.annotate("", end, start, arrowprops=arrow | {"linewidth": 0.6 + 2.4 * row["s"]})
+    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    style = {"color": color, "ha": "left" if side > 0 else "right", "va": "center"}
+    write_beside(ax, f"+{row['s']:.3f}", middle, (6 * side, 0), **style)

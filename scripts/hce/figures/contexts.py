@@ -12,11 +12,11 @@ from matplotlib.patches import Patch
 
 from hce.compare import is_significant, paired_differences
 from hce.figures.bars import (
-    FILL_ALPHA,
-    draw_bar,
-    has_runs,
+    color_handles,
+    draw_bars,
+    label_architectures,
+    pale,
     scale_gains,
-    spread,
     write_beyond,
     write_upright,
 )
@@ -26,21 +26,15 @@ from hce.figures.style import (
     ID_LEVEL_COLOR,
     INK,
     LOSS_COLORS,
-    QUIET,
     STRIPE,
-    TEXT_PT,
     TITLE_PT,
-    add_axes_mm,
-    format_compact,
+    format_count,
     format_p,
-    format_seeds,
     format_signed,
-    legend_mm,
+    legend_above,
     new_figure,
     shorten,
-    text_mm,
     write_beside,
-    write_note,
 )
 from hce.names import (
     ARCHITECTURE_NAMES,
@@ -98,103 +92,103 @@ def _gains(tests: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return table.merge(gains, on=["architecture", "group"], how="left")
 
 
-HEADER_MM, FOOTER_MM = 19.0, 14.0
-LEFT_MM, LEFT_WIDTH_MM = 13.0, 62.0
-RIGHT_MM, RIGHT_WIDTH_MM = 132.0, 44.0
+FRAME_MM = 32.0
 ROW_MM = 6.0
 SMALLEST_PANEL_MM = 46.0
-NAME_CHARACTERS = 30
-# color and place of the bar of each pooled set of cells
-POOLED = {"seen": (LOSS_COLORS["hce"], -0.2), "unseen": (ID_LEVEL_COLOR, 0.2)}
-BAR_WIDTH = 0.34
-OFFSETS = {"linear": -0.24, "mlp": 0.0, "tabnet": 0.24}
+NAME_MM = 40.0
+# color of the bar of each pooled set of cells
+POOLED = {"seen": LOSS_COLORS["hce"], "unseen": ID_LEVEL_COLOR}
 
 
 def draw_contexts(table: pd.DataFrame) -> Figure:
-    """Draw Supplementary Figs. 9 and 10: the gain in seen and unseen contexts, and in each.
-
-    Parameters
-    ----------
-    table
-        Source data as made by `context_gains`.
-    """
+    """Draw Supplementary Figs. 9 and 10: the gain in seen and unseen contexts, and in each."""
     context = str(table["context"].iloc[0])
     single = table[table["part"] == "single"]
     panel = max(ROW_MM * single["group"].nunique(), SMALLEST_PANEL_MM)
-    height = HEADER_MM + panel + FOOTER_MM
     title = f"Gain of HCE in {context}s that training had, and in those it lacked (OOD)"
-    fig = new_figure(DOUBLE_COLUMN_MM, height, title)
-    left = add_axes_mm(fig, LEFT_MM, FOOTER_MM, LEFT_WIDTH_MM, panel)
+    test = "P, paired t-test over seeds, Holm (left: seen and unseen; right: all, * P < 0.05)"
+    several = np.nanmax(table["n_seeds"]) > 1
+    note = f"Dot, a run; bar or line, mean; {test if several else 'one run: no s.d., no test'}"
+    fig = new_figure(DOUBLE_COLUMN_MM, FRAME_MM + panel, title, note=note)
+    left, right = fig.subplots(1, 2, width_ratios=[5, 4])
     _draw_pooled(left, table[table["part"] == "pooled"], context)
-    right = add_axes_mm(fig, RIGHT_MM, FOOTER_MM, RIGHT_WIDTH_MM, panel)
-    _draw_single(right, single)
-    text_mm(fig, RIGHT_MM - 46, height - HEADER_MM + 2, _counts(single, context), TEXT_PT)
-    _draw_legends(fig, table, height)
+    _draw_single(right, single, context)
     return fig
 
 
 def _draw_pooled(ax: Axes, pooled: pd.DataFrame, context: str) -> None:
-    architectures = list(dict.fromkeys(pooled["architecture"]))
-    ends, names = [0.0], []
-    for place, architecture in enumerate(architectures):
-        rows = pooled[pooled["architecture"] == architecture]
-        for group, (color, offset) in POOLED.items():
-            part = rows[rows["group"] == group]
-            if part.empty:
-                write_upright(ax, place + offset, f"no {group} {context}", QUIET)
-                continue
-            end = draw_bar(ax, place + offset, part, BAR_WIDTH, color, "gain")
-            ends.append(end)
-            if has_runs(part, "gain"):
-                _write_gain(ax, place + offset, end, part.iloc[0])
-        n_seeds = format_seeds([rows["n_seeds"].max()])
-        names.append(f"{architecture_name(architecture)}\n{n_seeds}")
-    scale_gains(ax, ends)
-    ax.set_xlim(-0.5, len(architectures) - 0.5)
-    ax.set_xticks(range(len(names)), names, linespacing=1.25)
-    ax.tick_params(axis="x", length=0, pad=3)
+    facts = pooled.drop_duplicates("group").set_index("group")
+    names = {
+        group: f"{group}: {format_count(facts.at[group, 'n_cells'])} cells, "
+        f"{facts.at[group, 'n_labels']} types"
+        for group in POOLED
+        if group in facts.index
+    }
+    missing = {group: f"no {group} {context}" for group in POOLED if group not in names}
+    tests = pooled.drop_duplicates(["architecture", "group"]).set_index(["architecture", "group"])
+    counts = pooled.groupby("architecture", sort=False)["n_seeds"].max()
+    by = ("architecture", list(counts.index)), ("group", POOLED)
+    bars = draw_bars(ax, pooled, "gain", *by, missing)
+    scale_gains(ax, bars["end"])
+    for bar in bars.dropna().itertuples():
+        # the mean beyond the bar, and the adjusted p at its foot
+        row = tests.loc[(bar.group, bar.color)]
+        star, weight = ("*", "bold") if row["significant"] else ("", "normal")
+        write_beyond(ax, bar.x, bar.end, format_signed(bar.mean, 1) + star, weight)
+        write_upright(ax, bar.x, format_p(row["p_holm"]), INK, pale(POOLED[bar.color]))
+    label_architectures(ax, counts)
+    legend_above(ax, color_handles(names, POOLED), 2)
 
 
-def _write_gain(ax: Axes, x: float, end: float, row: pd.Series) -> None:
-    """Write the mean beyond the bar, with a star if significant, and the adjusted p at its foot."""
-    star, weight = ("*", "bold") if row["significant"] else ("", "normal")
-    write_beyond(ax, x, end, format_signed(100 * row["mean"], 1) + star, weight)
-    write_upright(ax, x, format_p(row["p_holm"]), INK)
+def _draw_single(ax: Axes, single: pd.DataFrame, context: str) -> None:
+    import seaborn as sns  # a second, which the tables do not need
 
-
-def _draw_single(ax: Axes, single: pd.DataFrame) -> None:
-    order = single.groupby("group")["mean"].mean().sort_values(kind="stable", na_position="first")
-    rows = {group: place for place, group in enumerate(order.index)}
-    facts = single.drop_duplicates("group").set_index("group").loc[order.index]
-    for place in range(0, len(rows), 2):
-        ax.axhspan(place - 0.5, place + 0.5, color=STRIPE, linewidth=0, zorder=-2)
-    for architecture, offset in OFFSETS.items():
-        part = single[single["architecture"] == architecture].dropna(subset=["gain"])
-        color = ARCHITECTURE_COLORS[architecture]
-        for group, runs in part.groupby("group"):
-            y = rows[group] + offset
-            aside = 0.2 * spread(len(runs))
-            dots = {"markerfacecolor": color, "markeredgecolor": "none", "alpha": 0.6}
-            ax.plot(100 * runs["gain"], y + aside, "o", markersize=1.8, **dots)
-            row = runs.iloc[0]
-            ax.plot([100 * row["mean"]] * 2, [y - 0.1, y + 0.1], color=color, linewidth=1.6)
-            if row["significant"]:
-                end = (100 * runs["gain"].max(), y)
-                write_beside(ax, "*", end, (2, -1.5), TITLE_PT, va="center")
+    order = single.groupby("group")["mean"].mean()
+    order = order.sort_values(ascending=False, kind="stable", na_position="last").index
+    facts = single.drop_duplicates("group").set_index("group").loc[order]
     names = [
-        f"{shorten(str(group), NAME_CHARACTERS)} ({format_compact(row.n_cells)})"
+        f"{shorten(str(group), NAME_MM)} ({format_count(row.n_cells)})"
         for group, row in facts.iterrows()
     ]
+    percent = single.assign(gain=100 * single["gain"], group=single["group"].astype(str))
+    by = {"x": "gain", "y": "group", "order": order.astype(str), "hue": "architecture"}
+    by |= {"hue_order": list(ARCHITECTURE_COLORS), "palette": ARCHITECTURE_COLORS, "ax": ax}
+    sns.stripplot(percent, **by, dodge=True, jitter=False, size=2.2, alpha=0.6, legend=False)
+    line = {"linestyle": "none", "marker": "|", "markersize": 6, "markeredgewidth": 1.6}
+    sns.pointplot(percent, **by, dodge=0.8 / 3 * 2, errorbar=None, legend=False, **line)
+    for place in range(0, len(order), 2):
+        ax.axhspan(place - 0.5, place + 0.5, color=STRIPE, linewidth=0, zorder=-2)
+    ends = percent.groupby(["group", "architecture"])["gain"].max()
+    for row in (
+        single[single["significant"]].drop_duplicates(["group", "architecture"]).itertuples()
+    ):
+        side = list(ARCHITECTURE_COLORS).index(row.architecture) - 1
+        y = order.get_loc(row.group) + side * 0.8 / 3
+        end = (ends[str(row.group), row.architecture], y)
+        write_beside(ax, "*", end, (2, -1.5), size=TITLE_PT, va="center")
     ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
     for text, seen in zip(ax.get_yticklabels(), facts["seen"], strict=True):
         if not seen:
             text.set(color=ID_LEVEL_COLOR, fontweight="bold")
     ax.tick_params(axis="y", length=0)
-    ax.set_ylim(-0.6, len(names) - 0.4)
     low, high = ax.get_xlim()
     ax.set_xlim(min(low, -0.04 * high), high + 0.04 * (high - low))
     ax.axvline(0, color=INK, linewidth=0.6, zorder=1)
-    ax.set_xlabel("Gain in macro F1 (points)")
+    ax.set(xlabel="Gain in macro F1 (points)", ylabel="")
+    handles: list[Artist] = [
+        Line2D([], [], marker="o", markersize=2.6, color=ARCHITECTURE_COLORS[name], label=text)
+        for name, text in ARCHITECTURE_NAMES.items()
+    ]
+    handles.append(Patch(facecolor=ID_LEVEL_COLOR, label="name: not in training"))
+    ax.legend(
+        handles=handles,
+        title=_counts(single, context),
+        alignment="left",
+        ncols=len(handles),
+        loc="lower right",
+        bbox_to_anchor=(1, 1.02),
+    )
 
 
 def _counts(single: pd.DataFrame, context: str) -> str:
@@ -211,25 +205,3 @@ def _counts(single: pd.DataFrame, context: str) -> str:
     if all(text.endswith("no test") for text in words):
         return f"Each {context}: no test"
     return f"Significant gain: {', '.join(words)} {context}s"
-
-
-def _draw_legends(fig: Figure, table: pd.DataFrame, height: float) -> None:
-    pooled = table[table["part"] == "pooled"].drop_duplicates("group").set_index("group")
-    handles: list[Artist] = []
-    for group, (color, _) in POOLED.items():
-        if group in pooled.index:
-            n_cells = format_compact(pooled.at[group, "n_cells"])
-            text = f"{group}: {n_cells} cells, {pooled.at[group, 'n_labels']} types"
-            handles.append(Patch(facecolor=color, alpha=FILL_ALPHA, label=text))
-    legend_mm(fig, handles, 3, height - 10, handle=1.2, spacing=1.4)
-    marks: list[Artist] = [
-        Line2D([], [], marker="o", markersize=2.6, color=ARCHITECTURE_COLORS[name], label=text)
-        for name, text in ARCHITECTURE_NAMES.items()
-    ]
-    unseen = Patch(facecolor=ID_LEVEL_COLOR, label="name: not in training")
-    beside = RIGHT_MM - 46
-    legend_mm(fig, [*marks, unseen], beside, height - 10, handle=1.2, spacing=1.4)
-    test = "P, paired t-test over seeds, Holm (left: seen and unseen; right: all, * P < 0.05)"
-    several = np.nanmax(table["n_seeds"]) > 1
-    note = test if several else "one run: no s.d., no test"
-    write_note(fig, f"Dot, a run; bar or line, mean; {note}")

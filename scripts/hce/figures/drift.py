@@ -2,95 +2,90 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hce.figures.style import (
     DOUBLE_COLUMN_MM,
-    INK,
     LOSS_COLORS,
+    MARGIN_MM,
     QUIET,
-    SMALL_PT,
-    TEXT_PT,
-    add_axes_mm,
     draw_dots,
-    draw_grid,
     format_signed,
-    legend_mm,
     loss_handles,
     new_figure,
-    text_mm,
+    wrap_label,
     write_beside,
-    write_note,
 )
 from hce.names import LOSSES, architecture_name, known_architectures
 
-PANEL_MM = (40.0, 36.0)
-LEFT_MM, STEP_MM = 13.0, 56.5
-FOOT_MM = 16.0
+FRAME_MM = 34.0
+PANEL_MM = 42.0
 ROW_MM = 4.2
-LINE_CHARACTERS = 150
-COLUMNS_MM = {
-    "release": 3.0,
-    "relations": 46.0,
-    "internal": 66.0,
-    "leaves": 86.0,
-    "isolated": 104.0,
-    "added": 124.0,
-    "removed": 144.0,
+# where each column begins, as a share of the width
+COLUMNS = {
+    "release": 0.0,
+    "relations": 0.26,
+    "internal": 0.38,
+    "leaves": 0.5,
+    "isolated": 0.62,
+    "added": 0.74,
+    "removed": 0.86,
 }
 
 
 def draw_drift(sizes: pd.DataFrame, scores: pd.DataFrame) -> Figure:
     """Draw the hierarchy in each release as a table and, below, the scores with each."""
+    width = DOUBLE_COLUMN_MM - 2 * MARGIN_MM
     changed = [
-        line
+        wrap_label(f"{row.release}: {row.changes}", width)
         for row in sizes.dropna(subset=["changes"]).itertuples()
-        for line in textwrap.wrap(f"{row.release}: {row.changes}", LINE_CHARACTERS)
     ]
-    table_mm = ROW_MM * (len(sizes) + 1 + len(changed))
-    height = FOOT_MM + PANEL_MM[1] + 14 + table_mm + 10
+    table_mm = ROW_MM * (len(sizes) + 1 + sum(text.count("\n") + 1 for text in changed))
     title = "Ontology drift: the same predictions under other Cell Ontology releases"
-    fig = new_figure(DOUBLE_COLUMN_MM, height, title)
-    _write_table(fig, sizes, height - 11)
-    for place, line in enumerate(changed):
-        level = height - 12 - ROW_MM * (len(sizes) + 1 + place)
-        text_mm(fig, COLUMNS_MM["release"], level, line, SMALL_PT)
-    releases = sizes["release"].tolist()
-    for column, architecture in enumerate(known_architectures(scores["architecture"])):
-        left = LEFT_MM + column * STEP_MM
-        ax = add_axes_mm(fig, left, FOOT_MM, *PANEL_MM)
-        part = scores[scores["architecture"] == architecture]
-        name = architecture_name(architecture)
-        title = name if len(part) else f"{name}: not run"
-        text_mm(fig, left, FOOT_MM + PANEL_MM[1] + 2, title, TEXT_PT, weight="bold")
-        _draw_scores(ax, part, releases, column)
-    level = height - 16 - table_mm
-    legend_mm(
-        fig, loss_handles("o"), DOUBLE_COLUMN_MM - 3, level, spacing=2.0, corner="lower right"
-    )
     note = (
         "Dot, a run; line, mean; number, gain of HCE in points; nothing was trained again; no test"
     )
-    write_note(fig, note)
+    height = FRAME_MM + PANEL_MM + table_mm
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title, loss_handles("o"), note=note)
+    architectures = known_architectures(scores["architecture"])
+    upper, *panels = fig.subplot_mosaic(
+        [["table"] * len(architectures), architectures], height_ratios=[table_mm, PANEL_MM]
+    ).values()
+    upper.set_axis_off()
+    upper.set(ylim=(table_mm, 0))
+    _write_table(upper, sizes)
+    lines = "\n".join(changed).split("\n") if changed else []
+    for place, line in enumerate(lines, start=len(sizes) + 1):
+        _write_cell(upper, 0, place, line)
+    for ax, architecture in zip(panels, architectures, strict=True):
+        part = scores[scores["architecture"] == architecture]
+        name = architecture_name(architecture)
+        ax.set_title(name if len(part) else f"{name}: not run", fontweight="bold")
+        _draw_scores(ax, part, sizes["release"].tolist())
+    panels[0].set_ylabel("OOD macro F1 (%)")
     return fig
 
 
-def _write_table(fig: Figure, sizes: pd.DataFrame, top: float) -> None:
+def _write_table(ax: Axes, sizes: pd.DataFrame) -> None:
     """The hierarchy over the classes in each release, as a small table."""
-    for name, x in COLUMNS_MM.items():
-        text_mm(fig, x, top, name, SMALL_PT, QUIET)
-        for place, row in enumerate(sizes.to_dict("records")):
+    for column, (name, x) in enumerate(COLUMNS.items()):
+        _write_cell(ax, x, 0, name, color=QUIET)
+        for place, row in enumerate(sizes.to_dict("records"), start=1):
             used = bool(row["is_reference"])
-            text = str(row[name]) + (" (this run)" if name == "release" and used else "")
-            weight = "bold" if used else "normal"
-            text_mm(fig, x, top - ROW_MM * (place + 1), text, SMALL_PT, INK, weight)
+            text = str(row[name]) + (" (this run)" if used and not column else "")
+            _write_cell(ax, x, place, text, weight="bold" if used else "normal")
 
 
-def _draw_scores(ax: Axes, part: pd.DataFrame, releases: list[str], column: int) -> None:
+def _write_cell(ax: Axes, x: float, row: int, text: str, **style: str) -> None:
+    # from the margin of the figure, whose axes begin further right
+    at = (MARGIN_MM / DOUBLE_COLUMN_MM + x, ROW_MM * (row + 1))
+    within = {"xycoords": ("figure fraction", "data"), "in_layout": False}
+    write_beside(ax, text, at, (0, 2), **within, **style)
+
+
+def _draw_scores(ax: Axes, part: pd.DataFrame, releases: list[str]) -> None:
     places = {release: place for place, release in enumerate(releases)}
     means = part.groupby(["loss", "release"])["macro_f1"].mean().mul(100)
     for loss in LOSSES:
@@ -114,6 +109,4 @@ def _draw_scores(ax: Axes, part: pd.DataFrame, releases: list[str], column: int)
     short = [release.split(" ")[0] for release in releases]
     slant = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(range(len(short)), short, **slant)
-    draw_grid(ax)
-    if column == 0:
-        ax.set_ylabel("OOD macro F1 (%)")
+    ax.grid(axis="y")

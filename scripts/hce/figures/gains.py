@@ -9,10 +9,10 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter
 
 from hce.compare import holm, is_significant
 from hce.figures.cell_types import KIND_COLORS
@@ -20,27 +20,23 @@ from hce.figures.hierarchy import ontology_graph
 from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
-    POINTS_PER_MM,
     QUIET,
     SMALL_PT,
     TEXT_PT,
-    add_axes_mm,
+    dot_handle,
     draw_dots,
-    draw_grid,
     format_compact,
     format_p,
     format_signed,
-    legend_mm,
     new_figure,
-    size_mm,
-    text_mm,
+    write_beside,
 )
 from hce.names import architecture_name, known_architectures
 
 # a rank correlation or comparison of fewer types says nothing
 SMALLEST_GROUP = 3
 POINT_COLUMNS = ["architecture", "property", "group", "ontology_term_id", "label", "value", "delta"]
-ONE_RUN = "n = 1 run: no test"
+ONE_RUN, NO_VARIATION = "n = 1 run: no test", "no variation: no test"
 
 
 def type_properties(cell_types: pd.DataFrame) -> pd.DataFrame:
@@ -117,17 +113,16 @@ def correlation_tests(points: pd.DataFrame) -> pd.DataFrame:
     from scipy import stats  # not for drawing
 
     rows = []
-    for keys, part in points.groupby(["architecture", "property"], sort=False):
+    for (architecture, name), part in points.groupby(["architecture", "property"], sort=False):
         part = part.dropna(subset=["delta"])
-        row = dict(zip(("architecture", "property"), keys, strict=True))
-        row |= {"kind": "correlation", "n": len(part), "rho": np.nan, "p": np.nan, "note": ""}
+        row = {"kind": "correlation", "architecture": architecture, "property": name}
+        row |= {"n": len(part), "rho": np.nan, "p": np.nan, "note": ""}
         if len(part) < SMALLEST_GROUP:
             row["note"] = f"{len(part)} types: no test"
         elif part["value"].nunique() == 1 or part["delta"].nunique() == 1:
-            row["note"] = "no variation: no test"
+            row["note"] = NO_VARIATION
         else:
-            test = stats.spearmanr(part["value"], part["delta"])
-            row |= {"rho": test.statistic, "p": test.pvalue}
+            row["rho"], row["p"] = stats.spearmanr(part["value"], part["delta"])
         rows.append(_untested_with_one_run(row, part))
     return pd.DataFrame(rows)
 
@@ -160,10 +155,9 @@ def group_tests(points: pd.DataFrame, groups: tuple[str, str]) -> pd.DataFrame:
         if min(map(len, gains)) < SMALLEST_GROUP:
             row["note"] = f"{len(gains[0])} and {len(gains[1])} types: no test"
         elif pd.concat(gains).nunique() == 1:
-            row["note"] = "no variation: no test"
+            row["note"] = NO_VARIATION
         else:
-            test = stats.mannwhitneyu(*gains, alternative="two-sided")
-            row |= {"u": test.statistic, "p": test.pvalue}
+            row["u"], row["p"] = stats.mannwhitneyu(*gains, alternative="two-sided")
         rows.append(_untested_with_one_run(row, part))
     return pd.DataFrame(rows)
 
@@ -186,12 +180,8 @@ def _untested_with_one_run(row: dict[str, object], points: pd.DataFrame) -> dict
     return row
 
 
-LEFT_MM, RIGHT_MM = 14.0, 3.0
-GAP_MM = 8.0
-PANEL_MM = 38.0
-ROW_MM = 58.0
-HEADER_MM = 20.0
-FOOTER_MM = 8.0
+FRAME_MM = 24.0
+ROW_MM = 56.0
 GROUP_COLORS = KIND_COLORS | {
     "connected": KIND_COLORS["internal"],
     "isolated": KIND_COLORS["leaf"],
@@ -213,24 +203,15 @@ PROPERTIES_TITLE = "Gain of HCE against rarity, studies, tissues and assays in t
 
 
 def draw_kinds(points: pd.DataFrame, tests: pd.DataFrame) -> Figure:
-    """Draw Supplementary Figs. 5 and 6: two groups of types and, below, a count of relatives.
-
-    Parameters
-    ----------
-    points, tests
-        Source data as made by `gain_points` and `one_family`.
-    """
+    """Draw Supplementary Figs. 5 and 6: two groups of types and, below, a count of relatives."""
     architectures = list(dict.fromkeys(points["architecture"]))
-    fig, places = _grid(KIND_TITLES[points["property"].iloc[0]], 2, len(architectures))
-    limits = _gain_range(points)
-    for column, architecture in enumerate(architectures):
+    fig, axes = _grid(KIND_TITLES[points["property"].iloc[0]], tests, (2, len(architectures)))
+    found = tests.set_index(["kind", "architecture"], drop=False)
+    for (row, column), ax in np.ndenumerate(axes):
+        architecture, kind = architectures[column], ("groups", "correlation")[row]
         part = points[points["architecture"] == architecture]
-        found = tests[tests["architecture"] == architecture].set_index("kind", drop=False)
-        for row, kind in enumerate(("groups", "correlation")):
-            ax = add_axes_mm(fig, *places[row, column])
-            name = "" if row else architecture_name(architecture)
-            _draw_panel(ax, column, name, part, found.loc[kind], limits)
-    _draw_legend(fig, tests, [])
+        name = "" if row else architecture_name(architecture)
+        _draw_panel(ax, name, part, found.loc[kind, architecture])
     return fig
 
 
@@ -238,106 +219,75 @@ def draw_properties(points: pd.DataFrame, tests: pd.DataFrame) -> Figure:
     """Draw Supplementary Fig. 8: a row an architecture, a column a property of the types."""
     architectures = list(dict.fromkeys(points["architecture"]))
     names = list(dict.fromkeys(points["property"]))
-    fig, places = _grid(PROPERTIES_TITLE, len(architectures), len(names))
-    limits = _gain_range(points)
-    found = tests.set_index(["architecture", "property"], drop=False)
-    for (row, column), place in places.items():
+    found = set(points["group"]) & set(GROUP_COLORS)
+    key = [dot_handle(k, GROUP_COLORS[k]) for k in sorted(found)]
+    fig, axes = _grid(PROPERTIES_TITLE, tests, (len(architectures), len(names)), key)
+    parts = dict(tuple(points.groupby(["architecture", "property"])))
+    tests = tests.set_index(["architecture", "property"], drop=False)
+    for (row, column), ax in np.ndenumerate(axes):
         chosen = architectures[row], names[column]
-        part = points[(points["architecture"] == chosen[0]) & (points["property"] == chosen[1])]
-        name = "" if column else architecture_name(chosen[0])
-        ax = add_axes_mm(fig, *place)
-        _draw_panel(ax, column, name, part, found.loc[chosen], limits)
-    _draw_legend(fig, tests, points["group"].dropna().unique().tolist())
+        name = "" if column else architecture_name(architectures[row])
+        _draw_panel(ax, name, parts[chosen], tests.loc[chosen])
     return fig
 
 
 def _grid(
-    title: str, n_rows: int, n_columns: int
-) -> tuple[Figure, dict[tuple[int, int], tuple[float, float, float, float]]]:
-    """Return a figure with its title and the place (mm) of each panel."""
-    height = HEADER_MM + n_rows * ROW_MM - (ROW_MM - PANEL_MM) + 9 + FOOTER_MM
-    fig = new_figure(DOUBLE_COLUMN_MM, height, title)
-    room = DOUBLE_COLUMN_MM - LEFT_MM - RIGHT_MM
-    width = (room - (n_columns - 1) * GAP_MM) / n_columns
-    places = {
-        (row, column): (
-            LEFT_MM + column * (width + GAP_MM),
-            height - HEADER_MM - row * ROW_MM - PANEL_MM,
-            width,
-            PANEL_MM,
-        )
-        for row in range(n_rows)
-        for column in range(n_columns)
-    }
-    return fig, places
+    title: str, tests: pd.DataFrame, shape: tuple[int, int], *keys: list[Artist]
+) -> tuple[Figure, np.ndarray]:
+    """Figure and its panels; says what a dot is and which tests were made."""
+    names = {"correlation": "ρ, Spearman", "groups": "box, quartiles; Mann-Whitney U"}
+    words = "; ".join(names[kind] for kind in dict.fromkeys(tests["kind"]))
+    n_tests = int(tests["n_tests"].iloc[0])
+    note = f"{words}; Holm over {n_tests} tests" if n_tests else "no test"
+    note = f"Dot, a cell type of the OOD set (mean over seeds); {note}"
+    height = FRAME_MM + ROW_MM * shape[0]
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title, *keys, note=note)
+    return fig, fig.subplots(*shape, squeeze=False, sharey=True)
 
 
-def _gain_range(points: pd.DataFrame) -> tuple[float, float]:
-    gains = points["delta"].dropna()
-    if gains.empty:
-        return -0.1, 0.1
-    low, high = min(gains.min(), 0), max(gains.max(), 0)
-    margin = max(0.06 * (high - low), 0.01)
-    return low - margin, high + margin
-
-
-def _draw_panel(
-    ax: Axes,
-    column: int,
-    heading: str,
-    part: pd.DataFrame,
-    test: pd.Series,
-    limits: tuple[float, float],
-) -> None:
+def _draw_panel(ax: Axes, name: str, part: pd.DataFrame, test: pd.Series) -> None:
     """The line of no gain, the architecture's name, and the types with their test, if there are."""
-    ax.set_ylim(*limits)
     ax.axhline(0, color=INK, linewidth=0.6, zorder=1)
-    draw_grid(ax)
-    if column == 0:
-        ax.set_ylabel("Δ F1 (HCE − CE)")
-    _over(ax, heading, 17.5, TEXT_PT, "bold")
+    ax.grid(axis="y")
+    over = {"xycoords": "axes fraction", "size": TEXT_PT, "weight": "bold"}
+    write_beside(ax, name, (0, 1), (0, 20), **over)
     part = part.dropna(subset=["delta"])
     if part.empty:
+        missing = {"ha": "center", "color": QUIET, "transform": ax.transAxes}
+        ax.text(0.5, 0.1, "no pair of CE and HCE runs", **missing)
         ax.set(xticks=[])
-        missing = {"ha": "center", "va": "bottom", "fontsize": SMALL_PT, "color": QUIET}
-        ax.text(0.5, 0.1, "no pair of CE and HCE runs", transform=ax.transAxes, **missing)
     elif test["kind"] == "groups":
         _draw_groups(ax, part, test)
     else:
         _draw_points(ax, part, test)
+    if ax.get_subplotspec().is_first_col():
+        ax.set_ylabel("Δ F1 (HCE − CE)")
 
 
 def _draw_groups(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
     """Each group's types as dots, its median and quartiles as a box, its mean as a number."""
+    import seaborn as sns  # a second, which the tables do not need
+
+    groups = [str(test["first"]), str(test["second"])]
+    by = {"x": "group", "y": "delta", "order": groups, "hue": "group", "ax": ax}
+    colors = {name: GROUP_COLORS.get(name, QUIET) for name in groups}
+    # where there is no room for a dot, it lies on others
+    dots = {"size": 2.8, "linewidth": 0.3, "edgecolor": INK, "legend": False, "warn_thresh": 1}
+    sns.swarmplot(part, **by, palette=colors, **dots)
+    # not seaborn's: it asks matplotlib for what matplotlib is about to drop
+    gains = [part.loc[part["group"] == group, "delta"] for group in groups]
+    box = {"showfliers": False, "whis": 0, "showcaps": False, "widths": 0.66, "zorder": 4}
+    lines = {"boxprops": {"linewidth": 0.6}, "medianprops": {"color": INK, "linewidth": 1.2}}
+    ax.boxplot(gains, positions=[0, 1], **box, **lines)
     names = []
-    for place, order in enumerate(("first", "second")):
-        group = str(test[order])
-        gains = part.loc[part["group"] == group, "delta"].sort_values().to_numpy()
-        n_types = f"n = {len(gains)} types"
-        mean = f"mean {format_signed(gains.mean(), 2)}" if len(gains) else "none"
-        names.append(f"{group}\n{n_types}\n{mean}")
-        if not len(gains):
-            continue
-        # multiples of the golden ratio: evenly spread, the same each time
-        aside = 0.5 * ((np.arange(len(gains)) * 0.618034) % 1 - 0.5)
-        draw_dots(ax, place + aside, gains, GROUP_COLORS.get(group, QUIET))
-        ax.boxplot(
-            gains,
-            positions=[place],
-            widths=0.66,
-            showfliers=False,
-            whis=0,
-            showcaps=False,
-            medianprops={"color": INK, "linewidth": 1.2},
-            boxprops={"color": INK, "linewidth": 0.6},
-        )
-    ax.set_xlim(-0.55, 1.55)
+    for group, values in zip(groups, gains, strict=True):
+        mean = f"mean {format_signed(values.mean(), 2)}" if len(values) else "none"
+        names.append(f"{group}\nn = {len(values)} types\n{mean}")
+    ax.set(xlim=(-0.55, 1.55), xlabel="")
     ax.set_xticks([0, 1], names, linespacing=1.25)
-    ax.tick_params(axis="x", length=0, pad=3)
-    if _untested(ax, test):
-        return
+    ax.tick_params(axis="x", length=0)
     difference = format_signed(test["mean_first"] - test["mean_second"], 2)
-    _over_test(ax, f"difference {difference}", test)
+    _write_test(ax, f"difference {difference}", test)
 
 
 def _draw_points(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
@@ -345,63 +295,28 @@ def _draw_points(ax: Axes, part: pd.DataFrame, test: pd.Series) -> None:
     for group, rows in part.groupby("group"):
         draw_dots(ax, rows["value"], rows["delta"], GROUP_COLORS.get(str(group), QUIET))
     name, scale = PROPERTIES[str(test["property"])]
+    ax.set_xlabel(name)
     if scale == "symlog":
         # counts that include zero and are mostly small
         ax.set_xscale(scale, linthresh=1, linscale=0.6)
-        largest = max(part["value"].max(), 1)
-        ticks = [tick for tick in (0, 1, 3, 10, 30, 100) if tick <= largest]
-        ax.set_xticks(ticks, [str(tick) for tick in ticks])
-        ax.set_xlim(-0.25, largest * 1.3)
+        ax.xaxis.set_major_locator(FixedLocator([0, 1, 3, 10, 30, 100]))
+        ax.xaxis.set_major_formatter("{x:.0f}")
         ax.minorticks_off()
+        ax.set_xlim(-0.25, max(part["value"].max(), 1) * 1.3)
     elif scale == "log":
         ax.set_xscale(scale)
         ax.xaxis.set_major_formatter(lambda value, _: format_compact(value))
         ax.xaxis.set_minor_formatter(NullFormatter())
     else:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    ax.set_xlabel(name)
-    if _untested(ax, test):
-        return
-    _over_test(ax, f"ρ = {format_signed(test['rho'], 2)}, n = {test['n']:.0f}", test)
+    _write_test(ax, f"ρ = {format_signed(test['rho'], 2)}, n = {len(part)}", test)
 
 
-def _untested(ax: Axes, test: pd.Series) -> bool:
-    """Write why there is no test, if there is none."""
-    reason = test["note"] if isinstance(test["note"], str) else ""
-    _over(ax, reason, 2.5, SMALL_PT, "normal")
-    return bool(reason)
-
-
-def _over_test(ax: Axes, text: str, test: pd.Series) -> None:
+def _write_test(ax: Axes, statistic: str, test: pd.Series) -> None:
     """Write a statistic and its p (as it is, and adjusted), bold if the latter is below 0.05."""
-    weight = "bold" if is_significant(test["p_holm"]) else "normal"
     adjusted = format_p(test["p_holm"]).replace("P", "Holm")
-    _over(ax, text, 9, SMALL_PT, weight)
-    _over(ax, f"{format_p(test['p'])}, {adjusted}", 2.5, SMALL_PT, weight)
-
-
-def _over(ax: Axes, text: str, points: float, size: float, weight: str) -> None:
-    where = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    if text:
-        ax.annotate(text, (0, 1), (0, points), fontsize=size, fontweight=weight, **where)
-
-
-def _draw_legend(fig: Figure, tests: pd.DataFrame, groups: list[str]) -> None:
-    """Say what a dot is, which colors there are, and which tests were made."""
-    names = {"correlation": "ρ, Spearman", "groups": "box, quartiles; Mann-Whitney U"}
-    words = "; ".join(names[kind] for kind in dict.fromkeys(tests["kind"]))
-    n_tests = int(tests["n_tests"].iloc[0])
-    text = f"Dot, a cell type of the OOD set (mean over seeds); {words}; Holm over {n_tests} tests"
-    if not n_tests:
-        text = "Dot, a cell type of the OOD set; no test"
-    height = size_mm(fig)[1]
-    text_mm(fig, 3, height - 9, text, SMALL_PT, QUIET)
-    handles = [
-        Line2D([], [], linestyle="none", marker="o", markersize=3, color=GROUP_COLORS[g], label=g)
-        for g in sorted(groups)
-        if g in GROUP_COLORS
-    ]
-    if handles:
-        right, pad = DOUBLE_COLUMN_MM - 3, 3 / POINTS_PER_MM
-        place = (right - pad, height - 6.5 + pad)
-        legend_mm(fig, handles, *place, spacing=2.0, corner="lower right")
+    text = f"{statistic}\n{format_p(test['p'])}, {adjusted}"
+    if isinstance(test["note"], str) and test["note"]:
+        text = test["note"]
+    weight = "bold" if is_significant(test["p_holm"]) else "normal"
+    ax.set_title(text, fontsize=SMALL_PT, fontweight=weight)

@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch
+from matplotlib.lines import Line2D
+from matplotlib.patches import ConnectionStyle, PathPatch
 from matplotlib.path import Path
-from matplotlib.text import Annotation
 from numpy.typing import ArrayLike
 
 from hce.compare import is_significant
@@ -21,16 +20,18 @@ from hce.figures.style import (
     ABSENT,
     DOUBLE_COLUMN_MM,
     INK,
+    MARGIN_MM,
+    POINTS_PER_MM,
     QUIET,
     SMALL_PT,
     TEXT_PT,
-    TITLE_PT,
     add_axes_mm,
-    format_compact,
+    dot_handle,
+    format_count,
     format_signed,
     new_figure,
     short_cell_type,
-    text_mm,
+    star_handle,
     wrap_label,
     write_beside,
 )
@@ -63,7 +64,8 @@ def ontology_nodes(
     pandas.DataFrame
         index (class index), ontology_term_id, label, text (the name as drawn), node_kind,
         n_cells_train, in_ood, delta (NaN if not among the OOD cells), p_holm, significant, block,
-        layer, x_mm, y_mm, primary_parent, diameter_mm, architecture, data_source.
+        layer, x_mm, y_mm, primary_parent, diameter_mm, color_bound (the difference at the ends of
+        the color scale, one for all architectures), architecture, data_source.
     """
     nodes = cell_types.set_index("index").rename(columns={"n_cells": "n_cells_train"})
     scale = LARGEST_DIAMETER_MM / np.sqrt(nodes["n_cells_train"].max())
@@ -72,15 +74,16 @@ def ontology_nodes(
     nodes["diameter_mm"] = diameter
     beside = np.where(nodes["in_ood"], SYMBOL_AND_NUMBER_MM, SYMBOL_MM)
     nodes = place_nodes(nodes, graph, PAGE, pd.Series(beside, nodes.index))
-    test = tests[(tests["architecture"] == architecture) & (tests["split"] == "ood")]
-    test = test.set_index("ontology_term_id")
+    ood = tests[tests["split"] == "ood"]
+    test = ood[ood["architecture"] == architecture].set_index("ontology_term_id")
     nodes["architecture"] = architecture
+    nodes["color_bound"] = np.nanmax([np.ceil(10 * ood["delta"].abs().max()) / 10, 0.1])
     for column in ("delta", "p_holm"):
         nodes[column] = nodes["ontology_term_id"].map(test[column])
     nodes["significant"] = is_significant(nodes["p_holm"])
     columns = ["ontology_term_id", "label", "text", "node_kind", "n_cells_train", "in_ood", "delta"]
     columns += ["p_holm", "significant", "block", "layer", "x_mm", "y_mm"]
-    columns += ["primary_parent", "diameter_mm"]
+    columns += ["primary_parent", "diameter_mm", "color_bound"]
     nodes = nodes[[*columns, "architecture"]].assign(data_source=tests["data_source"].iloc[0])
     return nodes.rename_axis("index").reset_index()
 
@@ -134,10 +137,9 @@ def place_nodes(
     depth = pd.Series(depths(graph))[nodes.index]
     alone = [graph.degree(node) == 0 for node in nodes.index]
     width = page.column_width / np.where(alone, page.isolated_columns, 1)
-    room = (width - depth * page.layer_step - beside) / page.character
-    characters = np.maximum(room.astype(int), page.fewest_characters)
+    room = width - depth * page.layer_step - beside
     names = nodes["label"].map(short_cell_type)
-    text = [wrap_label(name, most) for name, most in zip(names, characters, strict=True)]
+    text = [wrap_label(name, most, page.size) for name, most in zip(names, room, strict=True)]
     nodes = nodes.assign(text=text)
     lines = nodes["text"].str.count("\n") + 1
     heights = np.maximum(lines * page.row, nodes["diameter_mm"] + page.node_gap)
@@ -145,177 +147,139 @@ def place_nodes(
     return nodes.drop(columns=layout.columns, errors="ignore").join(layout)
 
 
-HEADER_MM = 13.0
+HEADER_MM = 14.0
 FOOTER_MM = 5.0
 EDGE_COLOR = "#A6A6A6"
 SECOND_PARENT_COLOR = "#6C8EBF"
+# of the corners of the outline's lines
 CORNER_MM = 0.9
 LINE_MM = 2.3
 # a bluish green and an orange red: apart also where red and green look alike
-DIVERGING = LinearSegmentedColormap.from_list(
-    "decline_improvement", ["#B2182B", "#EF8A62", "#FFFFFF", "#5AB4A0", "#00694F"]
-)
 GAIN_INK, LOSS_INK = "#00694F", "#B2182B"
+DIVERGING = LinearSegmentedColormap.from_list(
+    "decline_improvement", [LOSS_INK, "#EF8A62", "#FFFFFF", "#5AB4A0", GAIN_INK]
+)
+COLOR_BAR_MM = (34.0, 2.2)
 
 
 def draw_ontology(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
-    """Draw Fig. 2d, every class at its place: area ~ training cells, color = change of F1 by HCE.
-
-    Parameters
-    ----------
-    nodes, edges
-        Source data as made by `ontology_nodes` and `ontology_edges`.
-    """
+    """Draw Fig. 2d, every class at its place: area ~ training cells, color = change of F1."""
     depth = nodes["y_mm"].max() + 4
-    height = HEADER_MM + depth + FOOTER_MM
-    fig = new_figure(DOUBLE_COLUMN_MM, height)
-    ax = add_axes_mm(fig, 0, FOOTER_MM, DOUBLE_COLUMN_MM, depth)
-    ax.set(xlim=(0, DOUBLE_COLUMN_MM), ylim=(depth, 0))
-    ax.set_axis_off()
-    norm = normalize_differences(nodes["delta"])
-    draw_edges(ax, edges, nodes.set_index("index"))
-    draw_nodes(ax, nodes, norm)
-    write_names(ax, nodes)
-    _write_heading_of_isolated(ax, nodes)
-    draw_header(fig, nodes, norm, height)
-    return fig
-
-
-def normalize_differences(delta: pd.Series) -> Normalize:
-    """Colors from -v to v with v the largest difference, rounded up to a tenth."""
-    largest = delta.abs().max() if delta.notna().any() else 0.1
-    bound = max(np.ceil(largest * 10) / 10, 0.1)
-    return Normalize(-bound, bound)
-
-
-def draw_edges(ax: Axes, edges: pd.DataFrame, nodes: pd.DataFrame) -> None:
-    """Draw the lines from parents to children, and in blue those to a second parent."""
-    for edge in edges.itertuples():
-        start = nodes.loc[edge.parent, ["x_mm", "y_mm"]].to_numpy(dtype=float)
-        end = nodes.loc[edge.child, ["x_mm", "y_mm"]].to_numpy(dtype=float)
-        if edge.kind == OUTLINE:
-            path, color = _elbow(start, end), EDGE_COLOR
-        else:
-            path, color = _swing(start, end, edge.via_x_mm), SECOND_PARENT_COLOR
-        ax.add_patch(PathPatch(path, fill=False, edgecolor=color, linewidth=0.6))
-
-
-def _elbow(start: np.ndarray, end: np.ndarray) -> Path:
-    """Down from the parent and, round the corner, right to the child."""
-    corner = min(CORNER_MM, abs(end[0] - start[0]), abs(end[1] - start[1]))
-    turn = [(start[0], end[1] - corner), (start[0], end[1]), (start[0] + corner, end[1])]
-    return Path(
-        [start, *turn, end], [Path.MOVETO, Path.LINETO, Path.CURVE3, Path.CURVE3, Path.LINETO]
-    )
-
-
-def _swing(start: np.ndarray, end: np.ndarray, via: float) -> Path:
-    """Out to the left of everything between the two, and back."""
-    # a cubic Bezier curve reaches three quarters of the way to its control points
-    reach = min(start[0], end[0]) - (min(start[0], end[0]) - via) / 0.75
-    points = [start, (reach, start[1]), (reach, end[1]), end]
-    return Path(points, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
-
-
-def draw_nodes(ax: Axes, nodes: pd.DataFrame, norm: Normalize) -> None:
-    """Draw a circle a type: area ~ training cells, color = difference, gray without one."""
-    colors = [ABSENT if np.isnan(d) else DIVERGING(norm(d)) for d in nodes["delta"]]
-    edges = ["#9A9A9A" if np.isnan(d) else INK for d in nodes["delta"]]
-    _draw_circles(ax, nodes[["x_mm", "y_mm"]].to_numpy(), nodes["diameter_mm"], colors, edges)
-
-
-def _draw_circles(
-    ax: Axes, places: ArrayLike, diameters: ArrayLike, colors: list, edges: list | str
-) -> None:
-    circles = EllipseCollection(
-        diameters,
-        diameters,
-        np.zeros(len(diameters)),
-        units="xy",
-        offsets=places,
-        offset_transform=ax.transData,
-        facecolors=colors,
-        edgecolors=edges,
-        linewidths=0.4,
-        zorder=3,
-    )
-    ax.add_collection(circles)
-
-
-def write_names(ax: Axes, nodes: pd.DataFrame, size: float = SMALL_PT) -> None:
-    """Write each name right of its node, with the difference as a number: not by color alone."""
-    for row in nodes.itertuples():
-        absent = np.isnan(row.delta)
-        lines = str(row.text).split("\n")
-        x, middle = row.x_mm + row.diameter_mm / 2, (len(lines) - 1) / 2
-        for place, line in enumerate(lines):
-            at, color = (x, row.y_mm + (place - middle) * LINE_MM), QUIET if absent else INK
-            name = write_beside(ax, line, at, (1.8, 0), size, color, va="center_baseline")
-        if not absent:
-            _write_difference(ax, name, row.delta, row.significant)
-
-
-def _write_heading_of_isolated(ax: Axes, nodes: pd.DataFrame) -> None:
+    fig = hierarchy_figure(nodes, depth)
+    ax = page_axes(fig, (0, depth + FOOTER_MM), (DOUBLE_COLUMN_MM, depth))
+    draw_outline(ax, nodes, edges)
     isolated = nodes[nodes["block"] == ISOLATED]
     if len(isolated):
         top = isolated["y_mm"].min() - 3.2
-        note = f"No relative among the {len(nodes)} types"
-        ax.text(isolated["x_mm"].min() - 1, top, note, fontsize=TEXT_PT, fontweight="bold")
+        heading = f"No relative among the {len(nodes)} types"
+        ax.text(isolated["x_mm"].min() - 1, top, heading, fontsize=TEXT_PT, fontweight="bold")
+    return fig
 
 
-def _write_difference(ax: Axes, name: Annotation, delta: float, significant: bool) -> None:
-    ax.annotate(
-        format_signed(delta, 2) + ("*" if significant else ""),
-        (1, 0),
-        (2.5, 0),
-        xycoords=name,
-        textcoords="offset points",
-        va="bottom",
-        fontsize=name.get_fontsize(),
-        fontweight="bold" if significant else "normal",
-        color=INK if not round(delta, 2) else GAIN_INK if delta > 0 else LOSS_INK,
-    )
+def hierarchy_figure(nodes: pd.DataFrame, depth: float) -> Figure:
+    """Return a figure with room of this depth (millimeters) below the keys, or why there are none.
 
-
-def draw_header(fig: Figure, nodes: pd.DataFrame, norm: Normalize, height: float) -> None:
-    """Write the title and what colors, sizes and stars mean, or that there is no pair of runs."""
-    architecture = str(nodes["architecture"].iloc[0])
-    name = architecture_name(architecture)
+    Parameters
+    ----------
+    nodes
+        All classes, as in the source data of Fig. 2d.
+    depth
+        Room below the header, without the footer.
+    """
+    name = architecture_name(str(nodes["architecture"].iloc[0]))
     title = f"Change of F1 by HCE on the Cell Ontology ({name}, OOD)"
-    text_mm(fig, 3, height - 4.5, title, TITLE_PT, weight="bold")
+    height = HEADER_MM + depth + FOOTER_MM
     if nodes["delta"].isna().all():
-        text_mm(fig, 3, height - 9, f"No pair of CE and HCE runs of {name}.", TEXT_PT, QUIET)
-        return
-    text_mm(fig, 3, height - 10, "Δ F1", SMALL_PT)
-    bar = add_axes_mm(fig, 11, height - 10.2, 34, 2.2)
-    ticks = [norm.vmin, 0, norm.vmax]
-    labels = [format_signed(norm.vmin, 1), "0", format_signed(norm.vmax, 1)]
+        missing = f"No pair of CE and HCE runs of {name}."
+        return new_figure(DOUBLE_COLUMN_MM, height, title, missing)
+    largest, largest_mm = nodes["n_cells_train"].max(), nodes["diameter_mm"].max()
+    handles = [dot_handle("not in the OOD set", ABSENT, 5, INK)]
+    for part in (1, 8):
+        text = f"{format_count(largest / part)} training cells"
+        diameter = largest_mm / np.sqrt(part) * POINTS_PER_MM
+        handles.append(dot_handle(text, "white", diameter, INK))
+    handles.append(Line2D([], [], color=SECOND_PARENT_COLOR, linewidth=0.8, label="second parent"))
+    if np.isfinite(nodes["p_holm"]).any():
+        handles.append(star_handle("P < 0.05 (Holm)"))
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title, handles)
+    length, thickness = COLOR_BAR_MM
+    left = DOUBLE_COLUMN_MM - 2 * MARGIN_MM - length
+    bar = add_axes_mm(fig, left, height - MARGIN_MM - thickness, length, thickness)
+    norm = _normalize(nodes)
     colorbar = fig.colorbar(ScalarMappable(norm, DIVERGING), cax=bar, orientation="horizontal")
-    colorbar.set_ticks(ticks, labels=labels)
+    ends = [format_signed(end, 1) for end in (norm.vmin, norm.vmax)]
+    colorbar.set_ticks([norm.vmin, 0, norm.vmax], labels=[ends[0], "0", ends[1]])
     colorbar.outline.set_linewidth(0.4)
     bar.tick_params(length=1.5, pad=1)
-    _draw_keys(fig, nodes, height)
+    write_beside(bar, "Δ F1", (norm.vmin, 0.5), (-10, 0), ha="right", va="center_baseline")
+    return fig
 
 
-def _draw_keys(fig: Figure, nodes: pd.DataFrame, height: float) -> None:
-    """Explain gray nodes, sizes, stars and second parents beside the color bar."""
-    ax = add_axes_mm(fig, 0, height - HEADER_MM, DOUBLE_COLUMN_MM, HEADER_MM)
-    ax.set(xlim=(0, DOUBLE_COLUMN_MM), ylim=(0, HEADER_MM))
+def page_axes(fig: Figure, corner: tuple[float, float], size: tuple[float, float]) -> Axes:
+    """Add axes in millimeters, y downward from their upper left corner at this place."""
+    (left, top), (width, depth) = corner, size
+    ax = add_axes_mm(fig, left, top - depth, width, depth)
+    ax.set(xlim=(0, width), ylim=(depth, 0))
     ax.set_axis_off()
-    level = HEADER_MM - 9.2
-    largest = nodes["n_cells_train"].max()
-    largest_mm = nodes["diameter_mm"].max()
-    entries = [
-        (52.0, 1.8, ABSENT, "not in the OOD set"),
-        (80.0, largest_mm, "white", f"{format_compact(largest)} training cells"),
-        (112.0, largest_mm / np.sqrt(8), "white", format_compact(largest / 8)),
-    ]
-    written = [(131, "second parent")]
-    for x, diameter, fill, text in entries:
-        _draw_circles(ax, [(x, level)], [diameter], [fill], [INK])
-        written.append((x + diameter / 2 + 1, text))
-    ax.plot([126, 130], [level, level], color=SECOND_PARENT_COLOR, linewidth=0.8)
-    if np.isfinite(nodes["p_holm"]).any():
-        written.append((153, "* P < 0.05 (Holm)"))
-    for x, text in written:
-        ax.text(x, level, text, fontsize=SMALL_PT, va="center_baseline")
+    return ax
+
+
+def _normalize(nodes: pd.DataFrame) -> Normalize:
+    bound = float(nodes["color_bound"].iloc[0])
+    return Normalize(-bound, bound)
+
+
+def draw_outline(
+    ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame, size: float = SMALL_PT
+) -> None:
+    """Draw types as an indented outline: lines to parents, in blue those to a second one; names."""
+    places = nodes.set_index("index")[["x_mm", "y_mm"]]
+    corner = ConnectionStyle("angle", angleA=90, angleB=180, rad=CORNER_MM)
+    for edge in edges.itertuples():
+        start, end = (places.loc[node].to_numpy(dtype=float) for node in (edge.parent, edge.child))
+        if edge.kind == OUTLINE:
+            draw_line(ax, corner(start, end, shrinkA=0, shrinkB=0), EDGE_COLOR)
+        else:
+            # out to the left of everything between the two, and back: a cubic Bezier curve reaches
+            # three quarters of the way to its control points
+            inner = min(start[0], end[0])
+            reach = inner - (inner - edge.via_x_mm) / 0.75
+            draw_curve(ax, [start, (reach, start[1]), (reach, end[1]), end], SECOND_PARENT_COLOR)
+    draw_nodes(ax, nodes)
+    _write_names(ax, nodes, size)
+
+
+def draw_curve(ax: Axes, points: ArrayLike, color: str, linewidth: float = 0.6) -> None:
+    """Draw a cubic Bezier curve: start, two control points, end."""
+    draw_line(ax, Path(points, [Path.MOVETO, *[Path.CURVE4] * 3]), color, linewidth)
+
+
+def draw_line(ax: Axes, path: Path, color: str, linewidth: float = 0.6) -> None:
+    """Draw the line of an edge."""
+    ax.add_patch(PathPatch(path, fill=False, edgecolor=color, linewidth=linewidth))
+
+
+def draw_nodes(ax: Axes, nodes: pd.DataFrame) -> None:
+    """Draw a circle a type: area ~ training cells, color = difference, gray without one."""
+    norm = _normalize(nodes)
+    colors = [ABSENT if np.isnan(d) else DIVERGING(norm(d)) for d in nodes["delta"]]
+    edges = np.where(nodes["delta"].isna(), "#9A9A9A", INK)
+    area = (nodes["diameter_mm"] * POINTS_PER_MM) ** 2
+    style = {"c": colors, "edgecolors": edges, "linewidths": 0.4, "zorder": 3, "clip_on": False}
+    ax.scatter(nodes["x_mm"], nodes["y_mm"], area, **style)
+
+
+def _write_names(ax: Axes, nodes: pd.DataFrame, size: float) -> None:
+    """Write each name right of its node, with the difference as a number: not by color alone."""
+    for row in nodes.itertuples():
+        absent, lines = np.isnan(row.delta), str(row.text).split("\n")
+        style = {"size": size, "color": QUIET if absent else INK, "va": "center_baseline"}
+        for place, line in enumerate(lines, start=1):
+            y = row.y_mm + (place - (len(lines) + 1) / 2) * LINE_MM
+            name = write_beside(ax, line, (row.x_mm + row.diameter_mm / 2, y), (1.8, 0), **style)
+        if not absent:
+            color = INK if not round(row.delta, 2) else GAIN_INK if row.delta > 0 else LOSS_INK
+            style = {"color": color, "weight": "bold" if row.significant else "normal"}
+            number = format_signed(row.delta, 2) + ("*" if row.significant else "")
+            beside = {"xycoords": name, "va": "bottom", "size": size}
+            write_beside(ax, number, (1, 0), (2.5, 0), **beside, **style)

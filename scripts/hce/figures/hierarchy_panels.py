@@ -10,34 +10,31 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch, Rectangle
-from matplotlib.path import Path
+from matplotlib.patches import Rectangle
 
 from hce.figures.hierarchy import (
     EDGE_COLOR,
+    FOOTER_MM,
+    LARGEST_DIAMETER_MM,
     SECOND_PARENT_COLOR,
-    draw_edges,
-    draw_header,
+    draw_curve,
     draw_nodes,
+    draw_outline,
+    hierarchy_figure,
     ontology_graph,
+    page_axes,
     place_nodes,
-    write_names,
 )
 from hce.figures.layout import ISOLATED, OUTLINE, SECOND_PARENT, Page, classify_edges
 from hce.figures.style import (
-    DOUBLE_COLUMN_MM,
-    INK,
+    MARGIN_MM,
     QUIET,
-    SMALL_PT,
     TEXT_PT,
     TITLE_PT,
-    add_axes_mm,
-    new_figure,
     short_cell_type,
-    text_mm,
     wrap_label,
+    write_beside,
 )
 
 OVERVIEW = "overview"
@@ -51,18 +48,18 @@ WIDTH_MM = 174.0
 LAYER_MM = 6.5
 BLOCK_GAP_SLOTS = 2.2
 ISOLATED_GAP_LAYERS = 1.4
-ISOLATED_STEP_MM = (2.2, 3.6)
-ISOLATED_PER_ROW = 50
+# between the circles of the types that have no relative, of which a row takes a bit over half
+ISOLATED_GAP_MM = 0.6
+ISOLATED_WIDTH_MM = 110.0
 # larger letters than in Fig. 2d
 PANEL_PAGE = Page(
     columns=1,
     column_width=86.0,
-    margin=0.0,
+    margin=LARGEST_DIAMETER_MM / 2,
     layer_step=4.6,
     row=3.1,
     node_gap=0.2,
-    character=1.36,
-    fewest_characters=20,
+    size=TEXT_PT,
 )
 BESIDE_MM = 17.0
 EDGE_COLUMNS = ["view", "parent", "child", "kind", "via_x_mm"]
@@ -84,8 +81,8 @@ def panel_tables(
     -------
     pandas.DataFrame
         The columns of `nodes` and view (`overview` or a letter), panel (the letter of the panel
-        that has the node, if any), title (of the view); x_mm from the left and y_mm from the top of
-        the view. A type of a panel has one row in each of the two views.
+        that has the node, if any); x_mm from the left and y_mm from the top of the view. A type of
+        a panel has one row in each of the two views.
     pandas.DataFrame
         view, parent, child (class indices), kind, via_x_mm, data_source.
     """
@@ -94,14 +91,14 @@ def panel_tables(
     members = _members(indexed)
     owner = {node: letter for letter, chosen in members.items() for node in chosen}
     indexed["panel"] = pd.Series(owner, dtype=object).reindex(indexed.index)
-    views = [_overview(indexed).assign(view=OVERVIEW, title="")]
+    views = [_overview(indexed).assign(view=OVERVIEW)]
     edges = [_overview_edges(graph, indexed).assign(view=OVERVIEW)]
     for letter, chosen in members.items():
         if len(chosen) < 2:
             continue
         part = graph.subgraph(chosen)
         placed = place_nodes(indexed.loc[chosen], part, PANEL_PAGE, BESIDE_MM)[indexed.columns]
-        views.append(placed.assign(view=letter, title=PANELS[letter][1]))
+        views.append(placed.assign(view=letter))
         edges.append(classify_edges(part, placed, PANEL_PAGE).assign(view=letter))
     table = pd.concat([view.rename_axis("index").reset_index() for view in views])
     lines = pd.concat(edges, ignore_index=True)[EDGE_COLUMNS]
@@ -148,10 +145,12 @@ def _overview(nodes: pd.DataFrame) -> pd.DataFrame:
     alone = nodes.index[nodes["block"] == ISOLATED]
     deepest = connected["layer"].max() if len(connected) else 0
     x = pd.Series(slots, dtype=float).add(0.5) * step
-    row, place = np.divmod(np.arange(len(alone)), ISOLATED_PER_ROW)
-    x = pd.concat([x, pd.Series((place + 0.5) * ISOLATED_STEP_MM[0], index=alone)])
+    isolated_step = nodes.loc[alone, "diameter_mm"].max() + ISOLATED_GAP_MM
+    a_row = int(ISOLATED_WIDTH_MM / isolated_step) if len(alone) else 1
+    row, place = np.divmod(np.arange(len(alone)), a_row)
+    x = pd.concat([x, pd.Series((place + 0.5) * isolated_step, index=alone)])
     y = nodes["layer"] * LAYER_MM
-    y[alone] = (deepest + ISOLATED_GAP_LAYERS) * LAYER_MM + row * ISOLATED_STEP_MM[1]
+    y[alone] = (deepest + ISOLATED_GAP_LAYERS) * LAYER_MM + row * isolated_step
     return placed.assign(x_mm=x, y_mm=y)
 
 
@@ -163,84 +162,59 @@ def _overview_edges(graph: nx.DiGraph, nodes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["parent", "child", "kind"]).assign(via_x_mm=np.nan)
 
 
-PANELS_HEADER_MM = 15.0
-NAMES_MM = 22.0
-ROOT_CHARACTERS = 22
+NAMES_MM = 24.0
+ROOT_NAME_MM = 21.0
 OVERVIEW_FOOT_MM = 9.0
 PANEL_TITLE_MM = 6.0
 PANEL_FOOT_MM = 4.0
-PANELS_FOOTER_MM = 5.0
-SIDE_MM = 3.0
 COLUMNS_MM = {"a": 3.0, "b": 93.0, "c": 93.0}
-PANEL_MM = 86.0
 SHADE = "#F1F4F8"
 
 
 def draw_ontology_panels(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
-    """Draw Supplementary Figs. 2-4: the overview and, below it, the enlarged panels.
-
-    Parameters
-    ----------
-    nodes, edges
-        Source data as made by `panel_tables`, with the column
-        color_bound: the difference at the ends of the color scale.
-    """
-    whole = nodes[nodes["view"] == OVERVIEW]
-    views = {v: nodes[nodes["view"] == v] for v in COLUMNS_MM if (nodes["view"] == v).any()}
-    sizes = {v: part["y_mm"].max() + PANEL_TITLE_MM + PANEL_FOOT_MM for v, part in views.items()}
-    columns = {left: 0.0 for left in COLUMNS_MM.values()}
-    for view, size in sizes.items():
-        columns[COLUMNS_MM[view]] += size
+    """Draw Supplementary Figs. 2-4: the overview and, below it, the enlarged panels."""
+    views = dict(tuple(nodes.groupby("view")))
+    lines = dict(tuple(edges.groupby("view")))
+    whole = views[OVERVIEW]
     upper = NAMES_MM + whole["y_mm"].max() + OVERVIEW_FOOT_MM
-    height = PANELS_HEADER_MM + upper + max(columns.values()) + PANELS_FOOTER_MM
-    fig = new_figure(DOUBLE_COLUMN_MM, height)
-    bound = float(nodes["color_bound"].iloc[0])
-    norm = Normalize(-bound, bound)
-    draw_header(fig, whole, norm, height)
-    _draw_overview(fig, whole, edges[edges["view"] == OVERVIEW], norm, height - PANELS_HEADER_MM)
-    tops = dict.fromkeys(columns, height - PANELS_HEADER_MM - upper)
-    for view, part in views.items():
-        left = COLUMNS_MM[view]
-        _draw_panel(fig, part, edges[edges["view"] == view], norm, (left, tops[left]))
-        tops[left] -= sizes[view]
+    # how far each column of panels reaches down
+    ends = dict.fromkeys(COLUMNS_MM.values(), upper)
+    places = {}
+    for view in [view for view in COLUMNS_MM if view in views]:
+        left, depth = COLUMNS_MM[view], views[view]["y_mm"].max() + PANEL_FOOT_MM
+        places[view] = (left, ends[left] + PANEL_TITLE_MM, depth)
+        ends[left] += PANEL_TITLE_MM + depth
+    fig = hierarchy_figure(whole, max(ends.values()))
+    top = max(ends.values()) + FOOTER_MM
+    ax = page_axes(fig, (MARGIN_MM, top), (WIDTH_MM, upper))
+    _draw_overview(ax, whole.assign(y_mm=whole["y_mm"] + NAMES_MM), lines.get(OVERVIEW, edges))
+    for view, (left, down, depth) in places.items():
+        ax = page_axes(fig, (left, top - down), (PANEL_PAGE.column_width, depth))
+        heading = f"{view}  {PANELS[view][1]}"
+        write_beside(ax, heading, (0, 0), (0, 5), size=TITLE_PT, weight="bold")
+        draw_outline(ax, views[view], lines[view], TEXT_PT)
     return fig
 
 
-def _axes(fig: Figure, left: float, top: float, width: float, depth: float, above: float) -> Axes:
-    """Axes in millimeters, y downward, whose zero lies `above` below their upper edge."""
-    ax = add_axes_mm(fig, left, top - above - depth, width, above + depth)
-    ax.set(xlim=(0, width), ylim=(depth, -above))
-    ax.set_axis_off()
-    return ax
-
-
-def _draw_overview(
-    fig: Figure, nodes: pd.DataFrame, edges: pd.DataFrame, norm: Normalize, top: float
-) -> None:
-    width, depth = DOUBLE_COLUMN_MM - 2 * SIDE_MM, nodes["y_mm"].max() + OVERVIEW_FOOT_MM
-    ax = _axes(fig, SIDE_MM, top, width, depth, NAMES_MM)
+def _draw_overview(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
     _shade_panels(ax, nodes)
     places = nodes.set_index("index")[["x_mm", "y_mm"]]
     # second parents first, so that the tree stays on top
     for edge in edges.sort_values("kind", ascending=False).itertuples():
         (x, y), (down_x, down_y) = places.loc[edge.parent], places.loc[edge.child]
         middle = (y + down_y) / 2
-        curve = Path(
-            [(x, y), (x, middle), (down_x, middle), (down_x, down_y)],
-            [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4],
-        )
         color = EDGE_COLOR if edge.kind == OUTLINE else SECOND_PARENT_COLOR
-        ax.add_patch(PathPatch(curve, fill=False, edgecolor=color, linewidth=0.5))
-    draw_nodes(ax, nodes, norm)
-    upright = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": SMALL_PT}
+        draw_curve(ax, [(x, y), (x, middle), (down_x, middle), (down_x, down_y)], color, 0.5)
+    draw_nodes(ax, nodes)
+    upright = {"rotation": 90, "ha": "center", "va": "bottom"}
     roots = nodes[nodes["primary_parent"].isna() & (nodes["block"] != ISOLATED)]
     for row in roots.itertuples():
-        name = wrap_label(short_cell_type(row.label), ROOT_CHARACTERS)
+        name = wrap_label(short_cell_type(row.label), ROOT_NAME_MM)
         ax.text(row.x_mm, row.y_mm - row.diameter_mm / 2 - 1, name, **upright)
     alone = nodes[nodes["block"] == ISOLATED]
     if len(alone):
         text = f"{len(alone)} types without a relative among the {len(nodes)}"
-        beside = {"va": "center_baseline", "fontsize": SMALL_PT, "color": QUIET}
+        beside = {"va": "center_baseline", "color": QUIET}
         ax.text(alone["x_mm"].max() + 3, alone["y_mm"].iloc[0], text, **beside)
 
 
@@ -253,28 +227,7 @@ def _shade_panels(ax: Axes, nodes: pd.DataFrame) -> None:
             continue
         left, right = leaves["x_mm"].min() - 1, leaves["x_mm"].max() + 1
         top, bottom = part["y_mm"].min() - 2, part["y_mm"].max() + 2.5
-        corner = (left, top)
-        box = Rectangle(corner, right - left, bottom - top, facecolor=SHADE, zorder=-3)
-        ax.add_patch(box)
+        size = (right - left, bottom - top)
+        ax.add_patch(Rectangle((left, top), *size, facecolor=SHADE, zorder=-3))
         where = {"fontsize": TITLE_PT, "fontweight": "bold", "va": "top"}
-        ax.text(left + 0.7, top + 0.7, str(letter), color=INK, **where)
-
-
-def _draw_panel(
-    fig: Figure,
-    nodes: pd.DataFrame,
-    edges: pd.DataFrame,
-    norm: Normalize,
-    corner: tuple[float, float],
-) -> None:
-    left, top = corner
-    view, title = nodes["view"].iloc[0], nodes["title"].iloc[0]
-    text_mm(fig, left, top - 3.5, f"{view}  {title}", TITLE_PT, weight="bold")
-    depth = nodes["y_mm"].max() + PANEL_FOOT_MM / 2
-    ax = _axes(fig, left, top - PANEL_TITLE_MM, PANEL_MM, depth, 0.0)
-    inset = nodes["diameter_mm"].max() / 2
-    shifted = nodes.assign(x_mm=nodes["x_mm"] + inset)
-    moved = edges.assign(via_x_mm=edges["via_x_mm"] + inset)
-    draw_edges(ax, moved, shifted.set_index("index"))
-    draw_nodes(ax, shifted, norm)
-    write_names(ax, shifted, TEXT_PT)
+        ax.text(left + 0.7, top + 0.7, str(letter), **where)

@@ -22,7 +22,7 @@ OUTLINE, SECOND_PARENT = "outline", "second_parent"
 
 @dataclass(frozen=True)
 class Page:
-    """The space that the graph is laid out in, and its letters; all lengths in millimeters."""
+    """The space that the graph is laid out in, in millimeters, and the size of its letters."""
 
     columns: int = 2
     column_width: float = 90.0
@@ -33,9 +33,8 @@ class Page:
     isolated_columns: int = 2
     row: float = 2.3
     node_gap: float = 0.15
-    # mean width of a character, and how few of them a line of a name may have
-    character: float = 1.15
-    fewest_characters: int = 1
+    # of a name, in points
+    size: float = 6.0
 
 
 def lay_out(graph: nx.DiGraph, heights: Mapping[int, float], page: Page) -> pd.DataFrame:
@@ -67,26 +66,29 @@ def lay_out(graph: nx.DiGraph, heights: Mapping[int, float], page: Page) -> pd.D
     if without:
         raise ValueError(f"no height for the node {without[0]} ({len(without)} in all)")
     layer = depths(graph)
-    lineages, isolated = _lineages(graph)
-    outlines = {str(block[0]): _outline(graph.subgraph(block), layer) for block in lineages}
-    orders = {name: order for name, (order, _) in outlines.items()}
-    primary = {node: parent for _, chosen in outlines.values() for node, parent in chosen.items()}
-    sizes = {name: sum(heights[node] for node in order) for name, order in orders.items()}
-    cells = _isolated_grid(isolated, heights, page)
+    components = sorted(map(sorted, nx.weakly_connected_components(graph)))
+    # rows (node, x, y) of each block and how far it reaches down
+    blocks: dict[str, tuple[list[tuple[int, float, float]], float]] = {}
+    primary: dict[int, int] = {}
+    for lineage in sorted((part for part in components if len(part) > 1), key=len, reverse=True):
+        order, parents = _outline(graph.subgraph(lineage), layer)
+        primary |= parents
+        ends = np.cumsum([heights[node] for node in order])
+        rows = [
+            (node, layer[node] * page.layer_step, end - heights[node] / 2)
+            for node, end in zip(order, ends, strict=True)
+        ]
+        blocks[str(min(set(lineage) - set(parents)))] = rows, ends[-1]
+    isolated = [part[0] for part in components if len(part) == 1]
     if isolated:
-        sizes[ISOLATED] = page.isolated_header + max(bottom for _, _, bottom in cells.values())
+        blocks[ISOLATED] = _isolated_grid(isolated, heights, page)
     placed: list[tuple[int, str, int, float, float]] = []
-    for column, names in enumerate(_pack(sizes, page)):
+    for column, names in enumerate(_pack({name: size for name, (_, size) in blocks.items()}, page)):
         left, top = column * page.column_width + page.margin, page.margin
         for name in names:
-            if name == ISOLATED:
-                start = top + page.isolated_header
-                placed += [
-                    (node, name, 0, left + x, start + y) for node, (x, y, _) in cells.items()
-                ]
-            else:
-                placed += _rows(name, orders[name], layer, heights, (left, top, page.layer_step))
-            top += sizes[name] + page.block_gap
+            rows, size = blocks[name]
+            placed += [(node, name, layer[node], left + x, top + y) for node, x, y in rows]
+            top += size + page.block_gap
     table = pd.DataFrame(placed, columns=["node", "block", "layer", "x_mm", "y_mm"])
     table["primary_parent"] = table["node"].map(primary).astype("Int64")
     return table.set_index("node")
@@ -113,35 +115,17 @@ def classify_edges(graph: nx.DiGraph, layout: pd.DataFrame, page: Page) -> pd.Da
     return pd.DataFrame(rows, columns=["parent", "child", "kind", "via_x_mm"])
 
 
-def _lineages(graph: nx.DiGraph) -> tuple[list[list[int]], list[int]]:
-    components = [sorted(component) for component in nx.weakly_connected_components(graph)]
-    isolated = sorted(component[0] for component in components if len(component) == 1)
-    connected = sorted(
-        (component for component in components if len(component) > 1),
-        key=lambda component: (-len(component), component[0]),
-    )
-    # a lineage is called by its first root, which then comes first
-    named = []
-    for component in connected:
-        roots = [node for node in component if graph.in_degree(node) == 0]
-        named.append([roots[0], *(node for node in component if node != roots[0])])
-    return named, isolated
-
-
-def _nearest_parents(graph: nx.DiGraph, node: int, layer: Mapping[int, int]) -> list[int]:
-    # the deepest parents, so that a node stands next to its nearest relatives
-    parents = sorted(graph.predecessors(node))
-    deepest = max((layer[parent] for parent in parents), default=0)
-    return [parent for parent in parents if layer[parent] == deepest]
-
-
 def _outline(graph: nx.DiGraph, layer: Mapping[int, int]) -> tuple[list[int], dict[int, int]]:
     """Order of the rows and each node's primary parent: second parents as close as can be.
 
     Both choices that the hierarchy leaves open (which of several deepest parents, the order of
     siblings) are improved one at a time until the lines to second parents get no shorter.
     """
-    choices = {node: _nearest_parents(graph, node, layer) for node in sorted(graph)}
+    # the deepest parents, so that a node stands next to its nearest relatives
+    choices = {
+        node: [up for up in sorted(graph.predecessors(node)) if layer[up] == layer[node] - 1]
+        for node in sorted(graph)
+    }
     primary = {node: parents[0] for node, parents in choices.items() if parents}
     order, span = _order_siblings(graph, primary)
     for node, parents in choices.items():
@@ -188,35 +172,20 @@ def _span(children: Mapping[int | None, list[int]], second: list[tuple[int, int]
     return sum(abs(row[parent] - row[child]) for parent, child in second)
 
 
-def _rows(
-    name: str,
-    order: list[int],
-    layer: Mapping[int, int],
-    heights: Mapping[int, float],
-    origin: tuple[float, float, float],
-) -> list[tuple[int, str, int, float, float]]:
-    left, y, step = origin
-    rows = []
-    for node in order:
-        rows.append((node, name, layer[node], left + layer[node] * step, y + heights[node] / 2))
-        y += heights[node]
-    return rows
-
-
 def _isolated_grid(
     isolated: list[int], heights: Mapping[int, float], page: Page
-) -> dict[int, tuple[float, float, float]]:
-    """Return x, y and lower end of each isolated node, columns filled one after the other."""
-    cells: dict[int, tuple[float, float, float]] = {}
+) -> tuple[list[tuple[int, float, float]], float]:
+    """Rows of the isolated nodes, columns filled one after the other, and how far they reach."""
     share = sum(heights[node] for node in isolated) / page.isolated_columns
-    column, y = 0, 0.0
+    ends = [page.isolated_header] * page.isolated_columns
+    rows, column = [], 0
     for node in isolated:
-        if y + heights[node] / 2 > share and column < page.isolated_columns - 1:
-            column, y = column + 1, 0.0
-        x = column * page.column_width / page.isolated_columns
-        cells[node] = (x, y + heights[node] / 2, y + heights[node])
-        y += heights[node]
-    return cells
+        middle = ends[column] + heights[node] / 2
+        if middle - page.isolated_header > share and column < page.isolated_columns - 1:
+            column, middle = column + 1, page.isolated_header + heights[node] / 2
+        rows.append((node, column * page.column_width / page.isolated_columns, middle))
+        ends[column] += heights[node]
+    return rows, max(ends)
 
 
 def _pack(sizes: Mapping[str, float], page: Page) -> list[list[str]]:

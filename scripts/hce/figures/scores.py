@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from hce.compare import is_significant, paired_differences
 from hce.figures.bars import (
-    FILL_ALPHA,
-    draw_bar,
-    footnote,
-    has_runs,
+    color_handles,
+    draw_bars,
+    explain_bars,
     label_architectures,
     scale_gains,
-    score_figure,
     write_beyond,
 )
 from hce.figures.style import (
@@ -26,10 +25,10 @@ from hce.figures.style import (
     INK,
     LOSS_COLORS,
     QUIET,
-    SMALL_PT,
+    SINGLE_COLUMN_MM,
     format_p,
-    format_seeds,
     format_signed,
+    new_figure,
     write_beside,
 )
 from hce.names import LOSS_NAMES, LOSSES, known_architectures, sort_as_known
@@ -143,127 +142,116 @@ def control_gains(main: pd.DataFrame, finest: pd.DataFrame) -> pd.DataFrame:
     return table.assign(data_source=sources[0])
 
 
-BAR_WIDTH, PAIR_WIDTH, CONTROL_WIDTH = 0.56, 0.34, 0.25
-# where the bars of a pair stand
-OFFSETS = {"ce": -0.2, "hce": 0.2}
-# color and name of each condition, and where its bar stands
-CONDITIONS = {
-    "main": (LOSS_COLORS["hce"], "HCE", -0.3),
-    "finest": ("#56B4E9", "HCE, finest annotation", 0.0),
-    "permuted": (LOSS_COLORS["hce_permuted"], "HCE, R permuted", 0.3),
+HEIGHT_MM = 68.0
+# color and name of each condition
+CONDITION_COLORS = {
+    "main": LOSS_COLORS["hce"],
+    "finest": "#56B4E9",
+    "permuted": LOSS_COLORS["hce_permuted"],
+}
+CONDITION_NAMES = {
+    "main": "HCE",
+    "finest": "HCE, finest annotation",
+    "permuted": "HCE, R permuted",
 }
 
 
 def draw_id_scores(table: pd.DataFrame) -> Figure:
     """Draw Fig. 1d: macro F1 on held-out donors (in distribution), cross-entropy."""
-    return _draw_scores(table, "In distribution: held-out donors (CE)")[0]
+    row = "not run"
+    if table["n_labels"].notna().any():
+        row = f"mean over the {table['n_labels'].max():.0f} cell types of the OOD set"
+    return _draw_scores(table, "In distribution: held-out donors (CE)", row)[0]
 
 
 def draw_ood_scores(table: pd.DataFrame) -> Figure:
     """Draw Fig. 1e: macro F1 on new studies, cross-entropy, and how far it is from the ID level."""
-    fig, ax = _draw_scores(table, "Out of distribution: new studies (CE)")
     dashed = {"color": ID_LEVEL_COLOR, "linewidth": 1.2, "linestyle": (0, (3, 2))}
-    for place, row in enumerate(table.drop_duplicates("architecture").itertuples()):
-        mean, level = 100 * row.mean, 100 * row.id_mean
-        if np.isfinite(level):
-            ax.plot([place - 0.4, place + 0.4], [level, level], **dashed)
-        if np.isfinite(mean - level):
-            write_beyond(ax, place, level, f"{format_signed(mean - level, 1)} points")
-    key = {"transform": ax.transAxes, "fontsize": SMALL_PT, "color": ID_LEVEL_COLOR}
-    ax.text(0.0, 1.04, "– –  ID level", **key)
+    key = [Line2D([], [], label="ID level", **dashed)]
+    fig, bars = _draw_scores(table, "Out of distribution: new studies (CE)", key)
+    levels = 100 * table.drop_duplicates("architecture")["id_mean"]
+    for bar, level in zip(bars.itertuples(), levels, strict=True):
+        fig.axes[0].plot([bar.x - 0.4, bar.x + 0.4], [level, level], **dashed)
+        if np.isfinite(bar.mean - level):
+            drop = f"{format_signed(bar.mean - level, 1)} points"
+            write_beyond(fig.axes[0], bar.x, level, drop)
     return fig
 
 
-def _draw_scores(table: pd.DataFrame, title: str) -> tuple[Figure, Axes]:
+def _draw_scores(
+    table: pd.DataFrame, title: str, row: str | list[Line2D]
+) -> tuple[Figure, pd.DataFrame]:
     """The mean of each architecture as a bar with its number, the runs as dots."""
-    fig, ax = score_figure(title)
-    counts = table.drop_duplicates("architecture").set_index("architecture")["n_seeds"]
-    for place, architecture in enumerate(counts.index):
-        rows = table[table["architecture"] == architecture]
-        color = ARCHITECTURE_COLORS.get(architecture, QUIET)
-        top = draw_bar(ax, place, rows, BAR_WIDTH, color)
-        if has_runs(rows):
-            write_beyond(ax, place, top, f"{100 * rows['mean'].iloc[0]:.1f}")
-    label_architectures(ax, counts.index.tolist(), [format_seeds([n]) for n in counts])
-    footnote(fig, counts.tolist(), "")
+    counts = table.groupby("architecture", sort=False)["n_seeds"].first()
+    fig, ax = _score_axes(title, row, note=explain_bars(counts))
+    colors = {name: ARCHITECTURE_COLORS.get(name, QUIET) for name in counts.index}
+    by = ("architecture", list(counts.index)), ("architecture", colors)
+    bars = draw_bars(ax, table, "macro_f1", *by)
+    for bar in bars.dropna().itertuples():
+        write_beyond(ax, bar.x, bar.end, f"{bar.mean:.1f}")
+    label_architectures(ax, counts)
+    return fig, bars
+
+
+def _score_axes(title: str, row: str | list[Artist], note: str) -> tuple[Figure, Axes]:
+    """Single-column figure with axes for macro F1 in percent."""
+    fig = new_figure(SINGLE_COLUMN_MM, HEIGHT_MM, title, row, note=note)
+    ax = fig.subplots()
+    ax.set(ylim=(0, 100), yticks=range(0, 101, 20))
+    ax.set_ylabel("Macro F1 (%)")
     return fig, ax
 
 
 def draw_comparison(table: pd.DataFrame) -> Figure:
     """Draw Fig. 2b: OOD macro F1 with cross-entropy and with hierarchical cross-entropy."""
-    fig, ax = score_figure("Out of distribution: new studies")
-    architectures = list(dict.fromkeys(table["architecture"]))
-    n_text = []
-    for place, architecture in enumerate(architectures):
-        rows = table[table["architecture"] == architecture]
-        tops = [
-            draw_bar(ax, place + offset, rows[rows["loss"] == loss], PAIR_WIDTH, LOSS_COLORS[loss])
-            for loss, offset in OFFSETS.items()
-        ]
-        if has_runs(rows):
-            _write_means(ax, place, rows)
-            _write_gain(ax, place, tops, rows.iloc[0])
-        n_text.append(format_seeds(rows.drop_duplicates("loss")["n_seeds"]))
-    label_architectures(ax, architectures, n_text)
-    _draw_legend(ax, {LOSS_NAMES[loss]: LOSS_COLORS[loss] for loss in LOSSES}, 1.2)
-    footnote(fig, list(table["n_seeds"]), "P, paired t-test (Holm)")
+    colors = {loss: LOSS_COLORS[loss] for loss in LOSSES}
+    key = color_handles({loss: LOSS_NAMES[loss] for loss in LOSSES}, colors)
+    note = explain_bars(table["n_seeds"], "P, paired t-test (Holm)")
+    fig, ax = _score_axes("Out of distribution: new studies", key, note)
+    first = table.drop_duplicates(["architecture", "loss"])
+    counts = first.groupby("architecture", sort=False)["n_seeds"].agg(list)
+    by = ("architecture", list(counts.index)), ("loss", colors)
+    bars = draw_bars(ax, table, "macro_f1", *by)
+    for bar in bars.dropna().itertuples():
+        # in the foot of the bar, where no dot can hide it
+        ax.text(bar.x, 2, f"{bar.mean:.1f}", ha="center")
+    tests = first.drop_duplicates("architecture").set_index("architecture")
+    for architecture, pair in bars.groupby("group"):
+        _write_gain(ax, pair, tests.loc[architecture])
+    label_architectures(ax, counts)
     return fig
 
 
-def _write_gain(ax: Axes, place: int, tops: list[float], row: pd.Series) -> None:
+def _write_gain(ax: Axes, pair: pd.DataFrame, row: pd.Series) -> None:
     """Write the gain and its adjusted p over a bracket that spans the two bars."""
-    left, right, level = place + OFFSETS["ce"], place + OFFSETS["hce"], max(tops) + 4
     if not np.isfinite(row["gain_mean"]):
         return
+    (left, right), tops = pair["x"], pair["end"].tolist()
+    level = max(tops) + 4
     color, weight = (INK, "bold") if is_significant(row["p_holm"]) else (QUIET, "normal")
     ends = [tops[0] + 1.5, level, level, tops[1] + 1.5]
     ax.plot([left, left, right, right], ends, color=color, linewidth=0.6)
+    middle, centered = ((left + right) / 2, level), {"color": color, "ha": "center"}
     gain = f"{format_signed(100 * row['gain_mean'], 1)} points"
-    centered = {"color": color, "ha": "center", "va": "bottom"}
-    write_beside(ax, gain, (place, level), (0, 9.5), weight=weight, **centered)
-    write_beside(ax, format_p(row["p_holm"]), (place, level), (0, 2.0), **centered)
-
-
-def _write_means(ax: Axes, place: int, rows: pd.DataFrame) -> None:
-    """Write each mean into the foot of its bar, where no dot can hide it."""
-    for loss, offset in OFFSETS.items():
-        mean = rows.loc[rows["loss"] == loss, "mean"].iloc[0]
-        if np.isfinite(mean):
-            ax.text(place + offset, 2, f"{100 * mean:.1f}", fontsize=SMALL_PT, ha="center")
+    write_beside(ax, gain, middle, (0, 10.5), weight=weight, **centered)
+    write_beside(ax, format_p(row["p_holm"]), middle, (0, 3.0), **centered)
 
 
 def draw_controls(table: pd.DataFrame) -> Figure:
     """Draw the OOD gain of HCE when its cause is there, when it is removed, and reversed."""
-    fig, ax = score_figure("OOD gain over CE, and its controls")
-    architectures = list(dict.fromkeys(table["architecture"]))
-    n_text, ends = [], [0.0]
-    for place, architecture in enumerate(architectures):
-        rows = table[table["architecture"] == architecture]
-        for condition, (color, _, offset) in CONDITIONS.items():
-            part = rows[rows["condition"] == condition]
-            end = draw_bar(ax, place + offset, part, CONTROL_WIDTH, color, "gain")
-            if has_runs(part, "gain"):
-                mean = 100 * part["mean"].iloc[0]
-                write_beyond(ax, place + offset, end, format_signed(mean, 1))
-            ends.append(end)
-        n_text.append(format_seeds(rows.drop_duplicates("condition")["n_seeds"]))
-    scale_gains(ax, ends)
+    key = color_handles(CONDITION_NAMES, CONDITION_COLORS)
+    title = "OOD gain over CE, and its controls"
+    note = explain_bars(table["n_seeds"])
+    fig = new_figure(SINGLE_COLUMN_MM, HEIGHT_MM, title, key, note=note)
+    ax = fig.subplots()
+    first = table.drop_duplicates(["architecture", "condition"])
+    counts = first.groupby("architecture", sort=False)["n_seeds"].agg(list)
+    by = ("architecture", list(counts.index)), ("condition", CONDITION_COLORS)
+    bars = draw_bars(ax, table, "gain", *by)
+    for bar in bars.dropna().itertuples():
+        write_beyond(ax, bar.x, bar.end, format_signed(bar.mean, 1))
+    scale_gains(ax, bars["end"])
     ax.yaxis.set_major_locator(MaxNLocator(6))
     ax.spines["bottom"].set_visible(False)
-    label_architectures(ax, architectures, n_text)
-    _draw_legend(ax, {name: color for color, name, _ in CONDITIONS.values()}, 1)
-    footnote(fig, list(table["n_seeds"]), "")
+    label_architectures(ax, counts)
     return fig
-
-
-def _draw_legend(ax: Axes, colors: dict[str, str], spacing: float) -> None:
-    """Name the colors of the bars over the axes, on the right."""
-    ax.legend(
-        handles=[Patch(facecolor=c, alpha=FILL_ALPHA, label=name) for name, c in colors.items()],
-        ncols=len(colors),
-        loc="lower right",
-        bbox_to_anchor=(1.01, 1.0),
-        borderpad=0,
-        handlelength=spacing,
-        columnspacing=spacing,
-    )

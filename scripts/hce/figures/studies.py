@@ -13,20 +13,14 @@ from hce.figures.style import (
     INK,
     LOSS_COLORS,
     QUIET,
-    SMALL_PT,
     STRIPE,
-    TEXT_PT,
     TITLE_PT,
-    add_axes_mm,
-    draw_dots,
-    draw_grid,
-    format_compact,
-    legend_mm,
+    format_count,
     name_upright,
     new_figure,
     shorten,
     star_handle,
-    text_mm,
+    text_width_mm,
     write_beside,
 )
 from hce.names import LOSS_NAMES, LOSSES, architecture_name, known_architectures, sort_as_known
@@ -71,61 +65,60 @@ def study_scores(tests: pd.DataFrame, runs: pd.DataFrame, datasets: pd.DataFrame
     return table.assign(data_source=runs["data_source"].iloc[0])
 
 
-PANEL_MM = 34.0
-GAP_MM = 10.0
-HEADER_MM = 16.0
-LEFT_MM, WIDTH_MM = 13.0, 165.0
-NAME_CHARACTERS = 40
-CHARACTER_MM = 1.2
-OFFSETS = {"ce": -0.17, "hce": 0.17}
+PANEL_MM = 44.0
+FRAME_MM = 22.0
+NAME_MM = 55.0
 
 
 def draw_studies(table: pd.DataFrame) -> Figure:
-    """Draw Supplementary Fig. 1: runs as dots, means as lines, stars where HCE - CE is significant.
-
-    Parameters
-    ----------
-    table
-        Source data as made by `study_scores`.
-    """
+    """Draw Supplementary Fig. 1: runs as dots, means as lines, a star where one is significant."""
     studies = table.drop_duplicates("rank").sort_values("rank")
     names = [
-        f"{shorten(name, NAME_CHARACTERS)} ({format_compact(cells)})"
+        f"{shorten(name, NAME_MM)} ({format_count(cells)})"
         for name, cells in zip(studies["name"], studies["n_cells"], strict=True)
     ]
-    footer = 6 + CHARACTER_MM * max(map(len, names))
     architectures = list(dict.fromkeys(table["architecture"]))
-    height = HEADER_MM + len(architectures) * (PANEL_MM + GAP_MM) - GAP_MM + footer
+    height = FRAME_MM + PANEL_MM * len(architectures) + max(map(text_width_mm, names))
     title = f"Macro F1 in each of {len(studies)} new studies (their cells in parentheses)"
-    fig = new_figure(DOUBLE_COLUMN_MM, height, title)
-    _draw_legend(fig, table, height)
-    top = height - HEADER_MM
-    for architecture in architectures:
-        ax = add_axes_mm(fig, LEFT_MM, top - PANEL_MM, WIDTH_MM, PANEL_MM)
+    marker = {"marker": "o", "markersize": 2.6, "markeredgecolor": INK, "markeredgewidth": 0.3}
+    handles = [
+        Line2D([], [], color=LOSS_COLORS[k], label=f"{LOSS_NAMES[k]} run, line at mean", **marker)
+        for k in LOSSES
+    ]
+    if table["p_holm"].notna().any():
+        handles.append(star_handle("P < 0.05, paired t-test over seeds, Holm over the studies"))
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title, handles)
+    axes = fig.subplots(len(architectures), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, architecture in zip(axes, architectures, strict=True):
         part = table[table["architecture"] == architecture]
-        _draw_panel(ax, part)
-        text_mm(fig, LEFT_MM, top + 1.8, _headline(architecture, part), TEXT_PT)
-        last = architecture == architectures[-1]
-        name_upright(ax, studies["rank"], names if last else [""] * len(names), pad=3)
-        top -= PANEL_MM + GAP_MM
+        _draw_panel(ax, part, len(studies))
+        ax.set_title(_headline(architecture, part))
+    name_upright(axes[-1], names)
     return fig
 
 
-def _draw_panel(ax: Axes, part: pd.DataFrame) -> None:
-    n_studies = part["rank"].nunique()
-    ax.set(xlim=(-0.6, n_studies - 0.4), ylim=(0, 100), yticks=range(0, 101, 20))
-    ax.set_ylabel("Macro F1 (%)")
-    draw_grid(ax)
+def _draw_panel(ax: Axes, part: pd.DataFrame, n_studies: int) -> None:
     for place in range(0, n_studies, 2):
         ax.axvspan(place - 0.5, place + 0.5, color=STRIPE, linewidth=0, zorder=-2)
-    for loss, offset in OFFSETS.items():
-        runs = part[part["loss"] == loss]
-        draw_dots(ax, runs["rank"] + offset, 100 * runs["f1"], LOSS_COLORS[loss], size=2.4)
-        means = runs.drop_duplicates("rank")
-        ends = means["rank"] + offset
-        ax.hlines(100 * means["mean"], ends - 0.15, ends + 0.15, color=LOSS_COLORS[loss])
     if part["f1"].notna().any():
+        _draw_runs(ax, part.assign(f1=100 * part["f1"]), n_studies)
         _mark(ax, part)
+    # room for the stars over the best scores
+    ax.set(xlim=(-0.6, n_studies - 0.4), ylim=(0, 108), yticks=range(0, 101, 20), xlabel="")
+    ax.set_ylabel("Macro F1 (%)")
+    ax.tick_params(axis="x", length=0)
+    ax.grid(axis="y")
+
+
+def _draw_runs(ax: Axes, percent: pd.DataFrame, n_studies: int) -> None:
+    import seaborn as sns  # a second, which the tables do not need
+
+    by = {"x": "rank", "y": "f1", "order": range(n_studies), "hue": "loss", "legend": False}
+    by |= {"hue_order": LOSSES, "palette": {loss: LOSS_COLORS[loss] for loss in LOSSES}, "ax": ax}
+    line = {"linestyle": "none", "marker": "_", "markersize": 6, "markeredgewidth": 1.4}
+    sns.stripplot(percent, **by, dodge=True, jitter=False, size=2.4, linewidth=0.3, edgecolor=INK)
+    # where stripplot puts the dots of two colors
+    sns.pointplot(percent, **by, dodge=0.4, errorbar=None, **line)
 
 
 def _mark(ax: Axes, part: pd.DataFrame) -> None:
@@ -133,11 +126,11 @@ def _mark(ax: Axes, part: pd.DataFrame) -> None:
     for rank, rows in part.groupby("rank"):
         row = rows.iloc[0]
         if pd.isna(row["delta"]):
-            ax.text(rank, 4, "no pair", rotation=90, fontsize=SMALL_PT, color=QUIET, ha="center")
+            ax.text(rank, 4, "no pair", rotation=90, color=QUIET, ha="center")
         elif row["significant"]:
             star = "*" if row["delta"] > 0 else "* CE"
             top = (rank, 100 * rows["f1"].max())
-            write_beside(ax, star, top, (0, -1), TITLE_PT, ha="center", va="bottom")
+            write_beside(ax, star, top, (0, -1), size=TITLE_PT, ha="center", va="bottom")
 
 
 def _headline(architecture: str, part: pd.DataFrame) -> str:
@@ -162,14 +155,3 @@ def _headline(architecture: str, part: pd.DataFrame) -> str:
         f"{name}: significant gain in {up} {of}, significant loss in {down}{rest} "
         f"(higher mean in {better}); n = {n_seeds}"
     )
-
-
-def _draw_legend(fig: Figure, table: pd.DataFrame, height: float) -> None:
-    handles = []
-    for loss in OFFSETS:
-        dot = {"marker": "o", "markersize": 2.6, "markeredgecolor": INK, "markeredgewidth": 0.3}
-        label = f"{LOSS_NAMES[loss]} run, line at the mean"
-        handles.append(Line2D([], [], color=LOSS_COLORS[loss], label=label, **dot))
-    if table["p_holm"].notna().any():
-        handles.append(star_handle("P < 0.05, paired t-test over seeds, Holm over the studies"))
-    legend_mm(fig, handles, LEFT_MM, height - 9.5, handle=1.6)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -14,13 +13,14 @@ from matplotlib import font_manager
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
+from matplotlib.textpath import text_to_path
 from numpy.typing import ArrayLike
 
 from hce.files import write_atomically
 from hce.names import LOSS_NAMES, LOSSES, architecture_name
-from hce.tables import read_table
 
 MINUS = "−"
 
@@ -41,18 +41,6 @@ def short_cell_type(label: str) -> str:
     )
     plain = signed.replace(", alpha-beta", " αβ").replace("alpha-beta", "αβ")
     return plain.replace("gamma-delta", "γδ").removesuffix(", human")
-
-
-def wrap_label(label: str, characters: int) -> str:
-    """Break a label into lines of at most this many characters, between words only."""
-    return "\n".join(textwrap.wrap(label, characters, break_long_words=False))
-
-
-def shorten(label: str, characters: int) -> str:
-    """Cut a label after a word to at most this many characters; an ellipsis shows the cut."""
-    if len(label) <= characters:
-        return label
-    return wrap_label(label, characters - 2).split("\n")[0] + " …"
 
 
 def format_p(p_value: float) -> str:
@@ -95,6 +83,9 @@ def format_compact(value: float) -> str:
 # Nature's column widths
 SINGLE_COLUMN_MM = 88.0
 DOUBLE_COLUMN_MM = 180.0
+MARGIN_MM = 3.0
+# from line to line of the smallest text
+LINE_MM = 2.6
 MM_PER_INCH = 25.4
 POINTS_PER_MM = 72 / MM_PER_INCH
 # nothing smaller than 6 pt stays legible in print
@@ -117,16 +108,27 @@ ID_LEVEL_COLOR = "#D55E00"
 _STYLE = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": TEXT_PT,
-    "axes.titlesize": TITLE_PT,
+    "font.size": SMALL_PT,
+    # a $ in the name of a study is a dollar
+    "text.parse_math": False,
+    "axes.titlesize": TEXT_PT,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 4,
     "axes.labelsize": TEXT_PT,
     "axes.labelpad": 2,
     "xtick.labelsize": SMALL_PT,
     "ytick.labelsize": SMALL_PT,
     "legend.fontsize": SMALL_PT,
+    "legend.title_fontsize": SMALL_PT,
+    "legend.frameon": False,
+    "legend.borderpad": 0,
+    "legend.borderaxespad": 0,
+    "legend.handlelength": 1.6,
+    "legend.columnspacing": 1.4,
     "axes.linewidth": 0.6,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
+    "axes.axisbelow": True,
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
@@ -136,34 +138,62 @@ _STYLE = {
     "ytick.major.size": 2.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "legend.frameon": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.5,
     "pdf.fonttype": 42,
-    "ps.fonttype": 42,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "hce",
-    "savefig.dpi": PNG_DPI,
+    # what is measured is what is drawn
+    "figure.dpi": PNG_DPI,
 }
 
 
 def apply_style() -> None:
-    """Set matplotlib to the house style and to drawing without a display.
+    """Set matplotlib to the house style, whatever the user's matplotlibrc says.
 
     Only the fonts that come with matplotlib are kept: a font of the same name installed on the
     machine would change the bytes of a figure.
     """
-    matplotlib.use("Agg")
+    matplotlib.rcdefaults()
     matplotlib.rcParams.update(_STYLE)
     bundled = Path(matplotlib.get_data_path())
     manager = font_manager.fontManager
     manager.ttflist = [font for font in manager.ttflist if bundled in Path(font.fname).parents]
 
 
-def new_figure(width_mm: float, height_mm: float, title: str = "") -> Figure:
-    """Return a figure of this size (millimeters) in the house style, empty but for its title."""
+def new_figure(
+    width_mm: float, height_mm: float, title: str, *rows: str | Sequence[Artist], note: str = ""
+) -> Figure:
+    """Return a figure in the house style; axes made in it share what its frame leaves.
+
+    Parameters
+    ----------
+    width_mm, height_mm
+        Size in millimeters.
+    title
+        Of the whole figure.
+    rows
+        What stands below the title: a text, or what a legend shows.
+    note
+        At the foot: how to read the figure.
+    """
     apply_style()
-    fig = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
-    if title:
-        text_mm(fig, 3, height_mm - 4.5, title, TITLE_PT, weight="bold")
+    size = (width_mm / MM_PER_INCH, height_mm / MM_PER_INCH)
+    fig = Figure(figsize=size, layout="constrained")
+    side, gap = MARGIN_MM / width_mm, MARGIN_MM / height_mm
+    heading = {"fontsize": TITLE_PT, "fontweight": "bold", "va": "top"}
+    written: list[Artist] = [fig.text(side, 1 - gap, title, **heading)]
+    for row in rows:
+        corner = (side, written[-1].get_window_extent().y0 / fig.bbox.height - gap)
+        if isinstance(row, str):
+            written.append(fig.text(*corner, row, color=QUIET, va="top"))
+        else:
+            place = {"loc": "upper left", "bbox_to_anchor": corner, "ncols": max(len(row), 1)}
+            written.append(fig.legend(handles=list(row), **place))
+    top = written[-1].get_window_extent().y0 / fig.bbox.height - gap / 2
+    foot = (gap / 2, (MARGIN_MM / 2 + LINE_MM) / height_mm)
+    fig.text(side, foot[0], note, color=QUIET, va="bottom", gid="note")
+    pad = MARGIN_MM / 2 / MM_PER_INCH
+    rect = (side / 2, foot[1], 1 - side, top - foot[1])
+    fig.get_layout_engine().set(rect=rect, w_pad=pad, h_pad=pad)
     return fig
 
 
@@ -172,58 +202,38 @@ def size_mm(fig: Figure) -> np.ndarray:
     return fig.get_size_inches() * MM_PER_INCH
 
 
+def text_width_mm(text: str, size: float = SMALL_PT) -> float:
+    """Measure a text in the font of the figures."""
+    apply_style()
+    width = text_to_path.get_text_width_height_descent(text, FontProperties(size=size), False)[0]
+    return width / POINTS_PER_MM
+
+
+def wrap_label(label: str, width_mm: float, size: float = SMALL_PT) -> str:
+    """Break a label between words into lines of at most this width; a longer word stays whole."""
+    lines = [""]
+    for word in label.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width_mm(longer, size) > width_mm:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
+def shorten(label: str, width_mm: float, size: float = SMALL_PT) -> str:
+    """Cut a label after a word to at most this width; an ellipsis shows the cut."""
+    if text_width_mm(label, size) <= width_mm:
+        return label
+    return wrap_label(label, width_mm - text_width_mm(" …", size), size).split("\n")[0] + " …"
+
+
 def add_axes_mm(fig: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
     """Add axes at a place given in millimeters from the lower left corner of the figure."""
+    fig.set_layout_engine("none")
     full_width, full_height = size_mm(fig)
     return fig.add_axes(
         (left / full_width, bottom / full_height, width / full_width, height / full_height)
-    )
-
-
-def text_mm(
-    fig: Figure,
-    x: float,
-    y: float,
-    text: str,
-    size: float = TEXT_PT,
-    color: str = INK,
-    weight: str = "normal",
-    align: str = "left",
-) -> None:
-    """Write text at a place given in millimeters from the lower left corner of the figure."""
-    full_width, full_height = size_mm(fig)
-    style = {"fontsize": size, "color": color, "fontweight": weight}
-    fig.text(x / full_width, y / full_height, text, ha=align, va="baseline", **style)
-
-
-def write_note(fig: Figure, text: str, y: float = 1.5) -> None:
-    """Write at the foot of a figure how to read it."""
-    text_mm(fig, 3, y, text, SMALL_PT, QUIET)
-
-
-def legend_mm(
-    fig: Figure,
-    handles: list[Artist],
-    x: float,
-    y: float,
-    handle: float = 2.0,
-    spacing: float = 1.6,
-    corner: str = "lower left",
-) -> None:
-    """Put a legend of one row with a corner at a place given in millimeters.
-
-    Widths of a handle and of the space between two entries are in units of the font size.
-    """
-    full_width, full_height = size_mm(fig)
-    fig.legend(
-        handles=handles,
-        ncols=len(handles),
-        loc=corner,
-        bbox_to_anchor=(x / full_width, y / full_height),
-        borderpad=0,
-        borderaxespad=0,
-        handlelength=handle,
-        columnspacing=spacing,
     )
 
 
@@ -245,23 +255,26 @@ def name_runs(architecture: str, runs: pd.DataFrame, otherwise: str) -> str:
 
 def star_handle(text: str) -> Artist:
     """What a legend shows for a star: what it marks."""
-    style = {"linestyle": "none", "marker": "$*$", "markersize": 4, "color": INK}
+    style = {"linestyle": "none", "marker": (5, 2), "markersize": 4, "color": INK}
     return Line2D([], [], label=text, **style)
 
 
+def dot_handle(text: str, color: str, size: float = 3, edge: str = "none") -> Artist:
+    """What a legend shows for a dot of this size in points: what it stands for."""
+    style = {"markerfacecolor": color, "markeredgecolor": edge, "markeredgewidth": 0.4}
+    return Line2D([], [], linestyle="none", marker="o", markersize=size, label=text, **style)
+
+
+def legend_above(ax: Axes, handles: Sequence[Artist], ncols: int, title: str = "") -> None:
+    """Put a legend, maybe with a title, over axes, whose layout makes room for it."""
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1.02), "alignment": "left"}
+    ax.legend(handles=handles, title=title or None, ncols=ncols, **place)
+
+
 def write_beside(
-    ax: Axes,
-    text: str,
-    place: tuple[float, float],
-    offset: tuple[float, float],
-    size: float = SMALL_PT,
-    color: str = INK,
-    weight: str = "normal",
-    ha: str = "left",
-    va: str = "baseline",
+    ax: Axes, text: str, place: tuple[float, float], offset: tuple[float, float], **style: object
 ) -> Annotation:
     """Write text some points (right, up) from a place of the axes."""
-    style = {"fontsize": size, "color": color, "fontweight": weight, "ha": ha, "va": va}
     return ax.annotate(text, place, offset, textcoords="offset points", **style)
 
 
@@ -279,22 +292,27 @@ def draw_dots(
     ax.plot(x, y, linestyle="none", marker="o", markersize=size, markerfacecolor=color, **style)
 
 
-def draw_grid(ax: Axes) -> None:
-    """Draw thin lines at the ticks of the y axis, behind everything."""
-    ax.grid(axis="y", color=GRID, linewidth=0.5)
-    ax.set_axisbelow(True)
-
-
-def name_upright(ax: Axes, places: ArrayLike, names: list[str], pad: float) -> None:
+def name_upright(ax: Axes, names: list[str]) -> None:
     """Write names upright below the axes; by their baselines, whichever letters they have."""
     even = {"rotation_mode": "anchor", "ha": "right", "va": "center_baseline"}
-    ax.set_xticks(places, names, rotation=90, **even)
-    ax.tick_params(axis="x", length=0, pad=pad)
+    ax.set_xticks(range(len(names)), names, rotation=90, **even)
+    ax.tick_params(axis="x", length=0, pad=3)
 
 
 def stamp(fig: Figure, data_source: str) -> None:
-    """Write where the data come from into the lower right corner: every figure says it."""
-    text_mm(fig, size_mm(fig)[0] - 1.5, 1.5, f"Data: {data_source}", SMALL_PT, QUIET, align="right")
+    """Write where the data come from into the lower right corner: every figure says it.
+
+    Where the note of the figure leaves no room for it, the note moves up by a line.
+    """
+    note = next(text for text in fig.texts if text.get_gid() == "note")
+    side, level = note.get_position()
+    style = {"color": QUIET, "ha": "right", "va": "bottom"}
+    mark = fig.text(1 - side, level, f"Data: {data_source}", **style)
+    engine, line = fig.get_layout_engine(), LINE_MM / size_mm(fig)[1]
+    if note.get_text() and note.get_window_extent().overlaps(mark.get_window_extent()):
+        note.set_y(level + line)
+        left, bottom, width, height = engine.get()["rect"]
+        engine.set(rect=(left, bottom + line, width, height - line))
 
 
 def single_data_source(table: pd.DataFrame, path: str | Path) -> str:
@@ -314,19 +332,6 @@ def single_data_source(table: pd.DataFrame, path: str | Path) -> str:
     return str(sources[0])
 
 
-def read_source_data(path: str | Path) -> pd.DataFrame:
-    """Read a figure's source data (CSV).
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such source data; run the rule that tabulates it")
-    return read_table(path)
-
-
 def save_figure(fig: Figure, pdf_path: str | Path, png_path: str | Path) -> None:
     """Save a figure as PDF (vector, real text) and PNG (300 dpi), the same bytes each time.
 
@@ -337,6 +342,9 @@ def save_figure(fig: Figure, pdf_path: str | Path, png_path: str | Path) -> None
     pdf_path, png_path
         Where to write. Dates and the program's name stay out of the files.
     """
+    # lay out once for both files
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")
     with write_atomically(pdf_path) as temporary:
         no_dates = {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None}
         fig.savefig(temporary, format="pdf", metadata=no_dates)

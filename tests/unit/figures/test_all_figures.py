@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from drawn_example import (
     ontology,
     supplementary_figures,
 )
-from figure_checks import assert_legible, texts, whiskers
+from figure_checks import assert_legible, lines, texts, whiskers
 from matplotlib.figure import Figure
 
 from hce.figures.hierarchy_panels import draw_ontology_panels
@@ -75,6 +76,23 @@ def test_no_text_overlaps_leaves_the_page_or_is_below_six_points(
             assert_legible(name, fig)
 
 
+def test_figures_are_one_or_two_columns_wide(
+    main: dict[str, Figure], four_seeds: dict[str, Figure]
+) -> None:
+    single = {name for name, fig in main.items() if fig.get_figwidth() * 25.4 == pytest.approx(88)}
+    assert single == {"fig1c", "fig1d", "fig1e", "fig2b", "controls"}
+    for name in (main | four_seeds).keys() - single:
+        assert (main | four_seeds)[name].get_figwidth() * 25.4 == pytest.approx(180), name
+
+
+def test_fig1d_and_1e_align_side_by_side(main: dict[str, Figure]) -> None:
+    boxes = []
+    for name in ("fig1d", "fig1e"):
+        main[name].draw_without_rendering()
+        boxes.append(main[name].axes[0].get_position().bounds)
+    assert boxes[0] == pytest.approx(boxes[1], abs=0.005)
+
+
 @pytest.mark.parametrize("make", [curves, mistakes, drift, calibration])
 @pytest.mark.parametrize(("architectures", "n_seeds"), [(ALL, 4), (["mlp"], 1)])
 def test_figures_beyond_the_paper_are_legible(
@@ -96,8 +114,7 @@ def test_one_run_has_no_whisker_no_mark_and_says_n() -> None:
 
 def test_missing_architecture_is_named_not_dropped(one_seed: dict[str, Figure]) -> None:
     for fig in (*id_and_ood(["linear", "mlp"], 2), comparison(["linear", "mlp"], 2, 0.01)):
-        assert "TabNet" in texts(fig)
-        assert "not run" in texts(fig)
+        assert {"TabNet", "n = 0", "not run"} <= set(lines(fig))
     assert "No pair of CE and HCE runs of TabNet." in texts(cell_types("tabnet", 2))
     assert "No pair of CE and HCE runs of TabNet." in texts(ontology("tabnet", 2))
     assert "TabNet: not run" in texts(one_seed["figS1"])
@@ -140,10 +157,14 @@ def test_script_draws_the_same_stamped_files_twice(
     paths = [tmp_path / f"{table}.csv" for table in DRAWINGS[name].tables(name)]
     for path, table in zip(paths, make(), strict=True):
         table.to_csv(path, index=False)
-    for file in ("one", "two"):
+    # neither the user's settings nor a backend that is not there change a figure
+    settings = tmp_path / "matplotlibrc"
+    settings.write_text("font.size: 20\nsavefig.bbox: tight\naxes.grid: True\n")
+    user = {"MATPLOTLIBRC": str(settings), "MPLBACKEND": "no such backend"}
+    for file, variables in {"one": {}, "two": user}.items():
         command = [sys.executable, REPOSITORY / "scripts/draw.py", DRAWINGS[name].function]
         command += ["--source-data", *paths]
         command += ["--pdf", tmp_path / f"{file}.pdf", "--png", tmp_path / f"{file}.png"]
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True, env=os.environ | variables)
     assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "two.pdf").read_bytes()
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()

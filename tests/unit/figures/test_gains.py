@@ -6,7 +6,7 @@ import figure_example as example
 import numpy as np
 import pytest
 import supplement_example as supplement
-from figure_checks import texts
+from figure_checks import lines, texts
 from scipy import stats
 
 from hce.figures.gains import (
@@ -74,7 +74,8 @@ def test_statistics_are_printed_on_the_plot() -> None:
     points, tests = supplement.kinds("descendants", ("internal", "leaf"), 4)
     rho = tests.set_index(["architecture", "kind"]).at[("mlp", "correlation"), "rho"]
     assert len(points) > 7
-    written = texts(draw_kinds(points, tests))
+    drawn = draw_kinds(points, tests)
+    written = [*texts(drawn), *lines(drawn)]
     assert f"ρ = {rho:+.2f}, n = 7".replace("-", "−") in written
     assert any("internal\nn = 3 types" in text for text in written)
     assert "6 and 1 types: no test" in texts(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import figure_example as example
+import numpy as np
 import pandas as pd
 import pytest
 import supplement_example as supplement
@@ -32,6 +34,25 @@ def test_panels_share_out_the_immune_types() -> None:
     assert len(edges[edges["view"] == "overview"]) == 6
 
 
+def test_a_small_hierarchy_is_legible_and_its_circles_stay_apart() -> None:
+    lone = "lymphoid lineage restricted progenitor cell"
+    extra = pd.DataFrame({"label": [lone, "basal cell", "pericyte", "goblet cell", "platelet"]})
+    extra["index"] = range(8, 13)
+    extra["ontology_term_id"] = [f"CL:{place:07d}" for place in range(5)]
+    extra["parents"] = [None, "CL:0000000", None, None, None]
+    types = pd.concat([example.cell_types(), extra], ignore_index=True)
+    types = types.assign(n_cells=100, in_ood=True)
+    tests = types[["ontology_term_id", "label"]].assign(
+        architecture="mlp", split="ood", delta=0.1, p_holm=0.01, data_source=example.SOURCE
+    )
+    placed, edges = panel_tables(types, ontology_nodes(types, tests, "mlp"))
+    assert_legible("figS2", draw_ontology_panels(placed, edges))
+    whole = placed[placed["view"] == "overview"]
+    for one, other in itertools.combinations(whole.itertuples(), 2):
+        distance = np.hypot(one.x_mm - other.x_mm, one.y_mm - other.y_mm)
+        assert distance > (one.diameter_mm + other.diameter_mm) / 2, (one.label, other.label)
+
+
 def test_the_hierarchy_of_the_paper_is_legible() -> None:
     types = pd.read_csv(REPOSITORY / "config/cell_types.tsv", sep="\t")
     index = {label: place for place, label in enumerate(types["label"])}
@@ -54,7 +75,7 @@ def test_the_hierarchy_of_the_paper_is_legible() -> None:
         architecture="mlp", split="ood", delta=0.1, p_holm=0.01, data_source=example.SOURCE
     )
     placed, edges = panel_tables(types, ontology_nodes(types, tests, "mlp"))
-    fig = draw_ontology_panels(placed.assign(color_bound=0.6), edges)
+    fig = draw_ontology_panels(placed, edges)
     assert_legible("figS2", fig)
     # leukocyte is then the only other leukocyte, which is no panel
     assert {"a  T cells", "b  other lymphocytes"} <= set(texts(fig))

@@ -6,7 +6,7 @@ import figure_example as example
 import pandas as pd
 import pytest
 from drawn_example import comparison, id_and_ood
-from figure_checks import shown, texts, whiskers
+from figure_checks import lines, shown, texts, whiskers
 
 from hce.figures.scores import control_gains, gains, scores_of_runs, with_id_level
 
@@ -73,7 +73,7 @@ def test_controls_of_two_data_sources_are_refused() -> None:
 def test_fig1d_writes_means_and_runs() -> None:
     fig, _ = id_and_ood(["linear", "mlp", "tabnet"], 3)
     assert texts(fig).count("81.0") == 3
-    assert texts(fig).count("n = 3") == 3
+    assert lines(fig).count("n = 3") == 3
     assert whiskers(fig) == 3
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from figure_checks import assert_legible
 from matplotlib.figure import Figure
 
 from hce.figures.style import (
@@ -20,14 +21,15 @@ from hce.figures.style import (
     format_seeds,
     format_signed,
     new_figure,
-    read_source_data,
     save_figure,
     short_cell_type,
     shorten,
     single_data_source,
     stamp,
+    text_width_mm,
     wrap_label,
 )
+from hce.tables import read_table
 
 
 def pdf_text(path: Path) -> str:
@@ -46,9 +48,8 @@ def pdf_text(path: Path) -> str:
 
 def example_figure() -> Figure:
     """Return a small figure with a curve and the stamp."""
-    fig = new_figure(88, 40)
-    ax = add_axes_mm(fig, 10, 10, 70, 25)
-    ax.plot([0, 1], [0, 1])
+    fig = new_figure(88, 40, "A curve", note="A line, a curve")
+    fig.subplots().plot([0, 1], [0, 1])
     stamp(fig, "simulated Census")
     return fig
 
@@ -78,7 +79,7 @@ def test_png_has_300_dpi_and_the_width_asked_for(tmp_path: Path) -> None:
 
 
 def test_axes_stand_where_millimeters_say() -> None:
-    fig = new_figure(100, 50)
+    fig = new_figure(100, 50, "")
     box = add_axes_mm(fig, 10, 5, 80, 40).get_position()
     assert (box.x0, box.y0, box.width, box.height) == pytest.approx((0.1, 0.1, 0.8, 0.8))
 
@@ -92,12 +93,12 @@ def test_colors_stay_apart() -> None:
 def test_source_data_must_name_one_data_source(tmp_path: Path) -> None:
     path = tmp_path / "fig.csv"
     pd.DataFrame({"group": ["NA", ""], "data_source": ["a", "b"]}).to_csv(path, index=False)
-    table = read_source_data(path)
+    table = read_table(path)
     assert table["group"].tolist()[0] == "NA"
     with pytest.raises(ValueError, match=r"fig\.csv.*\['a', 'b'\]"):
         single_data_source(table, path)
     with pytest.raises(FileNotFoundError, match=r"none\.csv"):
-        read_source_data(tmp_path / "none.csv")
+        read_table(tmp_path / "none.csv")
     assert single_data_source(table.iloc[:1], path) == "a"
 
 
@@ -136,8 +137,32 @@ def test_numbers_are_written_as_they_are_read() -> None:
     assert [format_compact(n) for n in (812, 15_240, 3_448_832)] == ["812", "15.2 k", "3.45 M"]
     assert format_seeds([4, 4]) == "n = 4"
     assert format_seeds([4, 3]) == "n = 4, 3"
-    assert shorten("epithelial cell of proximal tubule", 20) == "epithelial cell of …"
-    assert (
-        wrap_label("epithelial cell of proximal tubule", 20)
-        == "epithelial cell of\nproximal tubule"
-    )
+
+
+def test_names_are_broken_and_cut_by_their_width_on_the_page() -> None:
+    name = "epithelial cell of proximal tubule"
+    assert shorten(name, 22) == "epithelial cell of …"
+    assert shorten(name, 40) == name
+    assert wrap_label(name, 22) == "epithelial cell of\nproximal tubule"
+    # a word is never broken
+    assert wrap_label("epithelial cell", 3) == "epithelial\ncell"
+    fig = new_figure(88, 40, "")
+    drawn = fig.text(0, 0, name).get_window_extent().width / fig.bbox.width * 88
+    assert text_width_mm(name) == pytest.approx(drawn, rel=0.02)
+
+
+def test_a_dollar_in_a_name_is_no_math(tmp_path: Path) -> None:
+    fig = new_figure(88, 40, "costs $5 and $6", "from $\\frac to $x")
+    fig.subplots().set_title("$\\alpha$")
+    stamp(fig, "a $b$")
+    save_figure(fig, tmp_path / "a.pdf", tmp_path / "a.png")
+    written = pdf_text(tmp_path / "a.pdf")
+    for text in ("costs $5 and $6", "from $", "Data: a $b$"):
+        assert text in written
+
+
+def test_a_note_that_reaches_the_stamp_moves_up() -> None:
+    for note in ("short", "a note that is as wide as a column of the journal, or nearly so"):
+        fig = new_figure(88, 40, "A curve", note=note)
+        fig.subplots().set_xlabel("x")
+        assert_legible(note, fig)
