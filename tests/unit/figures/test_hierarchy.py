@@ -27,6 +27,15 @@ def test_ontology_nodes_have_areas_proportional_to_cells() -> None:
     assert nodes.set_index("label")["block"]["neuron"] == "isolated"
 
 
+def test_colors_of_all_architectures_have_one_scale() -> None:
+    mlp = example.per_cell_type(2)
+    tests = pd.concat([mlp, mlp.assign(architecture="linear", delta=1.5 * mlp["delta"])])
+    for architecture in ("linear", "mlp"):
+        nodes = ontology_nodes(example.cell_types(), tests, architecture)
+        # the largest difference, 1.5 x 0.505, rounded up to a tenth
+        assert set(nodes["color_bound"]) == {0.8}
+
+
 def test_ontology_edges_are_the_parents_of_the_table() -> None:
     types = example.cell_types()
     nodes = ontology_nodes(types, example.per_cell_type(2), "mlp")
