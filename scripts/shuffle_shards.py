@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.ingest.order import buckets
-from hce.ingest.shuffle import gather_part
+from hce.ingest.shuffle import gather_part, verify_piece
 from hce.memory import Scratch
 from hce.shards import write_shard
 from hce.tables import read_table
@@ -27,6 +27,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
+    # a shard takes some cells of each piece; the jobs of a split share the pieces to read whole
+    for path in arguments.pieces[arguments.bucket :: arguments.n_buckets]:
+        verify_piece(path)
     columns = ["soma_joinid", "shuffle_key"]
     in_split = [("split", "==", arguments.split)]
     cells = read_table(arguments.cells, columns=columns, filters=in_split)

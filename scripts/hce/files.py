@@ -16,7 +16,7 @@ HOST = re.sub(r"[^\w-]", "-", socket.gethostname().split(".")[0]) or "host"
 # and no two clocks of a cluster differ by a day
 ABANDONED_SECONDS = 24 * 3600.0
 # formats without a checksum of the whole file: what was written is recorded beside it
-RECORDED = (".arrow", ".csv", ".json", ".npy", ".npz", ".parquet", ".tsv")
+RECORDED = (".csv", ".json", ".npy", ".npz", ".parquet", ".tsv")
 
 
 @contextmanager

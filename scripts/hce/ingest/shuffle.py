@@ -14,7 +14,9 @@ compression (`make bench-ingest`).
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,8 @@ from hce.files import write_atomically
 from hce.memory import Scratch
 from hce.storage.rows import Counts, SparseRows
 
+# of a block and all before it, in the metadata of its record batch
+CHECKSUM = b"crc32"
 SPLIT_CODES = {split: code for code, split in enumerate(SPLITS)}
 
 
@@ -88,7 +92,7 @@ def write_piece(
     joinid = chosen["soma_joinid"].to_numpy()
     split = chosen["split"].astype(str).map(SPLIT_CODES).to_numpy(np.int8)
     key, label = chosen["shuffle_key"].to_numpy(), chosen["class"].to_numpy(np.int16)
-    done = 0
+    done, checksum = 0, 0
     with (
         write_atomically(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
@@ -99,10 +103,40 @@ def write_piece(
             if not np.array_equal(block_joinid, joinid[rows]):
                 raise ValueError(f"{path}: the store gave other cells than those chosen")
             columns = [values[rows] for values in (split, key, joinid, label)]
-            writer.write_batch(_pack(columns, counts))
+            batch = _pack(columns, counts)
+            checksum = _add_checksum(batch, checksum)
+            writer.write_batch(batch, custom_metadata={CHECKSUM: str(checksum)})
             done += len(counts)
         if done != len(joinid):
             raise ValueError(f"{path}: read {done} cells, expected {len(joinid)}")
+
+
+def verify_piece(path: Path) -> None:
+    """Read a whole piece and compare it with the checksums of its writer; Arrow has none.
+
+    Raises
+    ------
+    ValueError
+        If a bit of it has changed.
+    """
+    checksum = 0
+    with _piece(path) as (_, reader):
+        for number in range(reader.num_record_batches):
+            batch, metadata = reader.get_batch_with_custom_metadata(number)
+            batch.validate(full=True)
+            if any(column.null_count for column in batch.columns):
+                raise pa.ArrowInvalid(f"block {number} has gaps")
+            checksum = _add_checksum(batch, checksum)
+            if metadata is None or metadata.get(CHECKSUM) != str(checksum).encode():
+                raise pa.ArrowInvalid(f"block {number} has another checksum")
+
+
+def _add_checksum(batch: pa.RecordBatch, checksum: int) -> int:
+    """CRC-32 of all blocks so far and this one."""
+    for column in batch.columns:
+        for buffer in filter(None, column.buffers()):
+            checksum = zlib.crc32(buffer, checksum)
+    return checksum
 
 
 def gather_part(
@@ -184,19 +218,26 @@ class _Slice:
         return offsets - offsets[0], read
 
 
-def _find(path: Path, split: int, low: np.uint64, high: np.uint64) -> Iterator[_Slice]:
-    """Rows of each block of a piece that belong to a split and lie in a range of keys."""
+@contextmanager
+def _piece(path: Path) -> Iterator[tuple[pa.MemoryMappedFile, pa.ipc.RecordBatchFileReader]]:
+    """A piece, mapped and opened; damage that shows in the block is said with its remedy."""
     try:
         mapped = pa.memory_map(str(path))
         reader = pa.ipc.open_file(mapped)
         if reader.schema != PIECE_SCHEMA:
             raise pa.ArrowInvalid("it has other columns")
-        batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
-    except (pa.ArrowInvalid, OSError) as error:
+        yield mapped, reader
+    except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError, OSError) as error:
         raise ValueError(
             f"{path}: this piece is cut short or damaged ({error}); delete it and run snakemake "
             "again, which reads its range of the Census once more"
         ) from error
+
+
+def _find(path: Path, split: int, low: np.uint64, high: np.uint64) -> Iterator[_Slice]:
+    """Rows of each block of a piece that belong to a split and lie in a range of keys."""
+    with _piece(path) as (mapped, reader):
+        batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
     mapped.seek(0)
     address = mapped.read_buffer(1).address
     for batch in batches:

@@ -132,10 +132,7 @@ class Trainer:
             The weights of the best epoch. `progress.history` has one entry an epoch.
         """
         if self.checkpoint.exists():
-            self.progress, self.best_weights = restore_checkpoint(
-                self.checkpoint, self.model, self.optimizer, self.generators
-            )
-            report(f"resuming in epoch {self.progress.epoch}, batch {self.progress.batch}")
+            self._resume(report)
         while not self._finished():
             self._train_epoch()
             report(self._finish_epoch())
@@ -143,6 +140,17 @@ class Trainer:
         if self.best_weights is None:
             raise ValueError("max_epochs is 0: nothing was trained")
         return self.best_weights
+
+    def _resume(self, report: Callable[[str], None]) -> None:
+        """Go on from the checkpoint; without it, if it is damaged: it saves time, no more."""
+        try:
+            self.progress, self.best_weights = restore_checkpoint(
+                self.checkpoint, self.model, self.optimizer, self.generators
+            )
+        except ValueError as error:
+            report(f"starting from the beginning, because the checkpoint is no use: {error}")
+        else:
+            report(f"resuming in epoch {self.progress.epoch}, batch {self.progress.batch}")
 
     def _finished(self) -> bool:
         progress = self.progress

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -50,9 +51,43 @@ def save_model(
         "n_genes": n_genes,
         "term_ids": term_ids,
     }
+    _save(path, "model", weights, description)
+
+
+def _save(
+    path: str | Path, kind: str, tensors: dict[str, Tensor], description: dict[str, Any]
+) -> None:
+    """Write tensors, what they are, and a digest of both; safetensors has no checksum."""
+    content = description | {"sha256": _digest(tensors, description)}
     with write_atomically(path) as temporary:
         # one metadata entry: safetensors writes several in arbitrary order
-        save_file(weights, temporary, metadata={"model": json.dumps(description, sort_keys=True)})
+        save_file(tensors, temporary, metadata={kind: json.dumps(content, sort_keys=True)})
+
+
+def _load(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read what `_save` wrote, or refuse it."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})[kind])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        recorded = description.pop("sha256")
+    except (SafetensorError, KeyError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path}: not a model written by this pipeline ({error})") from error
+    if _digest(tensors, description) != recorded:
+        raise ValueError(
+            f"{path}: is not what was written there (SHA-256 in its metadata): the disk has "
+            "changed it. Delete it, and the same command trains the model again"
+        )
+    return description, tensors
+
+
+def _digest(tensors: dict[str, Tensor], description: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        # numpy has no bfloat16
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_model(
@@ -85,12 +120,7 @@ def load_model(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such model")
-    try:
-        with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})["model"])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError) as error:
-        raise ValueError(f"{path}: not a model written by this pipeline ({error})") from error
+    description, weights = _load(path, "model")
     if description["n_genes"] != n_genes:
         raise ValueError(
             f"{path}: trained on {description['n_genes']} genes, the cells have {n_genes}; "
@@ -171,8 +201,7 @@ def save_checkpoint(
             tensors[f"optimizer.{parameter}.{slot}"] = copy
     for name, generator in generators.items():
         tensors[f"generator.{name}"] = generator.get_state()
-    with write_atomically(path) as temporary:
-        save_file(tensors, temporary, metadata={"progress": json.dumps(asdict(progress))})
+    _save(path, "progress", tensors, asdict(progress))
 
 
 def restore_checkpoint(
@@ -187,6 +216,11 @@ def restore_checkpoint(
     -------
     tuple
         The progress, and the weights of the best epoch so far (None before the first).
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged; nothing has been put back then.
     """
     parts: dict[str, dict[str, Tensor]] = {
         "model": {},
@@ -194,11 +228,11 @@ def restore_checkpoint(
         "optimizer": {},
         "generator": {},
     }
-    with safe_open(path, framework="pt") as file:
-        progress = Progress(**json.loads(file.metadata()["progress"]))
-        for name in file.keys():  # noqa: SIM118
-            part, rest = name.split(".", 1)
-            parts[part][rest] = file.get_tensor(name)
+    described, tensors = _load(path, "progress")
+    progress = Progress(**described)
+    for name, tensor in tensors.items():
+        part, rest = name.split(".", 1)
+        parts[part][rest] = tensor
     model.load_state_dict(parts["model"])
     state = optimizer.state_dict()
     state["state"] = {}

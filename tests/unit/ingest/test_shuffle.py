@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shard_example import csr_of, random_cells, rows_of, write_cells
 
 from hce.ingest.order import shuffle_keys
-from hce.ingest.shuffle import gather_part, order_blocks, write_piece
+from hce.ingest.shuffle import gather_part, order_blocks, verify_piece, write_piece
 from hce.storage.blocks import Cells
 
 N_CELLS = 60
@@ -118,6 +118,30 @@ def test_a_missing_or_repeated_piece_is_an_error(tmp_path: Path) -> None:
     for wrong in (pieces[:1], [*pieces, pieces[0]]):
         with pytest.raises(ValueError, match=r"part 0 of train: the pieces hold \d+ cells"):
             gather(wrong, "train", 0, keys_of("train", 0))
+
+
+def test_no_flipped_bit_of_a_piece_gives_other_cells(tmp_path: Path) -> None:
+    (piece,) = write_pieces(tmp_path, [0] * N_CELLS)
+    verify_piece(piece)
+    content, expected = piece.read_bytes(), gather_all([piece])
+    rng = np.random.default_rng(0)
+    refused = 0
+    for bit in rng.choice(8 * len(content), 300, replace=False):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        piece.write_bytes(flipped)
+        try:
+            verify_piece(piece)
+        except ValueError as error:
+            assert f"{piece}: this piece is cut short or damaged" in str(error)
+            refused += 1
+            continue
+        for name, shard in gather_all([piece]).items():
+            assert shard.soma_joinid.tolist() == expected[name].soma_joinid.tolist()
+            assert shard.label.tolist() == expected[name].label.tolist()
+            assert (shard.expression != expected[name].expression).nnz == 0
+    # padding and names may change
+    assert refused > 150
 
 
 def test_a_part_without_cells_is_an_empty_shard(tmp_path: Path) -> None:
