@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-HOST = re.sub(r"[^\w-]", "-", socket.gethostname().split(".")[0]) or "host"
+
+def _host() -> str:
+    """Where process numbers mean what they say: a host, or a container that has its own."""
+    name = re.sub(r"[^\w-]", "-", socket.gethostname().split(".")[0]) or "host"
+    namespace = Path("/proc/self/ns/pid")  # Linux
+    return f"{name}-{namespace.stat().st_ino}" if namespace.exists() else name
+
+
+HOST = _host()
 # after this, a temporary file of another host is nobody's: a writer touches its file all the time,
 # and no two clocks of a cluster differ by a day
 ABANDONED_SECONDS = 24 * 3600.0
@@ -80,7 +88,7 @@ def refuse_orphans(path: str | Path) -> None:
         If that process is gone.
     """
     host, _, process = os.environ.get("HCE_RUN", "").rpartition(" ")
-    if host == socket.gethostname() and not is_running(int(process)):
+    if host == HOST and not is_running(int(process)):
         raise ProcessLookupError(
             f"{path}: not written, because the run that started this job, process {process}, "
             "is gone; a newer one may use the folder"

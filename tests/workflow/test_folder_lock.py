@@ -20,7 +20,7 @@ from hce.files import write_atomically
 HOLD = """
 import logging, sys
 logging.basicConfig(level=logging.INFO)
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1].split(":")
 import folder_lock
 folder_lock.hold(sys.argv[2])
 print("held", flush=True)
@@ -31,7 +31,13 @@ sys.stdin.read()
 def start_holder(results: Path, folder: Path) -> subprocess.Popen[str]:
     """Start a process that holds a results folder until its input ends."""
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(REPOSITORY / "workflow" / "lib"), str(results)],
+        [
+            sys.executable,
+            "-c",
+            HOLD,
+            f"{REPOSITORY}/workflow/lib:{REPOSITORY}/scripts",
+            str(results),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -133,7 +139,7 @@ def test_a_job_that_outlives_its_run_writes_nothing(
             write_atomically(path) as temporary,
         ):
             temporary.write_text("an orphan's")
-        assert [entry.name for entry in tmp_path.iterdir()] == ["table.tsv"]
+        assert {entry.name for entry in tmp_path.iterdir()} == {"table.tsv", ".table.tsv.sha256"}
         assert path.read_text() == "ours"
         # a job of a cluster does not see the processes of the host that submitted it
         monkeypatch.setenv("HCE_RUN", f"not-{host} {gone.pid}")

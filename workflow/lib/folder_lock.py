@@ -12,7 +12,6 @@ import atexit
 import contextlib
 import json
 import os
-import socket
 import threading
 import time
 from pathlib import Path
@@ -21,6 +20,8 @@ from typing import Any
 import psutil
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+
+from hce.files import HOST
 
 NAME = ".run.lock"
 # a process of another host cannot be looked up: its run is alive while it touches its lock
@@ -54,12 +55,12 @@ def hold(results: str | Path) -> None:
 
 def announce() -> None:
     """Tell the jobs of this process whose they are: what outlives it writes nothing (hce.files)."""
-    os.environ["HCE_RUN"] = f"{socket.gethostname()} {os.getpid()}"
+    os.environ["HCE_RUN"] = f"{HOST} {os.getpid()}"
 
 
 def _this_process() -> dict[str, Any]:
     return {
-        "host": socket.gethostname(),
+        "host": HOST,
         "process": os.getpid(),
         "started": psutil.Process().create_time(),
         "folder": str(Path.cwd()),
@@ -94,7 +95,7 @@ def _take_over(path: Path) -> None:
 
 
 def _is_alive(path: Path, holder: dict[str, Any]) -> bool:
-    if holder["host"] != socket.gethostname():
+    if holder["host"] != HOST:
         return _age(path) < SILENT_SECONDS
     try:
         # process ids are used again
@@ -105,7 +106,7 @@ def _is_alive(path: Path, holder: dict[str, Any]) -> bool:
 
 def _age(path: Path) -> float:
     """Seconds since a file was touched, by the clock of its file system."""
-    probe = path.with_name(f"{NAME}.{socket.gethostname()}.{os.getpid()}")
+    probe = path.with_name(f"{NAME}.{HOST}.{os.getpid()}")
     probe.touch()
     try:
         return probe.stat().st_mtime - path.stat().st_mtime
