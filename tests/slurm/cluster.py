@@ -149,6 +149,7 @@ class Cluster:
     accounting: bool = True
     cpus: int = 4
     host: str = field(default_factory=lambda: socket.gethostname().split(".")[0])
+    database: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def up(self) -> None:
         """Start every daemon; returns when the node is idle."""
@@ -221,7 +222,7 @@ class Cluster:
         options += [f"--socket={run}/mysql.sock", f"--pid-file={run}/mariadbd.pid"]
         options += [f"--port={DATABASE_PORT}", "--bind-address=127.0.0.1"]
         options += ["--innodb-buffer-pool-size=64M", f"--log-error={log}/mariadbd.log"]
-        subprocess.Popen(
+        self.database = subprocess.Popen(
             ["mariadbd", *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -278,5 +279,7 @@ class Cluster:
         finally:
             for daemon in ("slurmd", "slurmctld", "slurmdbd", "mariadbd", "munged"):
                 self.stop(daemon)
+            if self.database:
+                self.database.wait(30)
             for name in CONFIGURATION:
                 (ETC / name).unlink(missing_ok=True)

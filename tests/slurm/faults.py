@@ -159,9 +159,9 @@ def on_node(job: str) -> bool:
 
 def start_again(job: str) -> None:
     """Let a requeued job start now: SLURM holds it back for two minutes."""
-    wait_until(lambda: state(job) == "PENDING", 60, "requeue of the job")
+    wait_until(lambda: state(job) == "PENDING", 180, "requeue of the job")
     call("scontrol", "update", f"JobId={job}", "StartTime=now")
-    wait_until(lambda: state(job) == "RUNNING", 60, "restart of the job")
+    wait_until(lambda: state(job) == "RUNNING", 180, "restart of the job")
 
 
 def interrupted(folder: Path, slow_commands: Path) -> UserRun:
