@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +29,7 @@ def main() -> None:
     parser.add_argument("--genes", type=Path, required=True, help="all genes, Parquet (written)")
     parser.add_argument("--manifest", type=Path, required=True, help="content, JSON (written)")
     arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     tables = read_release(arguments.files, arguments.organism)
     # the files are large, so the checksum is taken while they are read for the store
     tables = dataclasses.replace(tables, counts=DigestedBlocks(tables.counts))

@@ -20,13 +20,15 @@ from anndata.io import read_elem, sparse_dataset
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hce.census.schema import HOMO_SAPIENS, organism_label
-from hce.census.writing import COUNTED_CATEGORIES, CensusTables
+from hce.census.obs import check_organism, read_cells, read_column, read_text
+from hce.census.schema import HOMO_SAPIENS
+from hce.census.writing import CensusTables
 
 # entries of one block, 8 bytes each and some times as much while it is written; 4 M is 2,000
 # cells of a whole transcriptome, one row of the store's tiles
 BLOCK_ENTRIES = 2**22
 SPARSE = ("csr_matrix", "csc_matrix")
+ORGANISM = ("organism", "organism_ontology_term_id")
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,14 @@ class CountsFile:
     place
         raw/X or X.
     cells
-        Number of its cells.
+        bool, which of its rows are taken.
     genes
         int64, columns that are taken, in the order of the release.
     """
 
     path: Path
     place: str
-    cells: int
+    cells: NDArray[np.bool_]
     genes: NDArray[np.int64]
 
 
@@ -63,14 +65,17 @@ class H5adCounts:
     @property
     def shape(self) -> tuple[int, int]:
         """Cells and genes."""
-        return sum(file.cells for file in self.files), len(self.files[0].genes)
+        return sum(int(file.cells.sum()) for file in self.files), len(self.files[0].genes)
 
     def __iter__(self) -> Iterator[sparse.csr_matrix]:
         for source in self.files:
             with h5py.File(source.path) as file:
+                first = 0
                 for block in _row_blocks(file[source.place]):
                     check_counts(block.data, source.path, source.place)
-                    chosen = block[:, source.genes]
+                    taken = source.cells[first : first + block.shape[0]]
+                    first += block.shape[0]
+                    chosen = (block if taken.all() else block[taken])[:, source.genes]
                     chosen.sort_indices()
                     yield chosen
 
@@ -135,23 +140,18 @@ def _opened(stored: h5py.Group | h5py.Dataset) -> Any:
     return stored if isinstance(stored, h5py.Dataset) else sparse_dataset(stored)
 
 
-REQUIRED = ("cell_type_ontology_term_id", "donor_id", "assay", "disease")
-OPTIONAL = ("dataset_id", "collection_id", "cell_type", "tissue", "tissue_general")
-TERM_ID = r"CL:[0-9]{7}"
-
-
 def read_release(paths: Sequence[Path], organism: str = HOMO_SAPIENS) -> CensusTables:
     """Read h5ad files into the tables of one release.
 
     Parameters
     ----------
     paths
-        Files in the order of their cells. obs needs `REQUIRED` and tissue or tissue_general.
-        dataset_id, collection_id (the study) default to the file's name, cell_type (the label) to
-        the term id, is_primary_data to true. var is indexed by gene id, with feature_name (symbol)
-        if there is one. Raw counts lie in raw.X or in X.
+        Files in the order of their cells. obs is read by `hce.census.obs.read_cells`: dataset_id,
+        collection_id (the study) default to the file's name, cell_type (the label) to the term id,
+        is_primary_data to true. var is indexed by gene id, with feature_name (symbol) if there is
+        one. Raw counts lie in raw.X or in X.
     organism
-        Whose cells these are, as the Census names it; obs may say so in a column organism.
+        Whose cells these are, as the Census names it; see `hce.census.obs.check_organism`.
 
     Returns
     -------
@@ -184,16 +184,17 @@ def read_release(paths: Sequence[Path], organism: str = HOMO_SAPIENS) -> CensusT
 
 @dataclass(frozen=True)
 class _FileTables:
-    """What is read of a file at first: obs with the columns of the Census, var, where X is."""
+    """What is read of a file at first: its cells and which rows they are, var, where X is."""
 
     path: Path
     obs: pd.DataFrame
+    kept: NDArray[np.bool_]
     var: pd.DataFrame
     place: str
 
     def counts_of(self, genes: pd.Series) -> CountsFile:
         position = pd.Series(np.arange(len(self.var)), index=self.var["feature_id"])
-        return CountsFile(self.path, self.place, len(self.obs), position[genes].to_numpy())
+        return CountsFile(self.path, self.place, self.kept, position[genes].to_numpy())
 
 
 def _read_file(path: Path, organism: str) -> _FileTables:
@@ -203,6 +204,7 @@ def _read_file(path: Path, organism: str) -> _FileTables:
             obs = read_elem(file["obs"])
             place = "raw/var" if "raw" in file else "var"
             names = read_elem(file[place])
+            uns = {key: read_elem(file["uns"][key]) for key in ORGANISM if f"uns/{key}" in file}
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(f"{path}: not a readable h5ad file ({error})") from error
     if not (isinstance(obs, pd.DataFrame) and isinstance(names, pd.DataFrame)):
@@ -217,63 +219,21 @@ def _read_file(path: Path, organism: str) -> _FileTables:
             f"{path}: {place.replace('/', '.')} has {shape[0]:,} rows and {shape[1]:,} columns for "
             f"{len(obs):,} cells and {len(names):,} genes; the file is damaged"
         )
-    _check_organism(obs, path, organism)
-    return _FileTables(path, _cells(obs, path), _genes(names, path), place)
+    check_organism(obs, uns, path, organism)
+    return _FileTables(path, *read_cells(obs, path, path.stem), _genes(names, path), place)
 
 
 def _genes(names: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """feature_id and feature_name, as text."""
-    var = pd.DataFrame({"feature_id": names.index.astype(str).astype(object)})
-    symbols = names.get("feature_name", names.index)
-    var["feature_name"] = np.asarray(symbols, dtype=str).astype(object)
+    """feature_id and feature_name, as text; the id stands in for a symbol that is not there."""
+    index = names.index.to_series()
+    ids = read_column(index, read_text, f"{path}: the index of var")
+    named = names.get("feature_name", index)
+    symbols = read_column(named, read_text, f"{path}: var column feature_name", fill=ids)
+    var = pd.DataFrame({"feature_id": ids, "feature_name": symbols})
     if not var["feature_id"].is_unique:
         repeated = var.loc[var["feature_id"].duplicated(), "feature_id"].iloc[0]
         raise ValueError(f"{path}: gene {repeated} occurs twice in var")
     return var
-
-
-def _check_organism(obs: pd.DataFrame, path: Path, organism: str) -> None:
-    """Refuse cells that say that they are of another organism."""
-    label = organism_label(organism)
-    others = sorted(set(obs.get("organism", pd.Series(dtype=str)).astype(str)) - {label})
-    if others:
-        raise ValueError(
-            f"{path}: obs column organism has {', '.join(others)}, but census.organism is "
-            f"{organism} ({label}); set it to the organism of the files, or leave out other cells"
-        )
-
-
-def _cells(obs: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The columns of the Census, as text."""
-    missing = [name for name in REQUIRED if name not in obs]
-    if missing:
-        raise ValueError(f"{path}: obs has no column {', '.join(missing)}")
-    if not {"tissue", "tissue_general"} & set(obs):
-        raise ValueError(f"{path}: obs has no column tissue or tissue_general")
-    cells = pd.DataFrame(index=range(len(obs)))
-    for name in (*REQUIRED, *OPTIONAL):
-        if name in obs:
-            if obs[name].isna().any():
-                raise ValueError(f"{path}: obs column {name} has {obs[name].isna().sum()} gaps")
-            cells[name] = obs[name].astype(str).to_numpy(object)
-    terms = cells["cell_type_ontology_term_id"]
-    wrong = ~terms.str.fullmatch(TERM_ID)
-    if wrong.any():
-        raise ValueError(
-            f"{path}: cell_type_ontology_term_id {terms[wrong].iloc[0]!r} is no Cell Ontology term "
-            "(CL:0000000); map the labels to terms first"
-        )
-    defaults: dict[str, pd.Series | str | None]
-    defaults = {"dataset_id": path.stem, "collection_id": path.stem, "cell_type": terms}
-    for name, other in (("tissue", "tissue_general"), ("tissue_general", "tissue")):
-        defaults[name] = cells.get(other)
-    defaults |= dict.fromkeys(set(COUNTED_CATEGORIES) - set(defaults), "unknown")
-    for name, value in sorted(defaults.items()):
-        if name not in cells:
-            cells[name] = value
-    primary = obs["is_primary_data"].to_numpy(bool) if "is_primary_data" in obs else True
-    cells["is_primary_data"] = primary
-    return cells
 
 
 def _datasets(obs: pd.DataFrame) -> pd.DataFrame:
