@@ -108,12 +108,13 @@ rule convert_h5ad:
         script=script("convert_h5ad"),
         code=fingerprint("convert_h5ad"),
         release=run.release_name,
+        others=run.other_files,
         organism=config["census"]["organism"],
         store=subpath(output.manifest, parent=True),
     message:
         "Converting the h5ad files of the {wildcards.release} release"
     shell:
-        "python {params.script:q} --files {input.files:q} --release {params.release:q} "
+        "python {params.script:q} --files {input.files:q} --other-files {params.others:q} --release {params.release:q} "
         "--organism {params.organism:q} --store {params.store:q}/soma --genes {output.genes:q} "
         "--manifest {output.manifest:q} > {log:q} 2>&1"
 

@@ -140,18 +140,61 @@ def _opened(stored: h5py.Group | h5py.Dataset) -> Any:
     return stored if isinstance(stored, h5py.Dataset) else sparse_dataset(stored)
 
 
-def read_release(paths: Sequence[Path], organism: str = HOMO_SAPIENS) -> CensusTables:
+def file_names(paths: Sequence[Path], others: Sequence[Path] = ()) -> list[str]:
+    """Name files by as much of the end of their paths as tells them apart.
+
+    Parameters
+    ----------
+    paths
+        Files to name.
+    others
+        Files of the other release, which must have other names.
+
+    Returns
+    -------
+    list of str
+        filtered for data/filtered.h5ad; a/filtered if there is b/filtered.h5ad, too.
+
+    Raises
+    ------
+    ValueError
+        If one of `paths` is there twice: its cells would be.
+    """
+    files = [path.resolve() for path in paths]
+    for position, file in enumerate(files):
+        if file in files[:position]:
+            raise ValueError(f"{paths[position]}: is listed twice; each file gives its cells once")
+    # a link keeps its name
+    places = [path.parent.resolve() / path.name for path in (*paths, *others)]
+    ends = {place: place.with_suffix("").parts for place in places}
+    names = []
+    for place in places[: len(paths)]:
+        rest = [parts for other, parts in ends.items() if other != place]
+        depth = 1
+        while any(parts[-depth:] == ends[place][-depth:] for parts in rest):
+            depth += 1
+            if depth > len(place.parts):
+                raise ValueError(f"{place}: another file differs by its suffix only; rename one")
+        names.append("/".join(ends[place][-depth:]))
+    return names
+
+
+def read_release(
+    paths: Sequence[Path], organism: str = HOMO_SAPIENS, others: Sequence[Path] = ()
+) -> CensusTables:
     """Read h5ad files into the tables of one release.
 
     Parameters
     ----------
     paths
         Files in the order of their cells. obs is read by `hce.census.obs.read_cells`: dataset_id,
-        collection_id (the study) default to the file's name, cell_type (the label) to the term id,
-        is_primary_data to true. var is indexed by gene id, with feature_name (symbol) if there is
-        one. Raw counts lie in raw.X or in X.
+        collection_id (the study) default to the file's name (`file_names`), cell_type (the label)
+        to the term id, is_primary_data to true. var is indexed by gene id, with feature_name
+        (symbol) if there is one. Raw counts lie in raw.X or in X.
     organism
         Whose cells these are, as the Census names it; see `hce.census.obs.check_organism`.
+    others
+        Files of the other release: no two files of both share a name (`file_names`).
 
     Returns
     -------
@@ -166,7 +209,8 @@ def read_release(paths: Sequence[Path], organism: str = HOMO_SAPIENS) -> CensusT
         term id, cells of another organism, genes twice, or no gene in common with the others. Of
         the counts the first of each file are checked here, the others when they are read.
     """
-    parts = [_read_file(Path(path), organism) for path in paths]
+    names = file_names(paths, others)
+    parts = [_read_file(Path(p), name, organism) for p, name in zip(paths, names, strict=True)]
     genes = parts[0].var
     for part in parts:
         genes = genes[genes["feature_id"].isin(part.var["feature_id"])]
@@ -197,7 +241,7 @@ class _FileTables:
         return CountsFile(self.path, self.place, self.kept, position[genes].to_numpy())
 
 
-def _read_file(path: Path, organism: str) -> _FileTables:
+def _read_file(path: Path, name: str, organism: str) -> _FileTables:
     try:
         with h5py.File(path) as file:
             # anndata would read the layers and embeddings, too
@@ -220,7 +264,7 @@ def _read_file(path: Path, organism: str) -> _FileTables:
             f"{len(obs):,} cells and {len(names):,} genes; the file is damaged"
         )
     check_organism(obs, uns, path, organism)
-    return _FileTables(path, *read_cells(obs, path, path.stem), _genes(names, path), place)
+    return _FileTables(path, *read_cells(obs, path, name), _genes(names, path), place)
 
 
 def _genes(names: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from h5ad_example import make_file, write_file
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hce.census.h5ad import read_release
+from hce.census.h5ad import file_names, read_release
 from hce.census.reading import open_release, read_datasets, read_genes, read_obs
 from hce.census.writing import CensusTables, write_store
 
@@ -141,3 +141,50 @@ def test_a_dataset_in_two_studies_is_refused(tmp_path: Path) -> None:
     data.obs["collection_id"] = np.where(np.arange(len(data)) < 9, "one", "other")
     with pytest.raises(ValueError, match="dataset a lies in two studies"):
         read_release([write_file(data, tmp_path / "a.h5ad")])
+
+
+# --- names that stand in for ids ------------------------------------------------------------------
+
+
+def test_files_of_one_name_are_two_studies(tmp_path: Path) -> None:
+    """In one release, and in two: the study of an OOD file must not be one of training."""
+    paths = []
+    for number, folder in enumerate("abc"):
+        (tmp_path / folder).mkdir()
+        paths.append(write_file(make_file(number), tmp_path / folder / "filtered.h5ad"))
+    train, ood = (read_release(paths[:2], others=paths[2:]), read_release(paths[2:], others=paths))
+    assert train.datasets["dataset_id"].tolist() == ["a/filtered", "b/filtered"]
+    assert train.obs["dataset_id"].value_counts().to_dict() == {
+        "a/filtered": 200,
+        "b/filtered": 200,
+    }
+    assert ood.datasets["collection_id"].tolist() == ["c/filtered"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "others", "names"),
+    [
+        (["x/a.h5ad", "b.h5ad"], [], ["a", "b"]),
+        (["x/y/a.h5ad", "z/y/a.h5ad", "q.h5ad"], [], ["x/y/a", "z/y/a", "q"]),
+        (["x/a.h5ad"], ["y/a.h5ad"], ["x/a"]),
+        (["p/a.h5ad", "q/p/a.h5ad"], [], [f"{Path.cwd().name}/p/a", "q/p/a"]),
+        # one file in both releases is one study, and no new one
+        (["x/a.h5ad"], ["./x/a.h5ad"], ["a"]),
+        (["a.b.h5ad"], ["a.c.h5ad"], ["a.b"]),
+    ],
+)
+def test_a_name_is_what_tells_files_apart(
+    paths: list[str], others: list[str], names: list[str]
+) -> None:
+    assert file_names([*map(Path, paths)], [*map(Path, others)]) == names
+
+
+@pytest.mark.parametrize("again", ["a.h5ad", "x/../a.h5ad"])
+def test_a_file_that_is_listed_twice_is_refused(again: str) -> None:
+    with pytest.raises(ValueError, match=r"a\.h5ad: is listed twice"):
+        file_names([Path("a.h5ad"), Path("b.h5ad"), Path(again)])
+
+
+def test_files_that_only_their_suffix_tells_apart_are_refused() -> None:
+    with pytest.raises(ValueError, match="differs by its suffix only"):
+        file_names([Path("a.h5ad"), Path("a.h5")])
