@@ -8,6 +8,8 @@ read whole, since its rows lie scattered over the file.
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,12 @@ from hce.census.writing import CensusTables
 BLOCK_ENTRIES = 2**22
 SPARSE = ("csr_matrix", "csc_matrix")
 ORGANISM = ("organism", "organism_ontology_term_id")
+# share of a file's genes that all files must have
+LEAST_GENES = 0.5
+# of Ensembl's ids only: in other ids what follows a dot is no version (AC010642.1)
+VERSION = re.compile(r"^(ENS[A-Z]*G[0-9]{11})\.[0-9]+(?=$|_)")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -189,8 +197,8 @@ def read_release(
     paths
         Files in the order of their cells. obs is read by `hce.census.obs.read_cells`: dataset_id,
         collection_id (the study) default to the file's name (`file_names`), cell_type (the label)
-        to the term id, is_primary_data to true. var is indexed by gene id, with feature_name
-        (symbol) if there is one. Raw counts lie in raw.X or in X.
+        to the term id, is_primary_data to true. var is indexed by gene id, Ensembl's with or
+        without version, with feature_name (symbol) if there is one. Raw counts lie in raw.X or X.
     organism
         Whose cells these are, as the Census names it; see `hce.census.obs.check_organism`.
     others
@@ -206,19 +214,12 @@ def read_release(
     ------
     ValueError
         If a file has no counts, lacks a column or a value, has a cell type that is no ontology
-        term id, cells of another organism, genes twice, or no gene in common with the others. Of
+        term id, cells of another organism, genes twice, or shares less than half of its genes. Of
         the counts the first of each file are checked here, the others when they are read.
     """
     names = file_names(paths, others)
     parts = [_read_file(Path(p), name, organism) for p, name in zip(paths, names, strict=True)]
-    genes = parts[0].var
-    for part in parts:
-        genes = genes[genes["feature_id"].isin(part.var["feature_id"])]
-        if genes.empty:
-            raise ValueError(
-                f"{part.path}: no gene in common with the files before it; the index of var must "
-                "hold the same kind of gene ids in all files"
-            )
+    genes = _common_genes(parts)
     counts = H5adCounts([part.counts_of(genes["feature_id"]) for part in parts])
     obs = pd.concat([part.obs for part in parts], ignore_index=True)
     return CensusTables(
@@ -267,16 +268,51 @@ def _read_file(path: Path, name: str, organism: str) -> _FileTables:
     return _FileTables(path, *read_cells(obs, path, name), _genes(names, path), place)
 
 
+def _common_genes(parts: Sequence[_FileTables]) -> pd.DataFrame:
+    """Genes that all files have, in the order of the first: at least half of each file's."""
+    genes = parts[0].var
+    for part in parts:
+        genes = genes[genes["feature_id"].isin(part.var["feature_id"])]
+        if genes.empty:
+            raise ValueError(
+                f"{part.path}: no gene in common with the files before it; the index of var must "
+                "hold the same kind of gene ids in all files"
+            )
+    for part in parts:
+        there = part.var["feature_id"]
+        logger.info("%s: %d of %d genes are in all files", part.path, len(genes), len(there))
+        if len(genes) < LEAST_GENES * len(there):
+            shared = {other.path: there.isin(other.var["feature_id"]).sum() for other in parts}
+            fewest = min(shared, key=lambda path: shared[path])
+            raise ValueError(
+                f"{part.path}: only {len(genes):,} of its {len(there):,} genes ({there.iloc[0]}, "
+                f"...) are in all files, and {shared[fewest]:,} in {fewest}; the index of var must "
+                "hold the same kind of gene ids in all files: leave out a file of few genes, or "
+                "the genes that only the others have"
+            )
+    return genes
+
+
+def read_gene_id(value: object) -> str:
+    """A gene id without the version of Ensembl: ENSG00000000003 for ENSG00000000003.15."""
+    return VERSION.sub(r"\1", read_text(value))
+
+
 def _genes(names: pd.DataFrame, path: Path) -> pd.DataFrame:
     """feature_id and feature_name, as text; the id stands in for a symbol that is not there."""
-    index = names.index.to_series()
-    ids = read_column(index, read_text, f"{path}: the index of var")
-    named = names.get("feature_name", index)
-    symbols = read_column(named, read_text, f"{path}: var column feature_name", fill=ids)
-    var = pd.DataFrame({"feature_id": ids, "feature_name": symbols})
-    if not var["feature_id"].is_unique:
-        repeated = var.loc[var["feature_id"].duplicated(), "feature_id"].iloc[0]
-        raise ValueError(f"{path}: gene {repeated} occurs twice in var")
+    ids = read_column(names.index.to_series(), read_gene_id, f"{path}: the index of var")
+    var = pd.DataFrame({"feature_id": ids, "feature_name": ids})
+    if "feature_name" in names:
+        where = f"{path}: var column feature_name"
+        var["feature_name"] = read_column(names["feature_name"], read_text, where, fill=ids)
+    twice = var["feature_id"].duplicated()
+    if twice.any():
+        gene = var.loc[twice, "feature_id"].iloc[0]
+        spelled = ", ".join(names.index[var["feature_id"] == gene].astype(str))
+        raise ValueError(
+            f"{path}: gene {gene} occurs twice in var ({spelled}); add the counts up, or leave one "
+            "out"
+        )
     return var
 
 

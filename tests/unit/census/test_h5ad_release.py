@@ -13,7 +13,7 @@ from h5ad_example import make_file, write_file
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hce.census.h5ad import file_names, read_release
+from hce.census.h5ad import file_names, read_gene_id, read_release
 from hce.census.reading import open_release, read_datasets, read_genes, read_obs
 from hce.census.writing import CensusTables, write_store
 
@@ -188,3 +188,65 @@ def test_a_file_that_is_listed_twice_is_refused(again: str) -> None:
 def test_files_that_only_their_suffix_tells_apart_are_refused() -> None:
     with pytest.raises(ValueError, match="differs by its suffix only"):
         file_names([Path("a.h5ad"), Path("a.h5")])
+
+
+# --- genes ----------------------------------------------------------------------------------------
+
+
+def test_genes_with_and_without_version_are_the_same(tmp_path: Path) -> None:
+    first, second = make_file(1), make_file(2)
+    expected = np.vstack([data[:, first.var_names].X.toarray() for data in (first, second)])
+    ids = first.var_names.tolist()
+    second.var_names = [f"{gene}.{n}" if n else gene for n, gene in enumerate(second.var_names)]
+    paths = [write_file(data, tmp_path / f"{n}.h5ad") for n, data in (("a", first), ("b", second))]
+    tables = read_release(paths)
+    assert tables.var["feature_id"].tolist() == ids
+    np.testing.assert_array_equal(counts_of(tables), expected)
+
+
+@pytest.mark.parametrize(
+    ("gene", "read"),
+    [
+        ("ENSG00000000003.15", "ENSG00000000003"),
+        ("ENSMUSG00000000001.5", "ENSMUSG00000000001"),
+        ("ENSG00000002586.20_PAR_Y", "ENSG00000002586_PAR_Y"),
+        ("AC010642.1", "AC010642.1"),
+        ("ERCC-00002", "ERCC-00002"),
+        ("ENSG00000000003.a", "ENSG00000000003.a"),
+    ],
+)
+def test_only_versions_of_ensembl_are_stripped(gene: str, read: str) -> None:
+    assert read_gene_id(gene) == read
+
+
+def test_two_versions_of_a_gene_are_refused(tmp_path: Path) -> None:
+    data = make_file(1)
+    data.var_names = ["ENSG00000000077.1", "ENSG00000000077.2", *data.var_names[2:]]
+    with pytest.raises(ValueError, match=r"ENSG00000000077 occurs twice in var \(.*\.1, .*\.2\)"):
+        read_release([write_file(data, tmp_path / "a.h5ad")])
+
+
+@pytest.mark.parametrize(("shared", "refused"), [(10, False), (9, True), (2, True)])
+def test_each_file_shares_at_least_half_of_its_genes(
+    tmp_path: Path, shared: int, refused: bool
+) -> None:
+    """Also where the guard of the gene list sees the intersection only."""
+    first, second = make_file(1), make_file(2)[:, :shared].copy()
+    paths = [write_file(data, tmp_path / f"{n}.h5ad") for n, data in (("a", first), ("b", second))]
+    if not refused:
+        assert len(read_release(paths).var) == shared
+        return
+    message = rf"a\.h5ad: only {shared} of its 20 genes .* and {shared} in .*b\.h5ad; the index"
+    with pytest.raises(ValueError, match=message):
+        read_release(paths)
+
+
+@pytest.mark.parametrize("gap", [None, "nan", " "])
+def test_a_gene_without_an_id_is_refused(tmp_path: Path, gap: str | None) -> None:
+    data = make_file(1)
+    path = write_file(data, tmp_path / "a.h5ad")
+    with h5py.File(path, "r+") as file:
+        ids = file["var"][file["var"].attrs["_index"]]
+        ids[4] = gap or ""
+    with pytest.raises(ValueError, match="the index of var has 1 gaps"):
+        read_release([path])
