@@ -194,6 +194,27 @@ def test_enough_cell_types_are_selected(select: ScriptRunner, tmp_path: Path) ->
     }
 
 
+def test_an_obsolete_id_and_its_replacement_are_one_class(
+    select: ScriptRunner,
+    write_obo: OboWriter,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    obsolete = "[Term]\nid: CL:0000009\nname: old\nis_obsolete: true\nreplaced_by: CL:0000003"
+    ontology = write_obo(PARENTS, obsolete)
+    classes = {}
+    for terms in (["CL:0000002", "CL:0000003", "CL:0000009"], ["CL:0000002", "CL:0000009"]):
+        select(terms, ontology=ontology)
+        cells = pd.read_parquet(tmp_path / "cells.parquet").query("split == 'ood'")
+        classes[len(terms)] = cells["cell_type_ontology_term_id"].value_counts().to_dict()
+    # two ids are merged, one alone keeps its name
+    assert classes == {
+        3: {"CL:0000003": 40, "CL:0000002": 20},
+        2: {"CL:0000009": 20, "CL:0000002": 20},
+    }
+    assert capsys.readouterr().out.count("merged: CL:0000009 into CL:0000003, which replaced") == 1
+
+
 @pytest.mark.parametrize(
     ("terms", "left"), [(["CL:0000001"], 0), (["CL:0000001", "CL:0000002"], 1)]
 )
