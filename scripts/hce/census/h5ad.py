@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from hce.census.writing import CensusTables
 # cells of a whole transcriptome, one row of the store's tiles
 BLOCK_ENTRIES = 2**22
 SPARSE = ("csr_matrix", "csc_matrix")
+# filters of HDF5 that come with hdf5plugin, by their registered numbers
+FILTERS = {32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32015: "zstd", 32026: "blosc2"}
 ORGANISM = ("organism", "organism_ontology_term_id")
 # share of a file's genes that all files must have
 LEAST_GENES = 0.5
@@ -64,7 +67,8 @@ class CountsFile:
 class H5adCounts:
     """Counts of all cells of some files, in their order (`hce.census.writing.RowBlocks`).
 
-    Iterating raises ValueError where a value is no count; nothing is in memory before.
+    Iterating raises ValueError where a value is no count or cannot be read; nothing is in memory
+    before.
     """
 
     def __init__(self, files: Sequence[CountsFile]) -> None:
@@ -77,7 +81,7 @@ class H5adCounts:
 
     def __iter__(self) -> Iterator[sparse.csr_matrix]:
         for source in self.files:
-            with h5py.File(source.path) as file:
+            with _open(source.path) as file:
                 first = 0
                 for block in _row_blocks(file[source.place]):
                     check_counts(block.data, source.path, source.place)
@@ -86,6 +90,44 @@ class H5adCounts:
                     chosen = (block if taken.all() else block[taken])[:, source.genes]
                     chosen.sort_indices()
                     yield chosen
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[h5py.File]:
+    """Open a file; what HDF5 says of it is said with its name."""
+    try:
+        with h5py.File(path) as file:
+            yield file
+    except (OSError, KeyError) as error:
+        raise ValueError(f"{path}: not a readable h5ad file ({error})") from error
+
+
+def check_filters(file: h5py.File, path: Path) -> None:
+    """Refuse compression that this installation of HDF5 cannot undo.
+
+    Raises
+    ------
+    ValueError
+        If obs, var or the counts are compressed so.
+    """
+
+    def check(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if not isinstance(item, h5py.Dataset):
+            return
+        created = item.id.get_create_plist()
+        for code in {created.get_filter(i)[0] for i in range(created.get_nfilters())}:
+            if not h5py.h5z.filter_avail(code):
+                raise ValueError(
+                    f"{path}: {place}{name and '/'}{name} is compressed by "
+                    f"{FILTERS.get(code, 'HDF5 filter')} ({code}), which is not read here; write "
+                    "the file again with compression='gzip'"
+                )
+
+    for place in ("obs", "raw/var", "raw/X") if "raw" in file else ("obs", "var", "X"):
+        item = file.get(place)
+        check("", item)
+        if isinstance(item, h5py.Group):
+            item.visititems(check)
 
 
 def counts_place(file: h5py.File, path: Path) -> str:
@@ -243,6 +285,8 @@ class _FileTables:
 
 
 def _read_file(path: Path, name: str, organism: str) -> _FileTables:
+    with _open(path) as file:
+        check_filters(file, path)
     try:
         with h5py.File(path) as file:
             # anndata would read the layers and embeddings, too
@@ -256,7 +300,7 @@ def _read_file(path: Path, name: str, organism: str) -> _FileTables:
         raise ValueError(
             f"{path}: not a readable h5ad file (of anndata before 0.7; write it again with anndata)"
         )
-    with h5py.File(path) as file:
+    with _open(path) as file:
         place = counts_place(file, path)
         shape = _opened(file[place]).shape
     if shape != (len(obs), len(names)):

@@ -136,6 +136,44 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
         read_release([path])
 
 
+@pytest.mark.parametrize("place", ["X/data", "obs/donor_id/codes", "X"])
+def test_compression_that_cannot_be_undone_is_named(tmp_path: Path, place: str) -> None:
+    """As hdf5plugin writes it, which is not installed here."""
+    data = make_file(1)
+    data.X = data.X.toarray() if place == "X" else data.X
+    path = write_file(data, tmp_path / "a.h5ad")
+    with h5py.File(path, "r+") as file:
+        attributes, shape = dict(file[place].attrs), file[place].shape
+        del file[place]
+        created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        created.set_chunk(shape)
+        created.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))
+        space = h5py.h5s.create_simple(shape)
+        stored = h5py.h5d.create(file.id, place.encode(), h5py.h5t.NATIVE_FLOAT, space, created)
+        stored.write_direct_chunk((0,) * len(shape), b"(\xb5/\xfd")
+        file[place].attrs.update(attributes)
+    message = rf"a\.h5ad: {place} is compressed by zstd \(32015\), .* compression='gzip'"
+    with pytest.raises(ValueError, match=message):
+        read_release([path])
+
+
+def test_counts_that_cannot_be_read_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the first, which are read before anything is written."""
+    monkeypatch.setattr("hce.census.h5ad.BLOCK_ENTRIES", 100)
+    data = make_file(1)
+    path = tmp_path / "a.h5ad"
+    data.write_h5ad(path, compression="gzip")
+    with h5py.File(path) as file:
+        chunk = file["X/data"].id.get_chunk_info(file["X/data"].id.get_num_chunks() - 1)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset : chunk.byte_offset + chunk.size] = bytes(chunk.size)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.h5ad: not a readable h5ad file \("):
+        list(read_release([path]).counts)
+
+
 def test_a_dataset_in_two_studies_is_refused(tmp_path: Path) -> None:
     data = make_file(1)
     data.obs["collection_id"] = np.where(np.arange(len(data)) < 9, "one", "other")
