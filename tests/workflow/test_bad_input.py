@@ -81,6 +81,24 @@ def test_a_census_without_a_cell_that_passes_the_filter_is_refused(tmp_path: Pat
         read_obs(census, ["10x 5' v1"])
 
 
+@pytest.mark.parametrize("listed", ["10X 3' v3", "10x 3\u2032 v3", "10x_3'_v3", " 10x 3' v3"])
+def test_an_assay_in_another_spelling_is_named_as_the_cells_have_it(
+    tmp_path: Path, listed: str
+) -> None:
+    """Also beside another that passes: its cells would be missing without a word."""
+    names = ["10x 3' v3", "10x 5' v1"]
+    census = census_of(tmp_path, example_obs(assay=names, is_primary_data=[True, True]))
+    for assays in ([listed], [listed, "10x 5' v1"]):
+        with pytest.raises(ValueError, match="no cell has the assay") as error:
+            read_obs(census, assays)
+        assert f'no cell has the assay {listed!r}, but some have "10x 3\' v3"; ' in str(error.value)
+    # one that the release lacks, or has too, is no other spelling
+    assert read_obs(census, ["10x 3' v2", "10x 5' v1"]).num_rows == 1
+    assert read_obs(census, [listed, *names]).num_rows == 2
+    with pytest.raises(ValueError, match=r"those of the cells \[\"10x 3' v3\", \"10x 5' v1\"\]"):
+        read_obs(census, ["Drop-seq"])
+
+
 def test_a_census_without_a_column_is_refused(tmp_path: Path) -> None:
     census = census_of(tmp_path, example_obs().drop(columns=["donor_id", "disease"]))
     with pytest.raises(ValueError, match="obs has no column donor_id, disease"):
