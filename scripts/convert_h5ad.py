@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -21,13 +23,17 @@ LAYOUT = "2023-12-15"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", nargs="+", type=Path, required=True, help="h5ad files")
+    parser.add_argument(
+        "--other-files", nargs="*", type=Path, default=[], help="of the other release, not read"
+    )
     parser.add_argument("--release", required=True, help="name of the release, a date")
     parser.add_argument("--organism", default=HOMO_SAPIENS, help="as the Census names it")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store (written)")
     parser.add_argument("--genes", type=Path, required=True, help="all genes, Parquet (written)")
     parser.add_argument("--manifest", type=Path, required=True, help="content, JSON (written)")
     arguments = parser.parse_args()
-    tables = read_release(arguments.files, arguments.organism)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    tables = read_release(arguments.files, arguments.organism, arguments.other_files)
     # the files are large, so the checksum is taken while they are read for the store
     tables = dataclasses.replace(tables, counts=DigestedBlocks(tables.counts))
     cells, genes = tables.counts.shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hce.atlas import rate_cell_types, select_cell_types
+from hce.atlas import merge_replaced, rate_cell_types, select_cell_types
 from hce.ingest.cells import atlas_cells, cells_table, ood_cells, read_obs_columns
 from hce.ontology import read_obo
 from hce.tables import read_table, write_table
@@ -31,7 +31,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     graph = read_obo(arguments.ontology)
-    train_obs = read_obs_columns(arguments.train_obs)
+    train_obs, merged = merge_replaced(read_obs_columns(arguments.train_obs), graph)
+    for term, current in merged.items():
+        print(f"merged: {term} into {current}, which replaced it and is among the cells' types")
     train_datasets = read_table(arguments.train_datasets)
     rated = rate_cell_types(
         train_obs,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import pandas as pd
+
 from hce.census.reading import gene_positions, model_genes, open_release, read_genes
 from hce.census.schema import HOMO_SAPIENS
 from hce.ingest.datasets import verify_download
@@ -12,12 +14,20 @@ from hce.tables import read_table, write_table
 
 # of the gene list, or of the genes of the release, whichever is shorter; scTab's has 0.998
 LEAST_OVERLAP = 0.1
+# of the model's genes, those that an OOD release must have where it may lack some
+LEAST_SHARED = 0.5
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uri", required=True, help="folder or S3 address of the training release")
-    parser.add_argument("--ood-uri", help="another release, which must hold every gene, too")
+    parser.add_argument("--ood-uri", help="another release")
+    parser.add_argument(
+        "--ood-genes",
+        choices=("all", "shared"),
+        default="all",
+        help="whether the other release must hold every gene, or what it lacks is left out",
+    )
     parser.add_argument("--organism", default=HOMO_SAPIENS, help="as the Census names it")
     parser.add_argument("--gene-list", type=Path, required=True, help="Parquet with gene_names")
     parser.add_argument(
@@ -38,12 +48,31 @@ def main() -> None:
     if arguments.ood_uri:
         # here, not when its counts are fetched: by then the other release has been read for hours
         with open_release(arguments.ood_uri, arguments.organism) as release:
-            try:
-                gene_positions(read_genes(release), genes["feature_id"].tolist())
-            except ValueError as error:
-                raise ValueError(f"{arguments.ood_uri}: {error}") from error
+            ood_var = read_genes(release)
+        if arguments.ood_genes == "shared":
+            genes = shared_genes(genes, ood_var["feature_id"], arguments)
+        try:
+            gene_positions(ood_var, genes["feature_id"].tolist())
+        except ValueError as error:
+            raise ValueError(f"{arguments.ood_uri}: {error}") from error
     print(f"{len(genes):,} genes of {len(listed):,} listed")
     write_table(genes, arguments.genes)
+
+
+def shared_genes(
+    genes: pd.DataFrame, ood: pd.Series, arguments: argparse.Namespace
+) -> pd.DataFrame:
+    """Leave out genes that the OOD release lacks, and say which."""
+    there = genes["feature_id"].isin(ood)
+    if there.sum() < LEAST_SHARED * len(genes):
+        raise ValueError(
+            f"{arguments.ood_uri}: has {there.sum():,} of the {len(genes):,} genes of "
+            f"{arguments.uri}, and lacks {genes.loc[~there, 'feature_id'].iloc[0]}; the index of "
+            "var must hold the same kind of gene ids in the files of train and of ood"
+        )
+    lacking = (genes["feature_id"] + " " + genes["feature_name"])[~there]
+    print(f"left out {len(lacking):,} genes that the OOD release lacks: {', '.join(lacking)}")
+    return genes[there].reset_index(drop=True)
 
 
 def check_overlap(kept: int, listed: int, there: int, arguments: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ Source: theislab/scTab, notebooks/store_creation/01_download_data (selection) an
 
 from __future__ import annotations
 
+from collections import Counter
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,54 @@ def tech_samples(obs: pd.DataFrame) -> pd.Series:
     return pd.Series(sample, index=obs.index)
 
 
+def merge_replaced(obs: pd.DataFrame, graph: nx.DiGraph) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Give cells of an ontology term their current id where they have several ids for it.
+
+    An obsolete id and its replacement would be two classes of one term. An id that has been
+    replaced, but is the only one of its term, stays as it is.
+
+    Parameters
+    ----------
+    obs
+        N cells with cell_type and cell_type_ontology_term_id.
+    graph
+        The Cell Ontology (`hce.ontology.read_obo`), which names the merged cells.
+
+    Returns
+    -------
+    cells : pandas.DataFrame
+        `obs` itself where there is nothing to merge, else a table that shares its other columns.
+    merged : dict
+        Id in `obs` to current id, of the merged ones.
+    """
+    from hce.ontology import current_ids
+
+    terms = obs["cell_type_ontology_term_id"].astype("category")
+    codes, ids = terms.cat.codes.to_numpy(), terms.cat.categories
+    # by codes and categories: 28 million cells are not compared as text
+    used = ids[np.bincount(codes[codes >= 0], minlength=len(ids)) > 0]
+    current = current_ids(graph, used)
+    n_ids = Counter(current.values())
+    merged = {term: now for term, now in current.items() if n_ids[now] > 1}
+    if not merged:
+        return obs, {}
+    new_codes, new_ids = pd.factorize(np.array([merged.get(i, i) for i in ids], dtype=object))
+    # the last is for cells without an id, whose code is -1
+    new_codes = np.append(new_codes, -1)[codes]
+    new = pd.Categorical.from_codes(new_codes, new_ids)  # type: ignore[arg-type]
+    terms = pd.Series(new, index=obs.index)
+    labels = obs["cell_type"].astype("category").copy()
+    for now in sorted(set(merged.values())):
+        name = graph.nodes[now].get("name", now)
+        if name not in labels.cat.categories:
+            labels = labels.cat.add_categories([name])
+        labels[terms == now] = name
+    merged = {term: now for term, now in merged.items() if term != now}
+    cells = obs.copy(deep=False)
+    cells["cell_type_ontology_term_id"], cells["cell_type"] = terms, labels
+    return cells, merged
+
+
 def rate_cell_types(
     obs: pd.DataFrame,
     graph: nx.DiGraph,
@@ -93,7 +142,7 @@ def rate_cell_types(
     Raises
     ------
     ValueError
-        If a cell type with enough cells, or the root, is not in the ontology.
+        If a cell has no cell type, or one with enough cells, or the root, is not in the ontology.
     """
     # here: most importers of this module have no ontology, and networkx takes 0.3 s
     import networkx as nx
@@ -138,7 +187,7 @@ def select_cell_types(rated: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If fewer than two types are left.
+        If fewer than two types are left, or two of them have one label.
     """
     kept = rated[rated["left_out"] == ""]
     if len(kept) < 2:
@@ -148,6 +197,14 @@ def select_cell_types(rated: pd.DataFrame) -> pd.DataFrame:
             f"{len(kept)} cell types left of {len(rated)} after selection: {counts}; lower the "
             "thresholds under `selection` in the configuration"
         )
+    twice = kept[kept["label"].duplicated(keep=False)]
+    if len(twice):
+        label = twice["label"].iloc[0]
+        terms = ", ".join(twice.loc[twice["label"] == label, "ontology_term_id"])
+        raise ValueError(
+            f"cell_type {label!r} is the label of several cell types: {terms}; give each term a "
+            "label of its own, or the cells one term"
+        )
     return kept[["ontology_term_id", "label"]].reset_index(drop=True)
 
 
@@ -155,6 +212,9 @@ def _count_cell_types(obs: pd.DataFrame) -> pd.DataFrame:
     """Label (the first in order), cells and technical samples of each ontology term id."""
     terms = obs["cell_type_ontology_term_id"].astype("category")
     labels = obs["cell_type"].astype("category")
+    for column in (terms, labels):
+        if (column.cat.codes < 0).any():
+            raise ValueError(f"a cell has no {column.name}; the store is no Census")
     samples = tech_samples(obs)
     n_terms, n_samples = len(terms.cat.categories), len(samples.cat.categories)
     # counting in arrays of codes: a groupby over 28 million rows needs gigabytes

@@ -7,7 +7,8 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import networkx as nx
@@ -133,6 +134,15 @@ def resolve(graph: nx.DiGraph, term_ids: Sequence[str]) -> list[str]:
             f"{named}; use a release that has these terms, or correct the ids"
         )
     return resolved
+
+
+def current_ids(graph: nx.DiGraph, term_ids: Iterable[str]) -> dict[str, str]:
+    """Return the current id of each term that has one (`resolve`), without those that have none."""
+    current = {}
+    for term_id in term_ids:
+        with suppress(ValueError):
+            (current[term_id],) = resolve(graph, [term_id])
+    return current
 
 
 def reachability(graph: nx.DiGraph, term_ids: Sequence[str]) -> NDArray[np.bool_]:

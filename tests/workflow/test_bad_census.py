@@ -84,7 +84,7 @@ def read(run_script: ScriptRunner, tmp_path: Path) -> Callable[[Path], pd.DataFr
 def select(run_script: ScriptRunner, tmp_path: Path) -> Callable[..., list[str]]:
     """Function (store, gene list, other release) that selects the genes as the workflow does."""
 
-    def run(store: Path, listed: pd.DataFrame, **ood: Path) -> list[str]:
+    def run(store: Path, listed: pd.DataFrame, **ood: Path | str) -> list[str]:
         gene_list, genes = tmp_path / "gene_list.parquet", tmp_path / "genes.parquet"
         listed.to_parquet(gene_list)
         run_script(select_genes, uri=store, gene_list=gene_list, genes=genes, **ood)
@@ -227,6 +227,19 @@ def test_an_ood_release_without_a_gene_is_refused_before_any_count_is_read(
         select(store, listed, ood_uri=other)
     assert not (tmp_path / "genes.parquet").exists()
     assert select(store, listed, ood_uri=store) == GENES
+
+
+def test_genes_that_an_ood_release_lacks_can_be_left_out(
+    select: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = write_census(tmp_path / "store")
+    other = write_census(tmp_path / "other", var=VAR[VAR["feature_name"] != "B"])
+    listed = pd.DataFrame({"gene_names": GENES})
+    assert select(store, listed, ood_uri=other, ood_genes="shared") == ["A", "C", "D"]
+    assert "left out 1 genes that the OOD release lacks: ENSGB B\n" in capsys.readouterr().out
+    few = write_census(tmp_path / "few", var=VAR.head(1))
+    with pytest.raises(ValueError, match=r"few: has 1 of the 4 genes of .*store, and lacks ENSGB"):
+        select(store, listed, ood_uri=few, ood_genes="shared")
 
 
 def test_a_gene_list_without_its_column_is_refused(

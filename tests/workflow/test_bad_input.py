@@ -81,6 +81,24 @@ def test_a_census_without_a_cell_that_passes_the_filter_is_refused(tmp_path: Pat
         read_obs(census, ["10x 5' v1"])
 
 
+@pytest.mark.parametrize("listed", ["10X 3' v3", "10x 3\u2032 v3", "10x_3'_v3", " 10x 3' v3"])
+def test_an_assay_in_another_spelling_is_named_as_the_cells_have_it(
+    tmp_path: Path, listed: str
+) -> None:
+    """Also beside another that passes: its cells would be missing without a word."""
+    names = ["10x 3' v3", "10x 5' v1"]
+    census = census_of(tmp_path, example_obs(assay=names, is_primary_data=[True, True]))
+    for assays in ([listed], [listed, "10x 5' v1"]):
+        with pytest.raises(ValueError, match="no cell has the assay") as error:
+            read_obs(census, assays)
+        assert f'no cell has the assay {listed!r}, but some have "10x 3\' v3"; ' in str(error.value)
+    # one that the release lacks, or has too, is no other spelling
+    assert read_obs(census, ["10x 3' v2", "10x 5' v1"]).num_rows == 1
+    assert read_obs(census, [listed, *names]).num_rows == 2
+    with pytest.raises(ValueError, match=r"those of the cells \[\"10x 3' v3\", \"10x 5' v1\"\]"):
+        read_obs(census, ["Drop-seq"])
+
+
 def test_a_census_without_a_column_is_refused(tmp_path: Path) -> None:
     census = census_of(tmp_path, example_obs().drop(columns=["donor_id", "disease"]))
     with pytest.raises(ValueError, match="obs has no column donor_id, disease"):
@@ -142,6 +160,8 @@ def test_an_ontology_that_was_changed_since_it_was_fetched_is_refused(
         (source, r"since it came from https://a/b\. Delete"),
         (target, "Delete it"),
     ):
+    errors = {source: r"since it came from https://a/b\. Delete", target: "Delete it"}
+    for path, error in errors.items():
         path.write_text(path.read_text() + "\n")
         with pytest.raises(ValueError, match=rf"{path}: SHA-256 is .* expected .*{error}"):
             if path == source:
@@ -194,6 +214,27 @@ def test_enough_cell_types_are_selected(select: ScriptRunner, tmp_path: Path) ->
         "test": 8,
         "ood": 40,
     }
+
+
+def test_an_obsolete_id_and_its_replacement_are_one_class(
+    select: ScriptRunner,
+    write_obo: OboWriter,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    obsolete = "[Term]\nid: CL:0000009\nname: old\nis_obsolete: true\nreplaced_by: CL:0000003"
+    ontology = write_obo(PARENTS, obsolete)
+    classes = {}
+    for terms in (["CL:0000002", "CL:0000003", "CL:0000009"], ["CL:0000002", "CL:0000009"]):
+        select(terms, ontology=ontology)
+        cells = pd.read_parquet(tmp_path / "cells.parquet").query("split == 'ood'")
+        classes[len(terms)] = cells["cell_type_ontology_term_id"].value_counts().to_dict()
+    # two ids are merged, one alone keeps its name
+    assert classes == {
+        3: {"CL:0000003": 40, "CL:0000002": 20},
+        2: {"CL:0000009": 20, "CL:0000002": 20},
+    }
+    assert capsys.readouterr().out.count("merged: CL:0000009 into CL:0000003, which replaced") == 1
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,10 @@ class Run:
         """The files that a release is made of."""
         return self.config["census"][wildcards.release]["files"]
 
+    def other_files(self, wildcards: Any) -> list[str]:
+        """The files of the other release: a study is named after a file that no other is."""
+        return self.config["census"]["ood" if wildcards.release == "train" else "train"]["files"]
+
     def release_name(self, wildcards: Any) -> str:
         """Name of a release."""
         return self.config["census"][wildcards.release]["release"]

@@ -108,12 +108,13 @@ rule convert_h5ad:
         script=script("convert_h5ad"),
         code=fingerprint("convert_h5ad"),
         release=run.release_name,
+        others=run.other_files,
         organism=config["census"]["organism"],
         store=subpath(output.manifest, parent=True),
     message:
         "Converting the h5ad files of the {wildcards.release} release"
     shell:
-        "python {params.script:q} --files {input.files:q} --release {params.release:q} "
+        "python {params.script:q} --files {input.files:q} --other-files {params.others:q} --release {params.release:q} "
         "--organism {params.organism:q} --store {params.store:q}/soma --genes {output.genes:q} "
         "--manifest {output.manifest:q} > {log:q} 2>&1"
 
@@ -170,11 +171,13 @@ rule select_genes:
         code=fingerprint("select_genes"),
         train_uri=run.release_uri("train"),
         ood_uri=run.release_uri("ood"),
+        # a user's files may lack genes of each other, two releases of the Census do not
+        ood_genes="shared" if config["census"]["source"] == "h5ad" else "all",
         organism=config["census"]["organism"],
         datasets=repository.datasets,
     message:
         "Selecting the genes of the model"
     shell:
-        "python {params.script:q} --uri {params.train_uri:q} --ood-uri {params.ood_uri:q} "
+        "python {params.script:q} --uri {params.train_uri:q} --ood-uri {params.ood_uri:q} --ood-genes {params.ood_genes} "
         "--organism {params.organism:q} --gene-list {input.gene_list:q} "
         "--datasets {params.datasets:q} --genes {output:q} > {log:q} 2>&1"

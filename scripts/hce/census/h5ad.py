@@ -8,7 +8,10 @@ read whole, since its rows lie scattered over the file.
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +23,23 @@ from anndata.io import read_elem, sparse_dataset
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hce.census.schema import HOMO_SAPIENS, organism_label
-from hce.census.writing import COUNTED_CATEGORIES, CensusTables
+from hce.census.obs import check_organism, read_cells, read_column, read_text
+from hce.census.schema import HOMO_SAPIENS
+from hce.census.writing import CensusTables
 
 # entries of one block, 8 bytes each and some times as much while it is written; 4 M is 2,000
 # cells of a whole transcriptome, one row of the store's tiles
 BLOCK_ENTRIES = 2**22
 SPARSE = ("csr_matrix", "csc_matrix")
+# filters of HDF5 that come with hdf5plugin, by their registered numbers
+FILTERS = {32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32015: "zstd", 32026: "blosc2"}
+ORGANISM = ("organism", "organism_ontology_term_id")
+# share of a file's genes that all files must have
+LEAST_GENES = 0.5
+# of Ensembl's ids only: in other ids what follows a dot is no version (AC010642.1)
+VERSION = re.compile(r"^(ENS[A-Z]*G[0-9]{11})\.[0-9]+(?=$|_)")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,21 +53,22 @@ class CountsFile:
     place
         raw/X or X.
     cells
-        Number of its cells.
+        bool, which of its rows are taken.
     genes
         int64, columns that are taken, in the order of the release.
     """
 
     path: Path
     place: str
-    cells: int
+    cells: NDArray[np.bool_]
     genes: NDArray[np.int64]
 
 
 class H5adCounts:
     """Counts of all cells of some files, in their order (`hce.census.writing.RowBlocks`).
 
-    Iterating raises ValueError where a value is no count; nothing is in memory before.
+    Iterating raises ValueError where a value is no count or cannot be read; nothing is in memory
+    before.
     """
 
     def __init__(self, files: Sequence[CountsFile]) -> None:
@@ -63,16 +77,57 @@ class H5adCounts:
     @property
     def shape(self) -> tuple[int, int]:
         """Cells and genes."""
-        return sum(file.cells for file in self.files), len(self.files[0].genes)
+        return sum(int(file.cells.sum()) for file in self.files), len(self.files[0].genes)
 
     def __iter__(self) -> Iterator[sparse.csr_matrix]:
         for source in self.files:
-            with h5py.File(source.path) as file:
+            with _open(source.path) as file:
+                first = 0
                 for block in _row_blocks(file[source.place]):
                     check_counts(block.data, source.path, source.place)
-                    chosen = block[:, source.genes]
+                    taken = source.cells[first : first + block.shape[0]]
+                    first += block.shape[0]
+                    chosen = (block if taken.all() else block[taken])[:, source.genes]
                     chosen.sort_indices()
                     yield chosen
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[h5py.File]:
+    """Open a file; what HDF5 says of it is said with its name."""
+    try:
+        with h5py.File(path) as file:
+            yield file
+    except (OSError, KeyError) as error:
+        raise ValueError(f"{path}: not a readable h5ad file ({error})") from error
+
+
+def check_filters(file: h5py.File, path: Path) -> None:
+    """Refuse compression that this installation of HDF5 cannot undo.
+
+    Raises
+    ------
+    ValueError
+        If obs, var or the counts are compressed so.
+    """
+
+    def check(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if not isinstance(item, h5py.Dataset):
+            return
+        created = item.id.get_create_plist()
+        for code in {created.get_filter(i)[0] for i in range(created.get_nfilters())}:
+            if not h5py.h5z.filter_avail(code):
+                raise ValueError(
+                    f"{path}: {place}{name and '/'}{name} is compressed by "
+                    f"{FILTERS.get(code, 'HDF5 filter')} ({code}), which is not read here; write "
+                    "the file again with compression='gzip'"
+                )
+
+    for place in ("obs", "raw/var", "raw/X") if "raw" in file else ("obs", "var", "X"):
+        item = file.get(place)
+        check("", item)
+        if isinstance(item, h5py.Group):
+            item.visititems(check)
 
 
 def counts_place(file: h5py.File, path: Path) -> str:
@@ -135,23 +190,61 @@ def _opened(stored: h5py.Group | h5py.Dataset) -> Any:
     return stored if isinstance(stored, h5py.Dataset) else sparse_dataset(stored)
 
 
-REQUIRED = ("cell_type_ontology_term_id", "donor_id", "assay", "disease")
-OPTIONAL = ("dataset_id", "collection_id", "cell_type", "tissue", "tissue_general")
-TERM_ID = r"CL:[0-9]{7}"
+def file_names(paths: Sequence[Path], others: Sequence[Path] = ()) -> list[str]:
+    """Name files by as much of the end of their paths as tells them apart.
+
+    Parameters
+    ----------
+    paths
+        Files to name.
+    others
+        Files of the other release, which must have other names.
+
+    Returns
+    -------
+    list of str
+        filtered for data/filtered.h5ad; a/filtered if there is b/filtered.h5ad, too.
+
+    Raises
+    ------
+    ValueError
+        If one of `paths` is there twice: its cells would be.
+    """
+    files = [path.resolve() for path in paths]
+    for position, file in enumerate(files):
+        if file in files[:position]:
+            raise ValueError(f"{paths[position]}: is listed twice; each file gives its cells once")
+    # a link keeps its name
+    places = [path.parent.resolve() / path.name for path in (*paths, *others)]
+    ends = {place: place.with_suffix("").parts for place in places}
+    names = []
+    for place in places[: len(paths)]:
+        rest = [parts for other, parts in ends.items() if other != place]
+        depth = 1
+        while any(parts[-depth:] == ends[place][-depth:] for parts in rest):
+            depth += 1
+            if depth > len(place.parts):
+                raise ValueError(f"{place}: another file differs by its suffix only; rename one")
+        names.append("/".join(ends[place][-depth:]))
+    return names
 
 
-def read_release(paths: Sequence[Path], organism: str = HOMO_SAPIENS) -> CensusTables:
+def read_release(
+    paths: Sequence[Path], organism: str = HOMO_SAPIENS, others: Sequence[Path] = ()
+) -> CensusTables:
     """Read h5ad files into the tables of one release.
 
     Parameters
     ----------
     paths
-        Files in the order of their cells. obs needs `REQUIRED` and tissue or tissue_general.
-        dataset_id, collection_id (the study) default to the file's name, cell_type (the label) to
-        the term id, is_primary_data to true. var is indexed by gene id, with feature_name (symbol)
-        if there is one. Raw counts lie in raw.X or in X.
+        Files in the order of their cells. obs is read by `hce.census.obs.read_cells`: dataset_id,
+        collection_id (the study) default to the file's name (`file_names`), cell_type (the label)
+        to the term id, is_primary_data to true. var is indexed by gene id, Ensembl's with or
+        without version, with feature_name (symbol) if there is one. Raw counts lie in raw.X or X.
     organism
-        Whose cells these are, as the Census names it; obs may say so in a column organism.
+        Whose cells these are, as the Census names it; see `hce.census.obs.check_organism`.
+    others
+        Files of the other release: no two files of both share a name (`file_names`).
 
     Returns
     -------
@@ -163,18 +256,12 @@ def read_release(paths: Sequence[Path], organism: str = HOMO_SAPIENS) -> CensusT
     ------
     ValueError
         If a file has no counts, lacks a column or a value, has a cell type that is no ontology
-        term id, cells of another organism, genes twice, or no gene in common with the others. Of
+        term id, cells of another organism, genes twice, or shares less than half of its genes. Of
         the counts the first of each file are checked here, the others when they are read.
     """
-    parts = [_read_file(Path(path), organism) for path in paths]
-    genes = parts[0].var
-    for part in parts:
-        genes = genes[genes["feature_id"].isin(part.var["feature_id"])]
-        if genes.empty:
-            raise ValueError(
-                f"{part.path}: no gene in common with the files before it; the index of var must "
-                "hold the same kind of gene ids in all files"
-            )
+    names = file_names(paths, others)
+    parts = [_read_file(Path(p), name, organism) for p, name in zip(paths, names, strict=True)]
+    genes = _common_genes(parts)
     counts = H5adCounts([part.counts_of(genes["feature_id"]) for part in parts])
     obs = pd.concat([part.obs for part in parts], ignore_index=True)
     return CensusTables(
@@ -184,32 +271,36 @@ def read_release(paths: Sequence[Path], organism: str = HOMO_SAPIENS) -> CensusT
 
 @dataclass(frozen=True)
 class _FileTables:
-    """What is read of a file at first: obs with the columns of the Census, var, where X is."""
+    """What is read of a file at first: its cells and which rows they are, var, where X is."""
 
     path: Path
     obs: pd.DataFrame
+    kept: NDArray[np.bool_]
     var: pd.DataFrame
     place: str
 
     def counts_of(self, genes: pd.Series) -> CountsFile:
         position = pd.Series(np.arange(len(self.var)), index=self.var["feature_id"])
-        return CountsFile(self.path, self.place, len(self.obs), position[genes].to_numpy())
+        return CountsFile(self.path, self.place, self.kept, position[genes].to_numpy())
 
 
-def _read_file(path: Path, organism: str) -> _FileTables:
+def _read_file(path: Path, name: str, organism: str) -> _FileTables:
+    with _open(path) as file:
+        check_filters(file, path)
     try:
         with h5py.File(path) as file:
             # anndata would read the layers and embeddings, too
             obs = read_elem(file["obs"])
             place = "raw/var" if "raw" in file else "var"
             names = read_elem(file[place])
+            uns = {key: read_elem(file["uns"][key]) for key in ORGANISM if f"uns/{key}" in file}
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(f"{path}: not a readable h5ad file ({error})") from error
     if not (isinstance(obs, pd.DataFrame) and isinstance(names, pd.DataFrame)):
         raise ValueError(
             f"{path}: not a readable h5ad file (of anndata before 0.7; write it again with anndata)"
         )
-    with h5py.File(path) as file:
+    with _open(path) as file:
         place = counts_place(file, path)
         shape = _opened(file[place]).shape
     if shape != (len(obs), len(names)):
@@ -217,63 +308,56 @@ def _read_file(path: Path, organism: str) -> _FileTables:
             f"{path}: {place.replace('/', '.')} has {shape[0]:,} rows and {shape[1]:,} columns for "
             f"{len(obs):,} cells and {len(names):,} genes; the file is damaged"
         )
-    _check_organism(obs, path, organism)
-    return _FileTables(path, _cells(obs, path), _genes(names, path), place)
+    check_organism(obs, uns, path, organism)
+    return _FileTables(path, *read_cells(obs, path, name), _genes(names, path), place)
+
+
+def _common_genes(parts: Sequence[_FileTables]) -> pd.DataFrame:
+    """Genes that all files have, in the order of the first: at least half of each file's."""
+    genes = parts[0].var
+    for part in parts:
+        genes = genes[genes["feature_id"].isin(part.var["feature_id"])]
+        if genes.empty:
+            raise ValueError(
+                f"{part.path}: no gene in common with the files before it; the index of var must "
+                "hold the same kind of gene ids in all files"
+            )
+    for part in parts:
+        there = part.var["feature_id"]
+        logger.info("%s: %d of %d genes are in all files", part.path, len(genes), len(there))
+        if len(genes) < LEAST_GENES * len(there):
+            shared = {other.path: there.isin(other.var["feature_id"]).sum() for other in parts}
+            fewest = min(shared, key=lambda path: shared[path])
+            raise ValueError(
+                f"{part.path}: only {len(genes):,} of its {len(there):,} genes ({there.iloc[0]}, "
+                f"...) are in all files, and {shared[fewest]:,} in {fewest}; the index of var must "
+                "hold the same kind of gene ids in all files: leave out a file of few genes, or "
+                "the genes that only the others have"
+            )
+    return genes
+
+
+def read_gene_id(value: object) -> str:
+    """A gene id without the version of Ensembl: ENSG00000000003 for ENSG00000000003.15."""
+    return VERSION.sub(r"\1", read_text(value))
 
 
 def _genes(names: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """feature_id and feature_name, as text."""
-    var = pd.DataFrame({"feature_id": names.index.astype(str).astype(object)})
-    symbols = names.get("feature_name", names.index)
-    var["feature_name"] = np.asarray(symbols, dtype=str).astype(object)
-    if not var["feature_id"].is_unique:
-        repeated = var.loc[var["feature_id"].duplicated(), "feature_id"].iloc[0]
-        raise ValueError(f"{path}: gene {repeated} occurs twice in var")
+    """feature_id and feature_name, as text; the id stands in for a symbol that is not there."""
+    ids = read_column(names.index.to_series(), read_gene_id, f"{path}: the index of var")
+    var = pd.DataFrame({"feature_id": ids, "feature_name": ids})
+    if "feature_name" in names:
+        where = f"{path}: var column feature_name"
+        var["feature_name"] = read_column(names["feature_name"], read_text, where, fill=ids)
+    twice = var["feature_id"].duplicated()
+    if twice.any():
+        gene = var.loc[twice, "feature_id"].iloc[0]
+        spelled = ", ".join(names.index[var["feature_id"] == gene].astype(str))
+        raise ValueError(
+            f"{path}: gene {gene} occurs twice in var ({spelled}); add the counts up, or leave one "
+            "out"
+        )
     return var
-
-
-def _check_organism(obs: pd.DataFrame, path: Path, organism: str) -> None:
-    """Refuse cells that say that they are of another organism."""
-    label = organism_label(organism)
-    others = sorted(set(obs.get("organism", pd.Series(dtype=str)).astype(str)) - {label})
-    if others:
-        raise ValueError(
-            f"{path}: obs column organism has {', '.join(others)}, but census.organism is "
-            f"{organism} ({label}); set it to the organism of the files, or leave out other cells"
-        )
-
-
-def _cells(obs: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The columns of the Census, as text."""
-    missing = [name for name in REQUIRED if name not in obs]
-    if missing:
-        raise ValueError(f"{path}: obs has no column {', '.join(missing)}")
-    if not {"tissue", "tissue_general"} & set(obs):
-        raise ValueError(f"{path}: obs has no column tissue or tissue_general")
-    cells = pd.DataFrame(index=range(len(obs)))
-    for name in (*REQUIRED, *OPTIONAL):
-        if name in obs:
-            if obs[name].isna().any():
-                raise ValueError(f"{path}: obs column {name} has {obs[name].isna().sum()} gaps")
-            cells[name] = obs[name].astype(str).to_numpy(object)
-    terms = cells["cell_type_ontology_term_id"]
-    wrong = ~terms.str.fullmatch(TERM_ID)
-    if wrong.any():
-        raise ValueError(
-            f"{path}: cell_type_ontology_term_id {terms[wrong].iloc[0]!r} is no Cell Ontology term "
-            "(CL:0000000); map the labels to terms first"
-        )
-    defaults: dict[str, pd.Series | str | None]
-    defaults = {"dataset_id": path.stem, "collection_id": path.stem, "cell_type": terms}
-    for name, other in (("tissue", "tissue_general"), ("tissue_general", "tissue")):
-        defaults[name] = cells.get(other)
-    defaults |= dict.fromkeys(set(COUNTED_CATEGORIES) - set(defaults), "unknown")
-    for name, value in sorted(defaults.items()):
-        if name not in cells:
-            cells[name] = value
-    primary = obs["is_primary_data"].to_numpy(bool) if "is_primary_data" in obs else True
-    cells["is_primary_data"] = primary
-    return cells
 
 
 def _datasets(obs: pd.DataFrame) -> pd.DataFrame:

@@ -143,7 +143,8 @@ def read_obs(release: Release, assays: Sequence[str]) -> pa.Table:
     Raises
     ------
     ValueError
-        If a column is missing, no cell passes, or a soma_joinid appears twice.
+        If a column is missing, no cell passes, an assay is there under another spelling only, or
+        a soma_joinid appears twice.
     """
     obs = release.experiment.obs
     missing = [name for name in (*OBS_COLUMNS, "is_primary_data") if name not in obs.keys()]  # noqa: SIM118
@@ -152,10 +153,13 @@ def read_obs(release: Release, assays: Sequence[str]) -> pa.Table:
     batches = obs.read(value_filter=value_filter(assays), column_names=list(OBS_COLUMNS))
     # batch by batch, so that the plain strings of all cells are never held at once
     table = pa.concat_tables([_dictionary_encode(batch) for batch in batches]).unify_dictionaries()
+    absent = sorted(set(assays) - set(table["assay"].unique().to_pylist()))
+    if absent:
+        _check_spelling(obs, absent, assays)
     if table.num_rows == 0:
         raise ValueError(
             f"{obs.uri}: no cell passes the filter {value_filter(assays)}; the assays are those "
-            "of census.assays in the configuration"
+            f"of census.assays in the configuration, those of the cells {_assays(obs)}"
         )
     # TileDB may return tiles in any order, but sorting 28 million rows again costs their memory
     if not _ascending(table):
@@ -244,6 +248,30 @@ def gene_positions(var: pd.DataFrame, feature_ids: Sequence[str]) -> NDArray[np.
     table = np.full(int(var["soma_joinid"].max()) + 1, -1, dtype=np.int32)
     table[var["soma_joinid"]] = model.get_indexer(pd.Index(var["feature_id"]))
     return table
+
+
+def _assays(obs: tiledbsoma.DataFrame) -> list[str]:
+    """The assays of all cells."""
+    batches = obs.read(column_names=["assay"])
+    return sorted(set().union(*(batch["assay"].unique().to_pylist() for batch in batches)))
+
+
+def _check_spelling(
+    obs: tiledbsoma.DataFrame, absent: Sequence[str], assays: Sequence[str]
+) -> None:
+    """Refuse an assay that no cell has where cells have one that differs by its spelling only."""
+    there = {_letters(assay): assay for assay in _assays(obs) if assay not in assays}
+    for assay in absent:
+        if spelled := there.get(_letters(assay)):
+            raise ValueError(
+                f"{obs.uri}: no cell has the assay {assay!r}, but some have {spelled!r}; write it "
+                "so in census.assays of the configuration"
+            )
+
+
+def _letters(name: str) -> str:
+    """What is left of a name without case, spaces and punctuation."""
+    return "".join(filter(str.isalnum, name.casefold()))
 
 
 def _ascending(table: pa.Table) -> bool:

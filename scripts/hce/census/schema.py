@@ -4,6 +4,14 @@ from __future__ import annotations
 
 # the paper's, and the default of `census.organism`
 HOMO_SAPIENS = "homo_sapiens"
+# organism_ontology_term_id of the organisms that a Census has
+TAXONS = {
+    HOMO_SAPIENS: "NCBITaxon:9606",
+    "mus_musculus": "NCBITaxon:10090",
+    "macaca_mulatta": "NCBITaxon:9544",
+    "callithrix_jacchus": "NCBITaxon:9483",
+    "pan_troglodytes": "NCBITaxon:9598",
+}
 
 
 def organism_label(organism: str) -> str:

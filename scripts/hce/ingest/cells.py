@@ -14,7 +14,7 @@ from pandas.api.types import union_categoricals
 from hce.atlas import SPLITS, split_cells, tech_samples
 from hce.files import checked
 from hce.ingest.order import shuffle_keys
-from hce.ontology import resolve
+from hce.ontology import current_ids, resolve
 
 # columns of the Census that the table carries, under the names the pipeline uses
 METADATA = {
@@ -94,9 +94,8 @@ def ood_cells(
     current = resolve(graph, cell_types["ontology_term_id"].tolist())
     position = pd.Series(cell_types.index, index=current)
     in_release = obs["cell_type_ontology_term_id"].astype("category").cat.categories
-    replacements = graph.graph["replacements"]
-    known = [term for term in in_release if term in graph or term in replacements]
-    table = pd.Series({term: position.get(resolve(graph, [term])[0], -1) for term in known})
+    known = current_ids(graph, in_release)
+    table = pd.Series({term: position.get(now, -1) for term, now in known.items()})
     labels = _map_categories(obs["cell_type_ontology_term_id"], table)
     rows = np.flatnonzero(new & (labels >= 0))
     if len(rows) == 0:
