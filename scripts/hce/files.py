@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -24,7 +25,9 @@ HOST = _host()
 # and no two clocks of a cluster differ by a day
 ABANDONED_SECONDS = 24 * 3600.0
 # formats without a checksum of the whole file: what was written is recorded beside it
-RECORDED = (".csv", ".json", ".npy", ".npz", ".parquet", ".tsv")
+RECORDED = (".csv", ".json", ".npy", ".npz", ".parquet", ".tsv", ".zip")
+# no room: on the disk, of a quota, by a limit of the process
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -55,6 +58,8 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         If `path` is a folder or a device.
     ProcessLookupError
         If the run that started this process is gone; see `refuse_orphans`.
+    OSError
+        If the disk is full.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
@@ -71,8 +76,24 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         # a kill between the two is no harm: the job that did not end is run again
         if digest:
             hidden_record(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+    except Exception as error:
+        if number := _no_room(error):
+            raise OSError(
+                number,
+                f"{path}: not written: {os.strerror(number)}. Make room, and the same command "
+                "goes on",
+            ) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _no_room(error: Exception) -> int | None:
+    """Which of the errors of `FULL` it is; libraries in other languages say so in words only."""
+    numbers = {os.strerror(number): number for number in FULL}
+    if isinstance(error, OSError) and error.errno in FULL:
+        return error.errno
+    return next((number for text, number in numbers.items() if text in str(error)), None)
 
 
 def refuse_orphans(path: str | Path) -> None:

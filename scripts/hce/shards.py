@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hce.files import sha256, write_atomically
+from hce.files import checked, sha256, write_atomically
 from hce.storage.rows import SparseRows
 from hce.storage.store import open_store, write_store
 
@@ -82,15 +81,8 @@ def __getattr__(name: str) -> object:
 
 
 def _describe(shard: Path, folder: Path) -> dict[str, str | int]:
-    # the checksums of whoever wrote it, before its own digest makes whatever is there right
-    with zipfile.ZipFile(shard) as content:
-        damaged = content.testzip()
-    if damaged:
-        raise ValueError(
-            f"{shard}: {damaged} is not what was written (CRC-32 of the zip file): the disk has "
-            "changed it. Remove it, and the same command makes it again"
-        )
-    with open_store(shard) as store:
+    # the checksum of whoever wrote it, before this one makes whatever is there right
+    with open_store(checked(shard)) as store:
         rows, nonzero = store.n_cells, store.data.size
     return {
         "path": shard.relative_to(folder).as_posix(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -115,6 +116,26 @@ def test_a_file_that_is_written_again_is_the_new_one(tmp_path: Path) -> None:
         assert checked(path).read_text() == text
     write(tmp_path / "figure.pdf", "nobody reads it back")
     assert sorted(p.name for p in tmp_path.glob(".*")) == [".table.tsv.sha256"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+        OSError("[Errno 28] Error writing bytes to file. Detail: No space left on device"),
+    ],
+)
+def test_a_full_disk_is_said_with_the_file_in_the_words_of_no_library(
+    tmp_path: Path, error: Exception
+) -> None:
+    path = tmp_path / "model.safetensors"
+    said = rf"{path}: not written: No space left on device\. Make room, and the same command"
+    with pytest.raises(OSError, match=said) as caught, write_atomically(path) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert caught.value.errno == errno.ENOSPC
+    assert names(tmp_path) == []
 
 
 def test_a_folder_and_a_device_are_not_replaced(tmp_path: Path) -> None:

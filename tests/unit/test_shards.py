@@ -20,7 +20,7 @@ from zarr.storage import ZipStore
 
 import hce.storage.store
 from hce.ingest.counts import RowBuilder
-from hce.shards import write_shard
+from hce.shards import write_manifest, write_shard
 from hce.storage.blocks import Cells
 from hce.storage.rows import Counts, SparseRows
 
@@ -169,6 +169,19 @@ def test_the_manifest_describes_each_shard(manifest: Path) -> None:
     assert [shard["rows"] for shard in content["splits"]["train"]] == list(SIZES)
     counts = [int(cells.expression.nnz) for cells in parts_of(SIZES, N_GENES)]
     assert [shard["nonzero"] for shard in content["splits"]["train"]] == counts
+
+
+def test_a_shard_that_has_changed_is_not_listed(tmp_path: Path) -> None:
+    """Whichever byte it is: the zip file itself says nothing about many of them."""
+    path = tmp_path / "part-0000-0.zarr.zip"
+    write_cells(path, random_cells(9, N_GENES, 4, 9))
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 97):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=rf"{path}: SHA-256 is"):
+            write_manifest(tmp_path / "manifest.json", N_GENES, {"train": [path]})
 
 
 def test_a_csr_of_scipy_can_be_written(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from hce.files import sha256
+from hce.files import checked, sha256
 
 PACKAGES: tuple[str, ...]
 PACKAGES = ("snakemake", "torch", "numpy", "scipy", "pandas", "statsmodels", "pyarrow")
@@ -82,7 +82,7 @@ def provenance_table(
         "version": versions(),
         "hardware of this job": hardware(),
         "configuration": configuration_rows(configuration),
-        "sha256": {name: sha256(path) for name, path in shown.items()},
+        "sha256": {name: sha256(checked(path)) for name, path in shown.items()},
     }
     rows = [
         {"section": section, "name": name, "value": value}
@@ -104,12 +104,12 @@ def resource_table(benchmarks: Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         rule, jobs, seconds_total, seconds_longest, cpu_seconds_total, memory_mib_largest (resident
-        set), in the order of the total time. Empty without benchmarks.
+        set), in the order of the total time. Empty without benchmarks; one that cannot be read,
+        as a job that was killed may leave it, is left out.
     """
-    paths = sorted(benchmarks.rglob("*.jsonl"))
-    # the last line is the last execution of this job
-    rows = [json.loads(path.read_text().strip().splitlines()[-1]) for path in paths]
-    jobs = pd.DataFrame(rows, columns=["s", "cpu_time", "max_rss"])
+    measured = {path: _last_execution(path) for path in sorted(benchmarks.rglob("*.jsonl"))}
+    paths = [path for path, row in measured.items() if row]
+    jobs = pd.DataFrame([measured[path] for path in paths], columns=["s", "cpu_time", "max_rss"])
     # a job that ends within a second may have no reading
     jobs = jobs.apply(pd.to_numeric, errors="coerce").astype(float)
     jobs["rule"] = [path.relative_to(benchmarks).with_suffix("").parts[0] for path in paths]
@@ -122,6 +122,15 @@ def resource_table(benchmarks: Path) -> pd.DataFrame:
     )
     table = table.sort_values("seconds_total", ascending=False, kind="stable")
     return table.round(1).reset_index()
+
+
+def _last_execution(path: Path) -> dict[str, Any]:
+    """The last line of a benchmark file; nothing if it is damaged, for the times are no results."""
+    try:
+        row = json.loads(path.read_text(encoding="utf-8").strip().splitlines()[-1])
+    except (OSError, ValueError, IndexError):
+        row = None
+    return row if isinstance(row, dict) else {}
 
 
 def _processor() -> str:

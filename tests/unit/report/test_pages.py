@@ -11,8 +11,10 @@ from pathlib import Path
 import figure_example as example
 import numpy as np
 import pandas as pd
+import pytest
 import supplement_example as supplement
 
+from hce.files import write_atomically
 from hce.report.page import cell_text, draw_page, headline, libraries, node_data, shown_table
 from hce.report.provenance import commit, provenance_table, resource_table
 
@@ -59,6 +61,24 @@ def test_resources_are_summed_by_rule_over_the_last_execution_of_each_job(tmp_pa
     assert table.loc["train_model"].tolist() == [2, 80, 50, 70, 400]
     assert table.loc["draw_fig1a"].tolist() == [1, 2, 2, 1, 100]
     assert resource_table(tmp_path / "none").empty
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b'{"s": 1', b"[1]", b"\xff", b'{"s": 1}\n{"s'])
+def test_a_benchmark_that_cannot_be_read_is_left_out(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "damaged.jsonl").write_bytes(content)
+    (tmp_path / "draw.jsonl").write_text('{"s": 2, "cpu_time": "one", "max_rss": 3}\n')
+    table = resource_table(tmp_path)
+    assert table["rule"].tolist() == ["draw"]
+    assert table["seconds_total"].tolist() == [2]
+
+
+def test_the_checksum_of_a_file_that_has_changed_is_not_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    with write_atomically(path) as temporary:
+        temporary.write_text("{}")
+    path.write_text("[]")
+    with pytest.raises(ValueError, match=r"manifest\.json: SHA-256 is"):
+        provenance_table("0a1b2c", {}, [path])
 
 
 def test_cells_are_written_for_readers() -> None:
