@@ -25,7 +25,7 @@ HOST = _host()
 # and no two clocks of a cluster differ by a day
 ABANDONED_SECONDS = 24 * 3600.0
 # formats without a checksum of the whole file: what was written is recorded beside it
-RECORDED = (".csv", ".json", ".npy", ".npz", ".parquet", ".tsv", ".zip")
+RECORDED = (".csv", ".json", ".npy", ".npz", ".parquet", ".tsv")
 # no room: on the disk, of a quota, by a limit of the process
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -20,7 +20,7 @@ Loaded = TypeVar("Loaded")
 # up to this many nonzeros a split does without numba, whose import takes longer than an epoch of it
 SMALL = 2**22
 # what zip files, zarr and its codecs raise for bytes that they did not write
-DAMAGED = (ValueError, KeyError, TypeError, RuntimeError, OSError, zipfile.BadZipFile)
+DAMAGED = (ValueError, KeyError, TypeError, RuntimeError, OSError, EOFError, zipfile.BadZipFile)
 
 
 class ShardFiles:
