@@ -178,6 +178,6 @@ rule select_genes:
     message:
         "Selecting the genes of the model"
     shell:
-        "python {params.script:q} --uri {params.train_uri:q} --ood-uri {params.ood_uri:q} --ood-genes {params.ood_genes} "
+        "python {params.script:q} --uri {params.train_uri:q} --ood-uri {params.ood_uri:q} --ood-genes {params.ood_genes:q} "
         "--organism {params.organism:q} --gene-list {input.gene_list:q} "
         "--datasets {params.datasets:q} --genes {output:q} > {log:q} 2>&1"

@@ -38,6 +38,8 @@ ORGANISM = ("organism", "organism_ontology_term_id")
 LEAST_GENES = 0.5
 # of Ensembl's ids only: in other ids what follows a dot is no version (AC010642.1)
 VERSION = re.compile(r"^(ENS[A-Z]*G[0-9]{11})\.[0-9]+(?=$|_)")
+# a gene of mouse is ENSMUSG..., of human ENSG...
+OTHER_SPECIES = r"ENS[A-Z]+G[0-9]{11}"
 
 logger = logging.getLogger(__name__)
 
@@ -309,7 +311,15 @@ def _read_file(path: Path, name: str, organism: str) -> _FileTables:
             f"{len(obs):,} cells and {len(names):,} genes; the file is damaged"
         )
     check_organism(obs, uns, path, organism)
-    return _FileTables(path, *read_cells(obs, path, name), _genes(names, path), place)
+    var = _genes(names, path)
+    others = var["feature_id"].str.match(OTHER_SPECIES)
+    if organism == HOMO_SAPIENS and others.mean() > 0.5:
+        raise ValueError(
+            f"{path}: {others.sum():,} of {len(var):,} genes ({var['feature_id'][others].iloc[0]}, "
+            f"...) are of another organism than census.organism, {organism}; set it to that of the "
+            "files"
+        )
+    return _FileTables(path, *read_cells(obs, path, name), var, place)
 
 
 def _common_genes(parts: Sequence[_FileTables]) -> pd.DataFrame:

@@ -53,6 +53,8 @@ REMOTE_SETTINGS = {
 class Release:
     """An open release, of which one organism is read; to be used as a context manager.
 
+    What TileDB says of a store that cannot be read is raised as ValueError, with its uri.
+
     Attributes
     ----------
     census
@@ -72,8 +74,14 @@ class Release:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.census.close()
+        if isinstance(error, tiledbsoma.SOMAError):
+            raise ValueError(
+                f"{self.census.uri}: cannot be read ({error}); if the disk has changed a store "
+                "that the workflow has written, delete it and the manifest.json beside it, and the "
+                "same command makes it again"
+            ) from error
 
 
 def open_release(uri: str, organism: str = HOMO_SAPIENS) -> Release:

@@ -2,7 +2,8 @@
 
 The layout, the types and the tiles are those of the Census builder for schemas 1.0.0 and 1.2.0
 (chanzuckerberg/cellxgene-census, April and November 2023): strings are plain large strings, not
-enumerations; X/raw is one fragment, or one a block where the counts come in blocks of rows. Left
+enumerations; X/raw is one fragment, or one a block where the counts come in blocks of rows. Added:
+a checksum of each chunk, so that one that the disk has changed is refused by whoever reads it. Left
 out: a second organism, and X/normalized of schema 1.2.0.
 """
 
@@ -10,7 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +29,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hce.census.schema import HOMO_SAPIENS, organism_label
+from hce.files import ABANDONED_SECONDS, HOST, is_running, refuse_orphans
 
 # an experiment and a measurement are collections, but the classes are siblings
 Parent = tiledbsoma.Collection[Any] | tiledbsoma.Experiment | tiledbsoma.Measurement
@@ -105,15 +110,17 @@ COUNTED_CATEGORIES = (
 
 _CAPACITY = 2**16
 _TILE = 2048
-_ZSTD_5 = {"_type": "ZstdFilter", "level": 5}
-_ZSTD_19 = {"_type": "ZstdFilter", "level": 19}
+# the last filter, over what the disk holds: without it most flipped bits give other counts silently
+_CHECKSUM = "ChecksumSHA256Filter"
+_ZSTD_5 = ({"_type": "ZstdFilter", "level": 5}, _CHECKSUM)
+_ZSTD_19 = ({"_type": "ZstdFilter", "level": 19}, _CHECKSUM)
 _X_OPTIONS = {
     "capacity": _CAPACITY,
     "dims": {
-        "soma_dim_0": {"tile": _TILE, "filters": [_ZSTD_5]},
-        "soma_dim_1": {"tile": _TILE, "filters": ["ByteShuffleFilter", _ZSTD_5]},
+        "soma_dim_0": {"tile": _TILE, "filters": [*_ZSTD_5]},
+        "soma_dim_1": {"tile": _TILE, "filters": ["ByteShuffleFilter", *_ZSTD_5]},
     },
-    "attrs": {"soma_data": {"filters": ["ByteShuffleFilter", _ZSTD_5]}},
+    "attrs": {"soma_data": {"filters": ["ByteShuffleFilter", *_ZSTD_5]}},
     "cell_order": "row-major",
     "tile_order": "row-major",
     "allows_duplicates": True,
@@ -259,11 +266,25 @@ def _table_digest(table: pd.DataFrame) -> str:
 
 @contextmanager
 def _replaced_folder(folder: Path) -> Iterator[Path]:
-    """Give a new folder beside `folder` and move it there when the block succeeds."""
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    """Give a new folder beside `folder` and move it there when the block succeeds.
+
+    What killed writers have left is removed, and nothing of those that still write: two containers
+    may have one host name and one process number, but not one namespace of processes.
+    """
+    here = f"{HOST}.{_process_namespace()}"
+    unfinished = folder.with_name(
+        f".{folder.name}.{here}.{os.getpid()}.{secrets.token_hex(4)}.part"
+    )
     folder.parent.mkdir(parents=True, exist_ok=True)
+    pattern = re.compile(rf"\.{re.escape(folder.name)}\.([\w-]+\.\d+)\.(\d+)\.[0-9a-f]+\.part")
+    for other in folder.parent.iterdir():
+        if (match := pattern.fullmatch(other.name)) and (
+            not is_running(int(match[2])) if match[1] == here else _is_old(other)
+        ):
+            shutil.rmtree(other, ignore_errors=True)
     try:
         yield unfinished
+        refuse_orphans(folder)
         if folder.exists():
             if not (folder / "__tiledb_group.tdb").exists():
                 raise ValueError(f"{folder}: is there and no TileDB-SOMA store, so it is kept")
@@ -271,6 +292,20 @@ def _replaced_folder(folder: Path) -> Iterator[Path]:
         unfinished.replace(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _is_old(folder: Path) -> bool:
+    """Whether nothing was written there for so long that its writer must be gone."""
+    newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+    return time.time() - newest > ABANDONED_SECONDS
+
+
+def _process_namespace() -> int:
+    """What tells the process numbers of one container from another's; 0 where there are none."""
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return 0
 
 
 def _write_info(
@@ -314,16 +349,20 @@ def _arrow_type(values: pd.Series) -> pa.DataType:
     return pa.from_numpy_dtype(values.dtype)
 
 
+def _filters(kind: pa.DataType) -> list[object]:
+    """Those of a column."""
+    return ["DictionaryFilter", *_ZSTD_19] if kind == pa.large_string() else [_CHECKSUM]
+
+
 def _write_table(parent: Parent, name: str, table: pd.DataFrame) -> None:
     """Add a data frame indexed by soma_joinid, the row number."""
     types = {column: _arrow_type(table[column]) for column in table}
     schema = pa.schema([("soma_joinid", pa.int64()), *types.items()])
-    strings = [column for column, kind in types.items() if kind == pa.large_string()]
     options = {
         "capacity": _CAPACITY,
-        "dims": {"soma_joinid": {"tile": _TILE, "filters": ["DoubleDeltaFilter", _ZSTD_19]}},
-        "attrs": {column: {"filters": ["DictionaryFilter", _ZSTD_19]} for column in strings},
-        "offsets_filters": ["DoubleDeltaFilter", _ZSTD_19],
+        "dims": {"soma_joinid": {"tile": _TILE, "filters": ["DoubleDeltaFilter", *_ZSTD_19]}},
+        "attrs": {column: {"filters": _filters(kind)} for column, kind in types.items()},
+        "offsets_filters": ["DoubleDeltaFilter", *_ZSTD_19],
         "allows_duplicates": True,
     }
     frame = parent.add_new_dataframe(

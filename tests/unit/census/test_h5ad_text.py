@@ -190,6 +190,15 @@ def test_another_organism_is_refused_wherever_it_is_named(
         read_with(columns, uns)
 
 
+def test_genes_of_another_organism_say_so_where_nothing_else_does(tmp_path: Path) -> None:
+    data = make_file(1)
+    data.var_names = data.var_names.str.replace("ENSG", "ENSMUSG")
+    path = write_file(data, tmp_path / "a.h5ad")
+    assert len(read_release([path], "mus_musculus").var) == 20
+    with pytest.raises(ValueError, match=r"a\.h5ad: 20 of 20 genes \(ENSMUSG.* census\.organism"):
+        read_release([path])
+
+
 def test_a_cell_without_an_organism_is_refused(read_with: ReadWith) -> None:
     with pytest.raises(ValueError, match="organism has a gap, but"):
         read_with({"organism": pd.Categorical(first_two(None, "Homo sapiens"))})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +20,14 @@ from small_simulation import CONFIG, ROOT, SMALL
 
 import simulate_census
 from hce.census.reading import open_release, read_datasets, read_obs
-from hce.census.writing import CensusTables, describe_content, write_store
+from hce.census.writing import (
+    CensusTables,
+    _process_namespace,
+    _replaced_folder,
+    describe_content,
+    write_store,
+)
+from hce.files import HOST
 from hce.simulation.census import SimulatedCensus
 
 RELEASES = ("2023-05-15", "2023-12-15")
@@ -104,7 +114,11 @@ def test_tiles_and_filters_of_the_counts(stores: dict[str, Path], name: str) -> 
     dims = json.loads(options.dims)
     assert [dims[dim]["tile"] for dim in ("soma_dim_0", "soma_dim_1")] == ["2048", "2048"]
     steps = {dim: [step["name"] for step in dims[dim]["filters"]] for dim in dims}
-    assert steps == {"soma_dim_0": ["ZSTD"], "soma_dim_1": ["BYTESHUFFLE", "ZSTD"]}
+    # the checksum is ours, of what the disk holds
+    assert steps == {
+        "soma_dim_0": ["ZSTD", "CHECKSUM_SHA256"],
+        "soma_dim_1": ["BYTESHUFFLE", "ZSTD", "CHECKSUM_SHA256"],
+    }
     fragments = stores[name] / "census_data/homo_sapiens/ms/RNA/X/raw/__fragments"
     assert len(list(fragments.iterdir())) == 1
 
@@ -240,3 +254,91 @@ def test_a_folder_that_is_no_store_is_kept(tables: dict[str, CensusTables], tmp_
     with pytest.raises(ValueError, match=rf"{folder}: is there and no TileDB-SOMA store"):
         write_store(folder, tables[RELEASES[0]], RELEASES[0])
     assert [path.name for path in tmp_path.rglob("*")] == ["folder", "thesis.txt"]
+
+
+# --- damage, and writers at the same time ---------------------------------------------------------
+
+
+def test_a_flipped_bit_is_refused_wherever_it_is(
+    tables: dict[str, CensusTables], tmp_path: Path
+) -> None:
+    """In each file of values; without a checksum half of these give other values instead."""
+    name = "2023-12-15"
+    write_store(tmp_path / name, tables[name], name)
+    human = tmp_path / name / "census_data/homo_sapiens"
+    arrays = (human / "ms/RNA/X/raw", human / "obs")
+    # files of some bytes hold an offset that nobody reads, and which values are missing: none
+    files = [
+        path
+        for array in arrays
+        for path in array.rglob("__fragments/*/[ad]*.tdb")
+        if path.stat().st_size > 64
+    ]
+    assert len(files) > 20
+    for path in sorted(files):
+        content = bytearray(path.read_bytes())
+        content[len(content) * 2 // 3] ^= 4
+        path.write_bytes(content)
+        with (
+            pytest.raises(ValueError, match=rf"{name}: cannot be read \(.*; if the disk"),
+            open_release(str(tmp_path / name)) as release,
+        ):
+            if "raw" in path.parts:
+                list(release.experiment.ms["RNA"].X["raw"].read().tables())
+            else:
+                release.experiment.obs.read().concat()
+        content[len(content) * 2 // 3] ^= 4
+        path.write_bytes(content)
+    with open_release(str(tmp_path / name)) as release:
+        assert read_obs(release, ASSAYS).num_rows
+
+
+def test_writers_of_one_process_number_do_not_meet(tmp_path: Path) -> None:
+    """As in two containers; what they have begun is there until both have ended."""
+    folder = tmp_path / "store"
+    with _replaced_folder(folder) as first, _replaced_folder(folder) as second:
+        assert first != second
+        for unfinished in (first, second):
+            tiledbsoma.Collection.create(unfinished.as_posix()).close()
+        (first / "first").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    assert (folder / "first").exists()
+
+
+def test_only_what_killed_writers_left_is_removed(
+    tmp_path: Path,
+) -> None:
+    here = f"{HOST}.{_process_namespace()}"
+    gone = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, check=True).stdout.decode()
+    left = {
+        f".store.{here}.{gone.strip()}.0a.part": False,
+        f".store.{here}.{os.getppid()}.0a.part": True,
+        f".store.{here}.{gone.strip()}.0a.kept": True,
+        f".other.{here}.{gone.strip()}.0a.part": True,
+        # a container whose processes are not to be seen from here
+        f".store.{HOST}.1.{gone.strip()}.0a.part": True,
+        f".store.elsewhere.1.{gone.strip()}.0a.part": False,
+    }
+    for name in left:
+        (tmp_path / name / "in").mkdir(parents=True)
+    for path in (tmp_path / name, tmp_path / name / "in"):
+        os.utime(path, (0, 0))
+    # a folder is as old as the newest that lies in it
+    os.utime(tmp_path / f".store.{HOST}.1.{gone.strip()}.0a.part", (0, 0))
+    with _replaced_folder(tmp_path / "store") as unfinished:
+        tiledbsoma.Collection.create(unfinished.as_posix()).close()
+    there = {path.name for path in tmp_path.iterdir()}
+    assert there == {"store", *(name for name, stays in left.items() if stays)}
+
+
+def test_a_store_of_a_run_that_is_gone_does_not_take_its_place(
+    tables: dict[str, CensusTables], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "2023-05-15"
+    tiledbsoma.Collection.create((tmp_path / name).as_posix()).close()
+    (tmp_path / name / "newer").touch()
+    monkeypatch.setenv("HCE_RUN", f"{socket.gethostname()} {2**22 + 1}")
+    with pytest.raises(ProcessLookupError, match=rf"{name}: not written, because the run"):
+        write_store(tmp_path / name, tables[name], name)
+    assert (tmp_path / name / "newer").exists()
+    assert len(list(tmp_path.iterdir())) == 1
