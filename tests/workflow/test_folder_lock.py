@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -9,10 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 from repository_copy import REPOSITORY, TINY, FinishedRun, snakemake
+from snakemake.exceptions import WorkflowError
 
 import folder_lock
 from hce.files import write_atomically
@@ -106,14 +109,38 @@ def test_a_run_on_another_host_is_alive_while_it_touches_its_lock(
     assert [entry.name for entry in tmp_path.iterdir()] == ([] if taken else [path.name])
 
 
-def test_a_record_that_was_cut_short_holds_for_some_seconds_only(tmp_path: Path) -> None:
+def test_a_record_that_was_cut_short_is_waited_for_and_holds_no_longer(tmp_path: Path) -> None:
+    """Its run was killed while it wrote: the same command goes on all the same."""
     path = tmp_path / folder_lock.NAME
     path.write_text('{"host": ')
-    assert "whose record is not complete" in end(start_holder(tmp_path, tmp_path))
-    os.utime(path, (time.time() - 2 * folder_lock.BEAT_SECONDS,) * 2)
+    os.utime(path, (time.time() - folder_lock.BEAT_SECONDS + 2,) * 2)
+    started = time.monotonic()
     second = start_holder(tmp_path, tmp_path)
+    assert time.monotonic() - started > 1
     assert record(tmp_path)["process"] == second.pid
-    end(second)
+    assert "whose record is not complete" in end(second)
+
+
+def test_a_run_that_has_just_begun_is_waited_for_until_it_says_who_it_is(tmp_path: Path) -> None:
+    first = start_holder(tmp_path, tmp_path)
+    path = tmp_path / folder_lock.NAME
+    whole = path.read_text()
+    path.write_text(whole[:9])
+    Timer(2, path.write_text, [whole]).start()
+    assert f"by another run: process {first.pid} on" in end(start_holder(tmp_path, tmp_path))
+    end(first)
+
+
+def test_a_full_disk_is_named_and_nothing_holds_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(folder_lock.json, "dump", full)
+    with pytest.raises(WorkflowError, match=r"\.run\.lock: not written: No space left.*goes on"):
+        folder_lock.hold(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_job_that_outlives_its_run_writes_nothing(
@@ -133,7 +160,8 @@ def test_a_job_that_outlives_its_run_writes_nothing(
             write_atomically(path) as temporary,
         ):
             temporary.write_text("an orphan's")
-        assert [entry.name for entry in tmp_path.iterdir()] == ["table.tsv"]
+        names = sorted(entry.name for entry in tmp_path.iterdir())
+        assert names == [".table.tsv.sha256", "table.tsv"]
         assert path.read_text() == "ours"
         # a job of a cluster does not see the processes of the host that submitted it
         monkeypatch.setenv("HCE_RUN", f"not-{host} {gone.pid}")

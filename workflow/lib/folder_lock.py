@@ -34,18 +34,24 @@ def hold(results: str | Path) -> None:
     Raises
     ------
     WorkflowError
-        If another run that is alive holds it; names host, process, folder and time.
+        If another run that is alive holds it (names host, process, folder and time), or the disk
+        is full.
     """
     path = Path(results) / NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     own = _this_process()
-    for _ in range(2):
+    for _ in range(3):
         try:
             with path.open("x") as handle:
                 json.dump(own, handle)
             break
         except FileExistsError:
             _take_over(path)
+        except OSError as error:
+            path.unlink(missing_ok=True)  # half of a record would hold the folder
+            raise WorkflowError(
+                f"{path}: not written: {error.strerror}. Make room, and the same command goes on."
+            ) from error
     else:
         raise WorkflowError(f"{path}: another run has just taken it; try again later.")
     atexit.register(_release, path, own)
@@ -78,8 +84,13 @@ def _take_over(path: Path) -> None:
     except FileNotFoundError:
         return
     except (ValueError, KeyError, TypeError):
-        # half written: it has just begun, or was killed just then
-        who, alive = "a run whose record is not complete", _age(path) < BEAT_SECONDS
+        # half written: it has just begun and will be complete, or was killed just then
+        who, alive = "a run whose record is not complete", False
+        try:
+            while path.read_text() == text and _age(path) < BEAT_SECONDS:
+                time.sleep(0.2)
+        except FileNotFoundError:
+            return
     if alive:
         raise WorkflowError(
             f"{path.parent}/ is being filled by another run: {who}. Wait for it or stop it, or use "
