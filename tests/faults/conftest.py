@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from flips import Laboratory
 from repository_copy import ODD, FinishedRun, copy_repository, snakemake
 from results import TARGETS, executed
 
@@ -20,6 +22,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     run = snakemake(folder, *TARGETS, "--notemp")
     assert run.returncode == 0, run.output[-5000:]
     return FinishedRun(folder, run)
+
+
+@pytest.fixture(scope="session")
+def laboratory(undisturbed: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    """A copy of the finished run, to damage files in."""
+    folder = tmp_path_factory.mktemp(f"laboratory {ODD}") / "repository"
+    shutil.copytree(undisturbed.folder, folder, symlinks=True)
+    return Laboratory(folder, undisturbed.folder)
 
 
 @pytest.fixture
@@ -39,6 +49,8 @@ def nothing_is_executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the rows of docs/reliability.md."""
+    if not RESULTS:
+        return
     terminalreporter.section(f"results of {time.strftime('%Y-%m-%d')}")
     for what, outcome in RESULTS:
         terminalreporter.write_line(f"| {what} | {outcome} |")

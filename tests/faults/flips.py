@@ -175,13 +175,21 @@ class Laboratory:
             if kind_of(file) == "running checkpoint":
                 path.unlink()
 
-    def _run(self, job: Job, file: str) -> Outcome:
+    def limit(self, job: Job, kibibytes: int) -> Outcome:
+        """Run a job that may write no file beyond a size; it must name the file."""
+        said = ": not written: "
+        outcome = self._run(job, said, limits=f"ulimit -f {kibibytes}")
+        folders = {(self.folder / output).parent for output in job.outputs}
+        left = [path for folder in folders for path in folder.glob(".*.part*")]
+        return Outcome("silent", f"left {left}") if left else outcome
+
+    def _run(self, job: Job, *files: str, limits: str = f"ulimit -v {MEMORY_KIB}") -> Outcome:
         for output in job.outputs:  # as Snakemake does before a job
             (self.folder / output).unlink()
         try:
-            status = self._call(job)
+            status = self._call(job, limits)
             said = (self.folder / job.log).read_text(errors="replace").strip()
-            return self._outcome(job, file, status, said)
+            return self._outcome(job, files, status, said)
         finally:
             for output in job.outputs:
                 path = self.undisturbed / output
@@ -190,7 +198,7 @@ class Laboratory:
                         target = self.folder / kept.relative_to(self.undisturbed)
                         target.write_bytes(kept.read_bytes())
 
-    def _outcome(self, job: Job, file: str, status: int, said: str) -> Outcome:
+    def _outcome(self, job: Job, files: tuple[str, ...], status: int, said: str) -> Outcome:
         ours, expected = (self._contents(job, where) for where in (self.folder, self.undisturbed))
         complete = status == 0
         for name, content in expected.items():
@@ -200,8 +208,8 @@ class Laboratory:
         if complete:
             return Outcome("equal")
         # a store is refused by its name, a record by that of its file
-        named = [file, re.sub(r"/\.?([^/]+)\.sha256$", r"/\1", file)]
-        named += re.findall(rf"{RESULTS}/simulated_census/[^/]+", file)
+        named = [*files, *(re.sub(r"/\.?([^/]+)\.sha256$", r"/\1", file) for file in files)]
+        named += re.findall(rf"{RESULTS}/simulated_census/[^/ ]+", " ".join(files))
         # what threads of a library may say after it, while the process ends
         lines = said.removesuffix("terminate called without an active exception").splitlines()
         last = said if job.rule == "all" else lines[-1] if lines else ""
@@ -225,10 +233,10 @@ class Laboratory:
         jobs = (other for other in self.jobs if other.rule == job.rule and other != job)
         return [other for other in jobs if Path(other.outputs[0]).parent == split]
 
-    def _start(self, job: Job) -> subprocess.Popen[bytes]:
+    def _start(self, job: Job, limits: str = "true") -> subprocess.Popen[bytes]:
         binaries = Path(sys.executable).parent
         path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
-        command = f"set -euo pipefail; ulimit -v {MEMORY_KIB}; {job.command}"
+        command = f"set -euo pipefail; {limits}; {job.command}"
         return subprocess.Popen(
             ["bash", "-c", command],
             cwd=self.folder,
@@ -238,8 +246,8 @@ class Laboratory:
             start_new_session=True,
         )
 
-    def _call(self, job: Job) -> int:
-        process = self._start(job)
+    def _call(self, job: Job, limits: str) -> int:
+        process = self._start(job, limits)
         try:
             return process.wait(SECONDS)
         except subprocess.TimeoutExpired:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -10,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from flips import KINDS, Laboratory
-from repository_copy import ODD, FinishedRun
 
 pytestmark = pytest.mark.faults
 
@@ -18,14 +16,6 @@ SEED = 20261128
 FLIPS = 10
 # the stores have no checksum yet; their flips are counted
 UNPROTECTED = {"TileDB store"}
-
-
-@pytest.fixture(scope="module")
-def laboratory(undisturbed: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
-    """A copy of the finished run."""
-    folder = tmp_path_factory.mktemp(f"flips {ODD}") / "repository"
-    shutil.copytree(undisturbed.folder, folder, symlinks=True)
-    return Laboratory(folder, undisturbed.folder)
 
 
 @pytest.mark.parametrize("kind", KINDS)

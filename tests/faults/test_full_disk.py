@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from flips import Job, Laboratory
 from repository_copy import ODD, FinishedRun, copy_repository
 from results import TARGETS, Run, compared, differing
 
@@ -16,6 +18,7 @@ pytestmark = pytest.mark.faults
 
 SEED = 20261127
 TIMES = 5
+LIMIT_KIB = 8
 PAGE = 4096
 
 
@@ -75,6 +78,25 @@ def test_room_that_runs_out_is_named_and_nothing_half_written_is_left(
         f"{len(unclear)} unclear, {len(half)} files half written, {len(different)} differ",
     )
     assert (unclear, half, different) == ([], [], [])
+
+
+def test_a_file_that_grows_beyond_the_limit_of_its_script_is_named(
+    laboratory: Laboratory, report: Callable[[str, str], None]
+) -> None:
+    """Every way of writing, without a disk: the limit of a process ends in the same error."""
+    largest: dict[str, tuple[int, Job]] = {}
+    for job in laboratory.jobs:
+        for output in job.outputs:
+            size = (laboratory.folder / output).stat().st_size
+            if size > largest.get(Path(output).suffix, (2 * LIMIT_KIB * 1024, job))[0]:
+                largest[Path(output).suffix] = (size, job)
+    outcomes = {suffix: laboratory.limit(job, LIMIT_KIB) for suffix, (_, job) in largest.items()}
+    counts = Counter(outcome.name for outcome in outcomes.values())
+    report(
+        f"1 limit each for files of {len(outcomes)} formats ({' '.join(sorted(outcomes))})",
+        ", ".join(f"{counts[name]} {name}" for name in ("refused", "unclear", "silent")),
+    )
+    assert {name: said for name, said in outcomes.items() if said.name != "refused"} == {}
 
 
 def resize(results: Path, size: int) -> None:
