@@ -6,7 +6,7 @@ PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.1
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo report test test-slurm test-envs lint env envs lock docs container controls bench bench-ingest bench-loader bench-peers clean-env
+.PHONY: demo report test test-slurm test-faults test-envs lint env envs lock docs container controls bench bench-ingest bench-loader bench-peers clean-env
 
 demo: env
 	snakemake
@@ -28,6 +28,10 @@ test: env
 # on a SLURM cluster that it brings up on this machine; skipped with the reason where it cannot
 test-slurm: env
 	pytest -m slurm tests/slurm
+
+# kills, flipped bits, full disks and second writers, a quarter of an hour (docs/reliability.md)
+test-faults: env
+	pytest -m faults tests/faults
 
 # loader, training steps and scores against their peers, on the CPU or the GPU that is there
 bench: env bench-peers

@@ -78,10 +78,9 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
             hidden_record(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
     except Exception as error:
         if number := _no_room(error):
+            reason = os.strerror(number)
             raise OSError(
-                number,
-                f"{path}: not written: {os.strerror(number)}. Make room, and the same command "
-                "goes on",
+                number, f"{path}: not written: {reason}. Make room, and the same command goes on"
             ) from error
         raise
     finally:
@@ -93,6 +92,8 @@ def _no_room(error: Exception) -> int | None:
     numbers = {os.strerror(number): number for number in FULL}
     if isinstance(error, OSError) and error.errno in FULL:
         return error.errno
+    # numpy says how much of an array was written, and not why no more
+    numbers["requested and"] = errno.ENOSPC
     return next((number for text, number in numbers.items() if text in str(error)), None)
 
 

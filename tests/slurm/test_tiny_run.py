@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from repository_copy import NOTHING, TINY, FinishedRun
+from repository_copy import NOTHING, TINY, FinishedRun, results_of
 from user_run import GPU, GPU_RULES, Job, UserRun, unfinished
 
 pytestmark = pytest.mark.slurm
@@ -32,9 +31,6 @@ HEAVY = {
     "compare_losses": (1, "2000M", 15),
     "tabulate_figureS9to10": (1, "3000M", 15),
 }
-SPEED_COLUMNS = ["cells_per_second", "data_wait_share"]
-# time and memory differ; TileDB names its files after the time
-DIFFERENT = ("benchmarks", "logs", "simulated_census")
 
 
 @pytest.fixture(scope="module")
@@ -72,25 +68,10 @@ def test_jobs_have_the_partition_memory_time_and_gpu_they_asked_for(jobs: list[J
 
 
 def test_the_results_are_those_of_a_local_run(run: UserRun, local_run: FinishedRun) -> None:
-    here, there = (results_of(folder) for folder in (local_run.folder, run.folder))
+    here, there = (results_of(one.folder / "results-tiny") for one in (local_run, run))
     assert here.keys() == there.keys()
     assert len(here) > 100
     assert [name for name in here if here[name] != there[name]] == []
-
-
-def results_of(folder: Path) -> dict[str, bytes]:
-    """Content of every result that does not depend on the machine, by path."""
-    results = folder / "results-tiny"
-    contents = {}
-    for path in sorted(results.rglob("*")):
-        name = path.relative_to(results)
-        if not path.is_file() or name.parts[0] in DIFFERENT:
-            continue
-        contents[name.as_posix()] = path.read_bytes()
-        if path.name == "history.csv":
-            table = pd.read_csv(path, float_precision="round_trip").drop(columns=SPEED_COLUMNS)
-            contents[name.as_posix()] = table.to_csv(index=False).encode()
-    return contents
 
 
 def test_it_leaves_logs_an_efficiency_report_and_nothing_in_the_queue(

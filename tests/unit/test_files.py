@@ -124,6 +124,7 @@ def test_a_file_that_is_written_again_is_the_new_one(tmp_path: Path) -> None:
         OSError(errno.ENOSPC, "No space left on device"),
         RuntimeError("I/O error: No space left on device (os error 28)"),
         OSError("[Errno 28] Error writing bytes to file. Detail: No space left on device"),
+        OSError("6016 requested and 2016 written"),
     ],
 )
 def test_a_full_disk_is_said_with_the_file_in_the_words_of_no_library(

@@ -7,14 +7,20 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = ("--configfile", "config/tiny.yaml")
 NOTHING = "Nothing to be done"
 # part of the names of folders and files; a shell that reads it leaves a file
 ODD = """it's "odd" $(touch executed) `touch executed` ü 🧬"""
+SPEED_COLUMNS = ["cells_per_second", "data_wait_share"]
+# time and memory differ; TileDB names its files after the time
+DIFFERENT = ("benchmarks", "logs", "simulated_census")
 
 
 @dataclass(frozen=True)
@@ -119,3 +125,19 @@ def copy_repository(target: Path) -> Path:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / name, follow_symlinks=False)
     return target
+
+
+def results_of(results: Path, paths: Iterable[Path] | None = None) -> dict[str, bytes]:
+    """Content of every result, or of some, that depends on neither machine nor time, by path."""
+    contents = {}
+    for path in sorted(results.rglob("*") if paths is None else paths):
+        name = path.relative_to(results)
+        # the history of a training has times, and so the record of it
+        other = name.parts[0] in DIFFERENT or path.name == ".history.csv.sha256"
+        if other or not path.is_file():
+            continue
+        contents[name.as_posix()] = path.read_bytes()
+        if path.name == "history.csv":
+            table = pd.read_csv(path, float_precision="round_trip").drop(columns=SPEED_COLUMNS)
+            contents[name.as_posix()] = table.to_csv(index=False).encode()
+    return contents
