@@ -67,7 +67,12 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
         # a kill between the two is no harm: the job that did not end is run again
         if digest:
-            hidden_record(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+            record = hidden_record(path)
+            try:
+                record.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+            except OSError:
+                record.unlink(missing_ok=True)  # half of it
+                raise
     except Exception as error:
         if number := _no_room(error):
             reason = os.strerror(number)
