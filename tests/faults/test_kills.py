@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +64,7 @@ def left_behind(results: Path) -> list[str]:
     return [
         path.name
         for path in results.rglob(".*")
-        if ".part" in path.name
+        if re.search(r"\.\d+\.part(\.|$)", path.name)
         or path.name.startswith(".run.lock")
         or (path.suffix == ".sha256" and not path.with_name(path.name[1:-7]).is_file())
     ]
