@@ -56,6 +56,7 @@ onstart:
 
 
 onerror:
+    disk.say_if_full(config["results"])
     if runs_on_slurm(workflow):
         slurm_guard.clean_up()
 

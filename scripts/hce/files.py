@@ -25,7 +25,7 @@ HOST = _host()
 # and no two clocks of a cluster differ by a day
 ABANDONED_SECONDS = 24 * 3600.0
 # formats without a checksum of the whole file: what was written is recorded beside it
-RECORDED = (".csv", ".json", ".npy", ".npz", ".parquet", ".tsv")
+RECORDED = (".csv", ".json", ".npy", ".npz", ".parquet", ".tsv", ".zip")
 # no room: on the disk, of a quota, by a limit of the process
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -75,7 +75,12 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
         # a kill between the two is no harm: the job that did not end is run again
         if digest:
-            hidden_record(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+            record = hidden_record(path)
+            try:
+                record.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+            except OSError:
+                record.unlink(missing_ok=True)  # half of it
+                raise
     except Exception as error:
         if number := _no_room(error):
             reason = os.strerror(number)

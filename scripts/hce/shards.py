@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hce.files import sha256, write_atomically
-from hce.storage.files import DAMAGED
+from hce.files import checked, sha256, write_atomically
 from hce.storage.rows import SparseRows
 from hce.storage.store import open_store, write_store
 
@@ -83,20 +81,9 @@ def __getattr__(name: str) -> object:
 
 
 def _describe(shard: Path, folder: Path) -> dict[str, str | int]:
-    try:
-        # the checksums of whoever wrote it, before its own digest makes whatever is there right: no
-        # record beside it, since other tools train from every file of the folder
-        with zipfile.ZipFile(shard) as content:
-            damaged = content.testzip()
-        if damaged:
-            raise ValueError(f"CRC-32 of {damaged}")
-        with open_store(shard) as store:
-            rows, nonzero = store.n_cells, store.data.size
-    except DAMAGED as error:
-        raise ValueError(
-            f"{shard}: is not what was written ({error or type(error).__name__}): the disk has "
-            "changed it. Delete it, and the same command makes it again"
-        ) from error
+    # the checksum of whoever wrote it, before this one makes whatever is there right
+    with open_store(checked(shard)) as store:
+        rows, nonzero = store.n_cells, store.data.size
     return {
         "path": shard.relative_to(folder).as_posix(),
         "rows": rows,

@@ -179,7 +179,7 @@ def annbatch_on_shards(folder: Path, values: str) -> Epochs:
     sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
     from hce.normalize import size_factor_log1p
 
-    stores = [zarr.storage.ZipStore(path) for path in sorted((folder / "train").iterdir())]
+    stores = [zarr.storage.ZipStore(path) for path in sorted((folder / "train").glob("[!.]*"))]
     groups = [zarr.open_group(store=store, mode="r") for store in stores]
 
     def epoch(number: int) -> Iterator[int]:

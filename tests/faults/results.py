@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from repository_copy import TINY, results_of
@@ -74,19 +74,20 @@ class Run:
         """How many of its jobs have ended well."""
         return self.output.count("\nFinished jobid: ")
 
-    def ends_before(self, moment: Callable[[], bool]) -> bool:
-        """Wait until the run ends or the moment comes, and tell whether it has ended."""
-        deadline = time.monotonic() + LIMIT
+    def ends_before(self, jobs: float = math.inf, seconds: float = math.inf) -> bool:
+        """Wait for its end, but not longer than until jobs have ended well or time is over."""
+        started = time.monotonic()
         while self.process.poll() is None:
-            if moment():
+            waited = time.monotonic() - started
+            if waited > seconds or self.finished_jobs >= jobs:
                 return False
-            assert time.monotonic() < deadline, self.output[-3000:]
+            assert waited < LIMIT, self.output[-3000:]
             time.sleep(0.02)
         return True
 
     def wait(self) -> int:
         """Wait for the end; returns the exit status."""
-        self.ends_before(lambda: False)
+        self.ends_before()
         return self.process.returncode
 
     def kill(self, with_its_jobs: bool) -> None:

@@ -139,6 +139,23 @@ def test_a_full_disk_is_said_with_the_file_in_the_words_of_no_library(
     assert names(tmp_path) == []
 
 
+def test_half_a_record_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk has room for the file and none for its record."""
+    written = Path.write_text
+
+    def full(self: Path, text: str, encoding: str | None = None) -> int:
+        written(self, text, encoding)
+        if self.suffix == ".sha256":
+            written(self, "")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return len(text)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="not written: No space left"):
+        write(tmp_path / "table.tsv", "text")
+    assert list(tmp_path.glob(".*")) == []
+
+
 def test_a_folder_and_a_device_are_not_replaced(tmp_path: Path) -> None:
     for path in (tmp_path, Path(os.devnull)):
         with pytest.raises(ValueError, match=rf"{path}: is there and no regular file"):

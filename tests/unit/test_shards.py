@@ -22,7 +22,6 @@ import hce.storage.store
 from hce.ingest.counts import RowBuilder
 from hce.shards import write_manifest, write_shard
 from hce.storage.blocks import Cells
-from hce.storage.files import ShardFiles
 from hce.storage.rows import Counts, SparseRows
 
 N_GENES = 12
@@ -173,26 +172,16 @@ def test_the_manifest_describes_each_shard(manifest: Path) -> None:
 
 
 def test_a_shard_that_has_changed_is_not_listed(tmp_path: Path) -> None:
-    """Or it holds the same cells: zip files have times and flags that nobody reads."""
-    path, manifest = tmp_path / "part-0000-0.zarr.zip", tmp_path / "manifest.json"
+    """Whichever byte it is: the zip file itself says nothing about many of them."""
+    path = tmp_path / "part-0000-0.zarr.zip"
     write_cells(path, random_cells(9, N_GENES, 4, 9))
-    write_manifest(manifest, N_GENES, {"train": [path]})
-    cells = ShardFiles(manifest, "train").read(0)
-    whole, refused = path.read_bytes(), 0
-    for position in range(0, len(whole), 83):
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 97):
         damaged = bytearray(whole)
-        damaged[position] ^= 1 << position % 8
+        damaged[position] ^= 1
         path.write_bytes(damaged)
-        try:
-            write_manifest(manifest, N_GENES, {"train": [path]})
-        except ValueError as error:
-            assert f"{path}: is not what was written" in str(error)
-            refused += 1
-        else:
-            read = ShardFiles(manifest, "train").read(0)
-            assert read.soma_joinid.tolist() == cells.soma_joinid.tolist()
-            assert (read.expression != cells.expression).nnz == 0
-    assert refused > len(whole) // 83 // 2
+        with pytest.raises(ValueError, match=rf"{path}: SHA-256 is"):
+            write_manifest(tmp_path / "manifest.json", N_GENES, {"train": [path]})
 
 
 def test_a_csr_of_scipy_can_be_written(tmp_path: Path) -> None:

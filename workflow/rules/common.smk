@@ -1,5 +1,6 @@
 # What the rules share; the modules are in workflow/lib/.
 
+import disk
 import folder_lock
 import slurm_guard
 from configuration import complete

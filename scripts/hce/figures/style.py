@@ -17,6 +17,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.textpath import text_to_path
+from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
 
 from hce.files import write_atomically
@@ -345,6 +346,9 @@ def save_figure(fig: Figure, pdf_path: str | Path, png_path: str | Path) -> None
     # lay out once for both files
     fig.draw_without_rendering()
     fig.set_layout_engine("none")
+    # the solver gives other last bits from run to run, and a line may fall on another pixel for it
+    for ax in fig.axes:
+        ax.set_position(Bbox(ax.get_position(original=True).get_points().round(9)))
     with write_atomically(pdf_path) as temporary:
         no_dates = {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None}
         fig.savefig(temporary, format="pdf", metadata=no_dates)

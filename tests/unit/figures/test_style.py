@@ -6,6 +6,7 @@ import re
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from figure_checks import assert_legible
@@ -61,6 +62,15 @@ def test_files_are_the_same_bytes_each_time(tmp_path: Path) -> None:
         first, second = (tmp_path / f"{name}{suffix}" for name in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()
     assert b"CreationDate" not in (tmp_path / "one.pdf").read_bytes()
+
+
+def test_the_last_bits_of_the_layout_move_no_pixel(tmp_path: Path) -> None:
+    """The solver gives other ones from run to run."""
+    fig = example_figure()
+    save_figure(fig, tmp_path / "a.pdf", tmp_path / "a.png")
+    for ax in fig.axes:
+        points = ax.get_position(original=True).get_points()
+        assert np.array_equal(points, points.round(9))
 
 
 def test_pdf_holds_the_data_source_as_text(tmp_path: Path) -> None:
