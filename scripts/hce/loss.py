@@ -52,10 +52,12 @@ def hierarchical_cross_entropy(
     _check_batch(logits, target, reachability, weight)
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
+    # before autocast is off: what raises in a compiled graph does not put it back
+    rows = _rows(reachability.to(logits.dtype), target)
     # autocast would round the dot product, and eps with it, to half precision
     with torch.autocast(logits.device.type, enabled=False):
         probability = torch.softmax(logits, dim=1)
-        score = torch.linalg.vecdot(probability, _rows(reachability.to(logits.dtype), target))
+        score = torch.linalg.vecdot(probability, rows)
         loss = -torch.log(score + eps)
         if weight is None:
             return loss.mean()

@@ -131,9 +131,7 @@ def test_a_file_that_is_not_the_one_recorded_beside_it_raises(write_obo: OboWrit
     record_checksum(path, sha256(path))
     assert len(read_obo(path)) == len(DIAMOND)
     path.write_text(path.read_text().replace("CL:0000001 !", "CL:0000002 !", 1) + "\n")
-    with pytest.raises(
-        ValueError, match=rf"{path}: SHA-256 is .*; it was changed or damaged since"
-    ):
+    with pytest.raises(ValueError, match=rf"{path}: SHA-256 is .*; the disk has changed it since"):
         read_obo(path)
 
 

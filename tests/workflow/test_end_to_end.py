@@ -198,7 +198,7 @@ def test_editing_what_the_code_does_not_mean_runs_nothing(
 def test_editing_a_plot_draws_again_and_retrains_nothing(
     finished_run: FinishedRun, code: Code
 ) -> None:
-    code.replace('OFFSETS = {"ce": -0.2,', "-0.2", "-0.21")
+    code.replace("def _write_gain(", "linewidth=0.6", "linewidth=0.7")
     jobs = snakemake(finished_run.folder, *TINY, "-n").jobs
     assert jobs == {"draw_fig2b": 1, "summarize_run": 1}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -337,7 +336,7 @@ def test_a_store_of_a_run_that_is_gone_does_not_take_its_place(
     name = "2023-05-15"
     tiledbsoma.Collection.create((tmp_path / name).as_posix()).close()
     (tmp_path / name / "newer").touch()
-    monkeypatch.setenv("HCE_RUN", f"{socket.gethostname()} {2**22 + 1}")
+    monkeypatch.setenv("HCE_RUN", f"{HOST} {2**22 + 1}")
     with pytest.raises(ProcessLookupError, match=rf"{name}: not written, because the run"):
         write_store(tmp_path / name, tables[name], name)
     assert (tmp_path / name / "newer").exists()
