@@ -18,6 +18,9 @@ from h5ad_example import B_CELL, CD4, CD8, MONOCYTE, T_CELL, make_file, write_fi
 from repository_copy import NOTHING, ODD, Code, Snakemake, copy_repository, snakemake
 from shard_reading import read_anndata
 
+# one run for all, not one for each process of the tests
+pytestmark = pytest.mark.xdist_group("adapt")
+
 OboWriter = Callable[..., Path]
 LYMPHOCYTE = "CL:0000542"
 # every path is an odd one: no shell may split or run it

@@ -181,14 +181,19 @@ def test_a_job_that_outlives_its_run_writes_nothing(
 @pytest.mark.xdist_group("end_to_end")
 def test_after_a_kill_the_same_command_goes_on(finished_run: FinishedRun) -> None:
     folder, results = finished_run.folder, finished_run.results
-    table = results / "tables" / "macro_f1.tsv"
+    table = results / "tables" / "tableS1.tsv"
     before = table.read_bytes()
-    command = [Path(sys.executable).parent / "snakemake", *TINY, "--forcerun", "compare_losses"]
+    command = [
+        Path(sys.executable).parent / "snakemake",
+        *TINY,
+        "--forcerun",
+        "tabulate_hyperparameters",
+    ]
     killed = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     lock = results / folder_lock.NAME
-    log = results / "logs" / "compare_losses.log"
+    log = results / "logs" / "tabulate_hyperparameters.log"
     log.unlink()
     deadline = time.monotonic() + 120
     while not (lock.exists() and log.exists()):  # the job is running
@@ -199,6 +204,6 @@ def test_after_a_kill_the_same_command_goes_on(finished_run: FinishedRun) -> Non
     again = snakemake(folder, *TINY)
     assert again.returncode == 0, again.output
     assert f"from a run that is gone: process {killed.pid}" in again.output
-    assert again.jobs["compare_losses"] == 1
+    assert again.jobs["tabulate_hyperparameters"] == 1
     assert table.read_bytes() == before
     assert not lock.exists()
