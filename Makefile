@@ -29,7 +29,7 @@ test: env
 test-slurm: env
 	pytest -m slurm tests/slurm
 
-# kills, flipped bits, full disks and second writers, a quarter of an hour (docs/reliability.md)
+# kills, flipped bits, full disks and second writers, some 20 minutes (docs/reliability.md)
 test-faults: env
 	pytest -m faults tests/faults
 
