@@ -165,7 +165,7 @@ class Laboratory:
         path.write_bytes(damaged)
         try:
             outcome = self._run(job, file)
-            # the jobs of a split share the pieces to read whole: one of them sees it
+            # one job of the release reads each piece whole
             for other in self._sisters(job) if outcome.name == "silent" else []:
                 seen = self._run(other, file)
                 outcome = seen if seen.name == "refused" else outcome
@@ -229,9 +229,9 @@ class Laboratory:
     def _sisters(self, job: Job) -> list[Job]:
         if job.rule != "shuffle_shards":
             return []
-        split = Path(job.outputs[0]).parent
+        of_ood = Path(job.outputs[0]).parent.name == "ood"
         jobs = (other for other in self.jobs if other.rule == job.rule and other != job)
-        return [other for other in jobs if Path(other.outputs[0]).parent == split]
+        return [other for other in jobs if (Path(other.outputs[0]).parent.name == "ood") == of_ood]
 
     def _start(self, job: Job, limits: str = "true") -> subprocess.Popen[bytes]:
         binaries = Path(sys.executable).parent
