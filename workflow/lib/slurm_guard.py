@@ -33,6 +33,8 @@ LAG_SECONDS = 600.0
 # ended, or the plugin does not trust squeue
 LONGEST_INTERVAL = 30.0
 GIVE_UP_SECONDS = 6 * 3600.0
+# twice SLURM's own KillWait, between the request to end and the kill
+END_SECONDS = 60.0
 COMMAND_SECONDS = 60
 SETTINGS = {
     "slurm_partition": "HCE_SLURM_PARTITION or HCE_SLURM_GPU_PARTITION",
@@ -97,11 +99,23 @@ def prepare(workflow: Any) -> None:
 
 
 def clean_up() -> None:
-    """Cancel what a run has left in SLURM: jobs that were being submitted when it was stopped."""
-    jobs = jobs_of_folder(Path.cwd())
-    if jobs:
-        print(f"Cancelling {len(jobs)} jobs in SLURM: {' '.join(jobs)}", flush=True)
-        run("scancel", *jobs)
+    """Cancel what a run has left in SLURM, and wait for its end.
+
+    What is left are jobs that were being submitted when the run was stopped. SLURM lists a
+    cancelled job until its processes have ended on their node; only then may another run fill
+    the folder.
+    """
+    cancelled: set[str] = set()
+    deadline = time.monotonic() + END_SECONDS
+    while jobs := jobs_of_folder(Path.cwd()):
+        if new := [job for job in jobs if job not in cancelled]:
+            print(f"Cancelling {len(new)} jobs in SLURM: {' '.join(new)}", flush=True)
+            run("scancel", *new)
+            cancelled.update(new)
+        if time.monotonic() > deadline:
+            print(f"SLURM is still ending {' '.join(jobs)}; {RESUME} waits for them", flush=True)
+            return
+        time.sleep(1)
 
 
 def jobs_of_folder(folder: Path) -> list[str]:
