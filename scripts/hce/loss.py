@@ -2,6 +2,8 @@
 
 For logits x, p = softmax(x) and s = R p: the score of a class is its own probability plus those of
 all its descendants. The loss of a cell with label t and class weight w_t is -w_t log(s_t + eps).
+A discount g counts the descendants in part, s_t = p_t + g (sum of p below t): 1 is the paper's, 0 is
+cross-entropy but for eps.
 Only the row of R that belongs to the label is needed, so a batch costs O(B C), not the O(B C^2) of
 the product R p (measured: docs/performance.md).
 """
@@ -19,6 +21,7 @@ def hierarchical_cross_entropy(
     reachability: Tensor,
     weight: Tensor | None = None,
     eps: float = 1e-6,
+    discount: float = 1.0,
 ) -> Tensor:
     """Weighted mean hierarchical cross-entropy of a batch.
 
@@ -38,6 +41,8 @@ def hierarchical_cross_entropy(
         sum(w_t loss) / sum(w_t).
     eps
         Added to s_t before the logarithm; 1e-6 in the paper (Methods, "Implementation details").
+    discount
+        How much of its descendants' probability a label is given, in [0, 1]; 1 in the paper.
 
     Returns
     -------
@@ -47,9 +52,11 @@ def hierarchical_cross_entropy(
     Raises
     ------
     ValueError
-        If the shapes do not fit, or `target` is not an integer class index in [0, C).
+        If the shapes do not fit, `target` is not an integer class index in [0, C), or the discount
+        lies elsewhere.
     """
     _check_batch(logits, target, reachability, weight)
+    _check_discount(discount)
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
     # before autocast is off: what raises in a compiled graph does not put it back
@@ -58,6 +65,9 @@ def hierarchical_cross_entropy(
     with torch.autocast(logits.device.type, enabled=False):
         probability = torch.softmax(logits, dim=1)
         score = torch.linalg.vecdot(probability, rows)
+        if discount != 1:
+            own = probability.gather(1, target.long().unsqueeze(1)).squeeze(1)
+            score = discount * score + (1 - discount) * own
         loss = -torch.log(score + eps)
         if weight is None:
             return loss.mean()
@@ -95,13 +105,15 @@ class HierarchicalCrossEntropyLoss(nn.Module):
         Float C, class weights, or None.
     eps
         Added to s_t before the logarithm.
+    discount
+        How much of its descendants' probability a label is given, in [0, 1].
 
     Raises
     ------
     ValueError
-        If `reachability` is not square, holds anything but 0 and 1, lacks a 1 on its diagonal, has
-        two classes that reach each other (all ones), or a class that reaches another which reaches
-        a third that the first does not (direct edges only).
+        If the discount lies elsewhere, or `reachability` is not square, holds anything but 0 and 1,
+        lacks a 1 on its diagonal, has two classes that reach each other (all ones), or a class that
+        reaches another which reaches a third that the first does not (direct edges only).
 
     Notes
     -----
@@ -112,7 +124,11 @@ class HierarchicalCrossEntropyLoss(nn.Module):
     weight: Tensor | None
 
     def __init__(
-        self, reachability: Tensor, weight: Tensor | None = None, eps: float = 1e-6
+        self,
+        reachability: Tensor,
+        weight: Tensor | None = None,
+        eps: float = 1e-6,
+        discount: float = 1.0,
     ) -> None:
         super().__init__()
         matrix = torch.as_tensor(reachability)
@@ -127,11 +143,19 @@ class HierarchicalCrossEntropyLoss(nn.Module):
             if not weight.is_floating_point():
                 weight = weight.to(torch.float32)
         self.register_buffer("weight", weight, persistent=False)
-        self.eps = eps
+        _check_discount(discount)
+        self.eps, self.discount = eps, discount
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the scalar loss of logits (float B x C) and labels (integer B)."""
-        return hierarchical_cross_entropy(logits, target, self.reachability, self.weight, self.eps)
+        return hierarchical_cross_entropy(
+            logits, target, self.reachability, self.weight, self.eps, self.discount
+        )
+
+
+def _check_discount(discount: float) -> None:
+    if not 0 <= discount <= 1:
+        raise ValueError(f"discount must lie between 0 (cross-entropy) and 1, got {discount}")
 
 
 def _check_reachability(matrix: Tensor) -> None:
@@ -187,8 +211,8 @@ def _check_batch(
         raise ValueError(f"weight has shape {tuple(weight.shape)}, expected ({n_classes},)")
 
 
-def build_loss(loss: str, reachability: Tensor, weight: Tensor) -> nn.Module:
-    """Return the training loss by name: ce (weighted cross-entropy) or hce.
+def build_loss(loss: str, reachability: Tensor, weight: Tensor, discount: float = 1.0) -> nn.Module:
+    """Return the training loss by name: ce (weighted cross-entropy) or hce, with its discount.
 
     Raises
     ------
@@ -199,6 +223,6 @@ def build_loss(loss: str, reachability: Tensor, weight: Tensor) -> nn.Module:
         return nn.CrossEntropyLoss(weight=torch.as_tensor(weight, dtype=torch.float32))
     if loss == "hce":
         return HierarchicalCrossEntropyLoss(
-            reachability, torch.as_tensor(weight, dtype=torch.float32)
+            reachability, torch.as_tensor(weight, dtype=torch.float32), discount=discount
         )
     raise ValueError(f"unknown loss {loss!r}; known: ce, hce")

@@ -126,6 +126,44 @@ def test_flat_hierarchy_is_cross_entropy(seed: int, n_classes: int) -> None:
     torch.testing.assert_close(exact, ce, rtol=1e-9, atol=1e-12)
 
 
+@given(seed=seeds, n_classes=class_counts, discount=st.floats(0, 1))
+def test_discount_counts_descendants_in_part(
+    make_hierarchy: HierarchyMaker, seed: int, n_classes: int, discount: float
+) -> None:
+    """As the loss with R whose entries off the diagonal are the discount."""
+    reach = make_hierarchy(seed, n_classes)
+    logits, target, weight = make_batch(seed, n_classes)
+    part = np.where(np.eye(n_classes, dtype=bool), 1.0, discount * reach)
+    found = hierarchical_cross_entropy(
+        logits, target, torch.from_numpy(reach), weight, EPS, discount
+    )
+    score = (torch.softmax(logits, dim=1) @ torch.from_numpy(part).T)[
+        torch.arange(len(target)), target
+    ]
+    expected = (weight[target] * -torch.log(score + EPS)).sum() / weight[target].sum()
+    torch.testing.assert_close(found, expected)
+
+
+def test_discount_at_its_ends(make_hierarchy: HierarchyMaker) -> None:
+    """1 is the paper's loss to the last bit, 0 is cross-entropy but for eps."""
+    reach = torch.from_numpy(make_hierarchy(5, 8))
+    logits, target, weight = make_batch(5, 8)
+    whole = hierarchical_cross_entropy(logits, target, reach, weight, EPS, 1.0)
+    assert torch.equal(whole, hierarchical_cross_entropy(logits, target, reach, weight))
+    none = hierarchical_cross_entropy(logits, target, reach, weight, 0.0, 0.0)
+    torch.testing.assert_close(none, functional.cross_entropy(logits, target, weight))
+
+
+@pytest.mark.parametrize("discount", [-0.1, 1.1, float("nan")])
+def test_discount_is_a_share(discount: float) -> None:
+    logits, target, _ = make_batch(0, 3)
+    message = r"discount must lie between 0 \(cross-entropy\) and 1"
+    with pytest.raises(ValueError, match=message):
+        hierarchical_cross_entropy(logits, target, CHAIN, discount=discount)
+    with pytest.raises(ValueError, match=message):
+        HierarchicalCrossEntropyLoss(CHAIN, discount=discount)
+
+
 @given(
     seed=seeds,
     logits=hnp.arrays(np.float64, (5, 7), elements=st.floats(-200, 200)),

@@ -180,7 +180,7 @@ def build_any_loss(
     weight
         Float C, class weights.
     settings
-        Hyperparameters of a user's loss, by name.
+        Hyperparameters of a user's loss, by name; of HCE, its discount.
     device
         Where the loss will be used.
 
@@ -199,7 +199,8 @@ def build_any_loss(
         (see `check_loss`).
     """
     if file is None:
-        return build_loss(loss, reachability, weight).to(device)
+        discount = float(settings.get("discount", 1.0))
+        return build_loss(loss, reachability, weight, discount).to(device)
     if loss in LOSSES:
         raise ValueError(f"{file}: {loss} is one of the paper's; take another name")
 
