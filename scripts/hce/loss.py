@@ -2,7 +2,7 @@
 
 For logits x, p = softmax(x) and s = R p: the score of a class is its own probability plus those of
 all its descendants. The loss of a cell with label t and class weight w_t is -w_t log(s_t + eps).
-A discount g counts the descendants in part, s_t = p_t + g (sum of p below t): 1 is the paper's, 0 is
+A discount g counts the descendants in part, s_t = p_t + g (sum of p below t): 1 is the paper, 0 is
 cross-entropy but for eps.
 Only the row of R that belongs to the label is needed, so a batch costs O(B C), not the O(B C^2) of
 the product R p (measured: docs/performance.md).
