@@ -16,10 +16,11 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from hce.evaluation.predictions import SCHEMA, prediction_writer
+from hce import decode
+from hce.evaluation.predictions import CALL_COLUMNS, SCHEMA, prediction_writer
 from hce.extension.build import build_any_model
 from hce.hierarchy.files import read_cell_types, read_reachability
-from hce.loader.batches import forward, sparse_batch
+from hce.loader.batches import Batch, forward, sparse_batch
 from hce.loader.reader import ShardReader
 from hce.training.inputs import model_input
 from hce.training.state import load_model
@@ -36,6 +37,9 @@ def main() -> None:
     parser.add_argument("--reachability", type=Path, required=True)
     parser.add_argument("--splits", nargs="+", required=True)
     parser.add_argument("--batch-size", type=int, default=2048)
+    parser.add_argument(
+        "--threshold", type=float, default=0.5, help="least score s of a step of the safe call"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
@@ -67,7 +71,7 @@ def main() -> None:
     ]
     outputs = np.reshape(arguments.predictions, (len(readers), n_models))
     for split, reader, paths in zip(arguments.splits, readers, outputs, strict=True):
-        predict(models, reader, reachability, arguments.batch_size, paths)
+        predict(models, reader, reachability, arguments.batch_size, arguments.threshold, paths)
         print(f"{split}: {reader.n_cells:,} cells, {n_models} models", flush=True)
 
 
@@ -77,26 +81,47 @@ def predict(
     reader: ShardReader,
     reachability: torch.Tensor,
     batch_size: int,
+    threshold: float,
     paths: Sequence[Path],
 ) -> None:
-    """Write each model's most probable class of each cell, its probability p and score s = R p."""
+    """Write what each model calls each cell by every decision rule, with p and s = R p."""
     with ExitStack() as stack:
         writers = [stack.enter_context(prediction_writer(path)) for path in paths]
         for cells in reader.in_order(batch_size):
             expression, _ = sparse_batch(cells)
             for model, writer in zip(models, writers, strict=True):
                 logits, _ = forward(model, model_input(expression, model, "auto"))
-                probabilities = torch.softmax(logits, dim=1)
-                probability, predicted = probabilities.max(dim=1)
-                score = (probabilities * reachability[predicted]).sum(dim=1)
-                columns = [
-                    cells.soma_joinid,
-                    cells.label,
-                    predicted.cpu().numpy().astype(np.int16),
-                    probability.cpu().numpy(),
-                    score.cpu().numpy(),
-                ]
-                writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
+                probability = torch.softmax(logits, dim=1)
+                writer.write_batch(record(cells, probability, reachability, threshold))
+
+
+def record(
+    cells: Batch, probability: torch.Tensor, reachability: torch.Tensor, threshold: float
+) -> pa.RecordBatch:
+    """One batch of `SCHEMA` from the probabilities of the classes (float B x C)."""
+    calls = {
+        "argmax": decode.argmax(probability),
+        "leaf": decode.leaf(probability, reachability),
+        "finest": decode.finest(probability, reachability),
+        "descend": decode.descend(probability, reachability),
+        "safe": decode.descend(probability, reachability, threshold),
+    }
+    score = decode.scores(probability, reachability)
+    columns: dict[str, np.ndarray] = {
+        "soma_joinid": cells.soma_joinid,
+        "class": cells.label,
+        "probability": at(probability, calls["argmax"]),
+        "score": at(score, calls["argmax"]),
+        "safe_score": at(score, calls["safe"]),
+    }
+    for rule, call in calls.items():
+        columns[CALL_COLUMNS[rule]] = call.cpu().numpy().astype(np.int16)
+    return pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def at(values: torch.Tensor, classes: torch.Tensor) -> np.ndarray:
+    """The value of each cell's class: float B x C and int64 B, to float B."""
+    return values.gather(1, classes.unsqueeze(1)).squeeze(1).cpu().numpy()
 
 
 if __name__ == "__main__":

@@ -17,17 +17,17 @@ class with the smaller index is taken. Tensors give tensors on their device, arr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+Values = TypeVar("Values", NDArray[Any], Tensor)
 
-def scores(
-    probability: ArrayLike | Tensor, reachability: ArrayLike | Tensor
-) -> NDArray[Any] | Tensor:
+
+def scores(probability: Values, reachability: ArrayLike | Tensor) -> Values:
     """Score s = R p of each class: its probability and that of all its descendants.
 
     Parameters
@@ -51,9 +51,7 @@ def scores(
     return _as_given(_scores(given, matrix), probability)
 
 
-def argmax(
-    probability: ArrayLike | Tensor, reachability: ArrayLike | Tensor | None = None
-) -> NDArray[Any] | Tensor:
+def argmax(probability: Values, reachability: ArrayLike | Tensor | None = None) -> Values:
     """The most probable class of each cell: int64 B, whatever the hierarchy.
 
     Parameters and errors as for `scores`.
@@ -62,9 +60,7 @@ def argmax(
     return _as_given(given.argmax(dim=1), probability)
 
 
-def leaf(
-    probability: ArrayLike | Tensor, reachability: ArrayLike | Tensor
-) -> NDArray[Any] | Tensor:
+def leaf(probability: Values, reachability: ArrayLike | Tensor) -> Values:
     """The most probable of the classes that have no descendant: int64 B.
 
     Parameters and errors as for `scores`.
@@ -75,10 +71,10 @@ def leaf(
 
 
 def finest(
-    probability: ArrayLike | Tensor,
+    probability: Values,
     reachability: ArrayLike | Tensor,
     threshold: float | None = None,
-) -> NDArray[Any] | Tensor:
+) -> Values:
     """Walk from the most probable class to the best child, by the score s = R p: int64 B.
 
     The call is the paper's, said as finely as it can be: by the paper's rule, which forgives finer
@@ -89,10 +85,10 @@ def finest(
 
 
 def descend(
-    probability: ArrayLike | Tensor,
+    probability: Values,
     reachability: ArrayLike | Tensor,
     threshold: float | None = None,
-) -> NDArray[Any] | Tensor:
+) -> Values:
     """Walk from the best root to the best child, by the score s = R p: int64 B.
 
     Parameters
@@ -144,9 +140,7 @@ def _direct_children(matrix: Tensor) -> Tensor:
     return (strict > 0) & (strict @ strict == 0)
 
 
-def _checked(
-    probability: ArrayLike | Tensor, reachability: ArrayLike | Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _checked(probability: Values, reachability: ArrayLike | Tensor | None) -> tuple[Tensor, Tensor]:
     """Probabilities as they are, R as bool on their device; without one, of flat classes."""
     given = torch.as_tensor(probability)
     if given.ndim != 2 or not given.is_floating_point():
@@ -163,5 +157,5 @@ def _checked(
     return given, matrix
 
 
-def _as_given(result: Tensor, probability: ArrayLike | Tensor) -> NDArray[Any] | Tensor:
+def _as_given(result: Tensor, probability: Values) -> Values:
     return result if isinstance(probability, Tensor) else np.asarray(result)

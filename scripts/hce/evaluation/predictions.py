@@ -14,6 +14,14 @@ import pyarrow.parquet as pq
 from hce.files import write_atomically
 from hce.tables import read_table
 
+# what each decision rule of hce.decode calls a cell; `safe` is `descend` with a threshold
+CALL_COLUMNS = {
+    "argmax": "predicted_class",
+    "leaf": "leaf_class",
+    "finest": "finest_class",
+    "descend": "descend_class",
+    "safe": "safe_class",
+}
 SCHEMA = pa.schema(
     [
         pa.field("soma_joinid", pa.int64(), nullable=False),
@@ -21,6 +29,8 @@ SCHEMA = pa.schema(
         pa.field("predicted_class", pa.int16(), nullable=False),
         pa.field("probability", pa.float32(), nullable=False),
         pa.field("score", pa.float32(), nullable=False),
+        *(pa.field(name, pa.int16(), nullable=False) for name in list(CALL_COLUMNS.values())[1:]),
+        pa.field("safe_score", pa.float32(), nullable=False),
     ]
 )
 
@@ -76,7 +86,8 @@ def prediction_writer(path: Path) -> Iterator[pq.ParquetWriter]:
     ------
     pyarrow.parquet.ParquetWriter
         Takes batches of `SCHEMA`: soma_joinid, class and predicted_class (class indices), the
-        probability of the predicted class, and its score s = R p.
+        probability of the predicted class and its score s = R p, the calls of the other decision
+        rules, and the score of the safe one.
     """
     with write_atomically(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
         yield writer
