@@ -1,4 +1,8 @@
-"""Score the predictions of some seeds' models on some splits for every grouping of the cells."""
+"""Score the predictions of some seeds' models on some splits for every grouping of the cells.
+
+And count, for every decision rule, how many cells of each label are called what; on the OOD test by
+dataset, donor and tissue too.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hce.evaluation.predictions import read_prediction
-from hce.evaluation.scores import CELL_GROUPINGS, CONTEXTS, score_predictions
+from hce.evaluation.calls import CALLS, UNIT_CALLS, UNITS, count_calls
+from hce.evaluation.predictions import CALL_COLUMNS, read_prediction
+from hce.evaluation.scores import (
+    CELL_GROUPINGS,
+    CONTEXTS,
+    join_predictions,
+    score_predictions,
+)
 from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.tables import read_table, write_table
 
@@ -37,28 +47,42 @@ def main() -> None:
         required=True,
         help="Parquet files to write, in the order of the predictions",
     )
+    parser.add_argument("--calls", type=Path, required=True, help="Parquet file to write: counts")
+    parser.add_argument(
+        "--unit-calls", type=Path, required=True, help="Parquet file to write: counts by unit, OOD"
+    )
     arguments = parser.parse_args()
 
     columns = ["soma_joinid", "class", "cell_type_ontology_term_id", *CELL_GROUPINGS]
+    columns = list(dict.fromkeys([*columns, *UNITS]))
+    said = ["soma_joinid", "class", *CALL_COLUMNS.values()]
     training = read_split(arguments.cells, "train", list(CONTEXTS))
     seen = {context: set(training[context].unique()) for context in CONTEXTS}
     del training
     reachability, _ = read_reachability(arguments.reachability)
     in_ood = read_cell_types(arguments.cell_types)["in_ood"]
     files = iter(zip(arguments.predictions, arguments.scores, strict=True))
+    calls, unit_calls = [], []
     for split in arguments.splits:
         cells = read_split(arguments.cells, split, columns)
         for seed in arguments.seeds:
             predictions, output = next(files)
+            prediction = read_prediction(predictions, said)
             scores = score_predictions(
-                read_prediction(predictions), cells, reachability, np.flatnonzero(in_ood), seen
+                prediction, cells, reachability, np.flatnonzero(in_ood), seen
             )
+            joined = join_predictions(prediction, cells)
+            calls.append(count_calls(joined).assign(seed=seed, split=split))
+            if split == "ood":
+                unit_calls.append(count_calls(joined, UNITS).assign(seed=seed))
             run = {"split": split, "seed": seed, "loss": arguments.loss}
             for name, value in (run | {"architecture": arguments.architecture}).items():
                 scores.insert(0, name, value)
             overall = scores[scores["grouping"] == "overall"]
             print(overall[["split", "seed", "group", "f1", "support", "n_labels"]].to_string())
             write_table(scores, output)
+    write_table(pd.concat(calls, ignore_index=True)[CALLS], arguments.calls)
+    write_table(pd.concat(unit_calls, ignore_index=True)[UNIT_CALLS], arguments.unit_calls)
 
 
 def read_split(path: Path, split: str, columns: list[str]) -> pd.DataFrame:

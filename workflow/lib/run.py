@@ -271,6 +271,11 @@ class Run:
             for path in self.models(pattern.format(split=split), losses)
         ]
 
+    def calls(self, name: str, losses: Sequence[str] = PAPER_LOSSES) -> list[str]:
+        """Cells counted by label and call, of all seeds of each architecture and loss."""
+        pattern = "<results>/calls/{architecture}/{loss}/{name}.parquet"
+        return expand(pattern, architecture=self.config["architectures"], loss=losses, name=name)
+
     def own_scores(self, wildcards: Any) -> list[str]:
         """Scores of all models, if a loss among them is not the paper's."""
         if not self.own_losses:

@@ -7,11 +7,13 @@ imports no other of its folder: it finds the folder.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from snakemake.exceptions import WorkflowError
+from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.sourcecache import HostingProviderFile, LocalSourceFile, SourceFile
 
 # whatever the rules and their scripts read
@@ -96,3 +98,20 @@ def runs_on_slurm(workflow: Any) -> bool:
     Why: `onstart` and `onerror` run everywhere.
     """
     return workflow.executor_plugin.name == "slurm"
+
+
+_EXIT_GRACEFULLY = JobScheduler.exit_gracefully
+
+
+def let_sigterm_end_runs() -> None:
+    """Let a run end by SIGTERM, whatever it is doing.
+
+    Why: the handler waits for a lock. A signal is handled in the main thread, and where that holds
+    the lock (it does while it waits for the output of a job), the process stands still for ever: so
+    did jobs of SLURM whose node was given up, with nobody left to kill them.
+    """
+
+    def exit_gracefully(scheduler: JobScheduler, *_: Any) -> None:
+        threading.Thread(target=_EXIT_GRACEFULLY, args=(scheduler,), daemon=True).start()
+
+    JobScheduler.exit_gracefully = exit_gracefully

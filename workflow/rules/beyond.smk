@@ -1,6 +1,53 @@
-# Beyond the paper: training curves, mistakes, ontology drift, calibration.
+# Beyond the paper: is the gain real, training curves, mistakes, ontology drift, calibration.
 
-BEYOND = ["training_curves", "confusion", "ontology_drift", "calibration"]
+BEYOND = [
+    "decisions",
+    "metrics",
+    "specificity",
+    "training_curves",
+    "confusion",
+    "ontology_drift",
+    "calibration",
+]
+
+
+rule tabulate_decisions:
+    """Compare CE and HCE by every decision rule and metric, and how specific their calls are."""
+    input:
+        calls=run.calls("calls"),
+        cell_types="<results>/ontology/cell_types.tsv",
+        reachability="<results>/ontology/reachability.npz",
+    output:
+        decisions="<results>/tables/decisions.tsv",
+        metrics="<results>/tables/metrics.tsv",
+        metrics_runs="<results>/tables/metrics_runs.tsv",
+        specificity="<results>/tables/specificity_runs.tsv",
+        decisions_figure="<results>/figures/source_data/decisions.csv",
+        metrics_figure="<results>/figures/source_data/metrics.csv",
+        specificity_figure="<results>/figures/source_data/specificity.csv",
+    log:
+        "<logs>/tabulate_decisions.log",
+    benchmark:
+        "<benchmarks>/tabulate_decisions.jsonl"
+    conda:
+        "../../envs/ontology.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(30),
+    params:
+        script=script("tabulate_decisions"),
+        code=fingerprint("tabulate_decisions"),
+        data_source=run.data_source(),
+    message:
+        "Comparing CE and HCE by decision rule and metric"
+    shell:
+        "python {params.script:q} --calls {input.calls:q} --cell-types {input.cell_types:q} "
+        "--reachability {input.reachability:q} --data-source {params.data_source:q} "
+        "--decisions {output.decisions:q} --metrics {output.metrics:q} "
+        "--metrics-runs {output.metrics_runs:q} --specificity {output.specificity:q} "
+        "--decisions-figure {output.decisions_figure:q} "
+        "--metrics-figure {output.metrics_figure:q} "
+        "--specificity-figure {output.specificity_figure:q} > {log:q} 2>&1"
 
 
 rule tabulate_training_curves:

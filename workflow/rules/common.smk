@@ -10,6 +10,7 @@ from snakemake_private import (
     configuration_sources,
     given_keys,
     hosted_commit,
+    let_sigterm_end_runs,
     resources_folder,
     runs_on_slurm,
 )
@@ -17,6 +18,7 @@ from snakemake_private import (
 complete(config, given_keys(workflow), configuration_sources(workflow), FOLDER)
 
 folder_lock.announce()
+let_sigterm_end_runs()
 
 run = Run(config)
 repository = Repository(

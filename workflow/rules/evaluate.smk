@@ -16,6 +16,8 @@ rule score:
     output:
         test=run.seeds("<results>/scores/{architecture}/{loss}/seed{seed}/test.parquet"),
         ood=run.seeds("<results>/scores/{architecture}/{loss}/seed{seed}/ood.parquet"),
+        calls="<results>/calls/{architecture}/{loss}/calls.parquet",
+        unit_calls="<results>/calls/{architecture}/{loss}/unit_calls.parquet",
     log:
         "<logs>/score/{architecture}/{loss}.log",
     benchmark:
@@ -36,4 +38,4 @@ rule score:
         "--cells {input.cells:q} --cell-types {input.cell_types:q} "
         "--reachability {input.reachability:q} --architecture {wildcards.architecture:q} "
         "--loss {wildcards.loss:q} --seeds {params.seeds:q} --scores {output.test:q} {output.ood:q} "
-        "> {log:q} 2>&1"
+        "--calls {output.calls:q} --unit-calls {output.unit_calls:q} > {log:q} 2>&1"

@@ -147,11 +147,12 @@ rule predict:
         script=script("predict"),
         code=fingerprint("predict"),
         device=run.device,
+        threshold=config["decoding"]["threshold"],
     message:
         "Predicting with {wildcards.architecture}, {wildcards.loss}, all seeds"
     shell:
         "python {params.script:q} --models {input.models:q} --manifest {input.manifest:q} "
         "--architecture-file {input.architecture_file:q} "
         "--cell-types {input.cell_types:q} --reachability {input.reachability:q} "
-        "--splits test ood --device {params.device:q} "
+        "--splits test ood --device {params.device:q} --threshold {params.threshold:q} "
         "--threads {threads} --predictions {output.test:q} {output.ood:q} > {log:q} 2>&1"

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from hce.evaluation.predictions import CALL_COLUMNS
 from hce.tables import read_table
 
-TOTAL_COLUMNS = ["seed", "split", "rule", "class", "call", "cells"]
 # whom the gain in the next study is asked of
 UNITS = ["dataset_id", "donor", "tissue"]
+# columns of the two files of an architecture and loss
+CALLS = ["split", "seed", "rule", "class", "call", "cells"]
+UNIT_CALLS = ["seed", "rule", *UNITS, "class", "call", "cells"]
 
 
 def count_calls(cells: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:

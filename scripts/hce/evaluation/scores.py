@@ -50,7 +50,7 @@ def score_predictions(
     ValueError
         If the predictions are not of exactly these cells, or their labels differ.
     """
-    joined = _join(predictions, cells)
+    joined = join_predictions(predictions, cells)
     true, predicted = joined["class"].to_numpy(), joined["predicted_class"].to_numpy()
     scores = f1_scores(true, predicted, reachability)
     terms = joined["cell_type_ontology_term_id"].cat.categories
@@ -122,7 +122,14 @@ def _macro(scores: pd.DataFrame, group: str) -> pd.DataFrame:
     )[COLUMNS]
 
 
-def _join(predictions: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+def join_predictions(predictions: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells, in order of soma_joinid, with what one model said of them.
+
+    Raises
+    ------
+    ValueError
+        If the predictions are not of exactly these cells, or their labels differ.
+    """
     if len(predictions) != len(cells):
         raise ValueError(f"{len(predictions)} predictions for {len(cells)} cells")
     # both have each soma_joinid once, so sorting both aligns them; a merge takes ten times as long
@@ -133,4 +140,5 @@ def _join(predictions: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     once = (joinid[1:] != joinid[:-1]).all()
     if not (same and once and (predictions["class"].to_numpy() == cells["class"]).all()):
         raise ValueError("the predictions are not of these cells; run predict again")
-    return cells.assign(predicted_class=predictions["predicted_class"].to_numpy())
+    said = predictions.columns.difference(["soma_joinid", "class"])
+    return cells.assign(**{name: predictions[name].to_numpy() for name in said})

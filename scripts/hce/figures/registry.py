@@ -91,5 +91,12 @@ DRAWINGS = {
     "calibration": Drawing(
         "hce.figures.calibration:draw_calibration", BEYOND, {"figure": "calibration of p and s"}
     ),
+    "decisions": Drawing(
+        "hce.figures.decisions:draw_decisions", BEYOND, {"figure": "decision rules"}
+    ),
+    "metrics": Drawing("hce.figures.metrics:draw_metrics", BEYOND, {"figure": "metrics"}),
+    "specificity": Drawing(
+        "hce.figures.specificity:draw_specificity", BEYOND, {"figure": "how specific calls are"}
+    ),
     "controls": Drawing("hce.figures.scores:draw_controls", CONTROLS),
 }
