@@ -4,6 +4,9 @@ BEYOND = [
     "decisions",
     "metrics",
     "specificity",
+    "new_study",
+    "new_tissue",
+    "power",
     "training_curves",
     "confusion",
     "ontology_drift",
@@ -48,6 +51,46 @@ rule tabulate_decisions:
         "--decisions-figure {output.decisions_figure:q} "
         "--metrics-figure {output.metrics_figure:q} "
         "--specificity-figure {output.specificity_figure:q} > {log:q} 2>&1"
+
+
+rule tabulate_new_study:
+    """Ask whether the gain holds in the next study, and what the seeds could have found."""
+    input:
+        unit_calls=run.calls("unit_calls"),
+        reachability="<results>/ontology/reachability.npz",
+        macro_f1="<results>/tables/macro_f1.tsv",
+        per_cell_type="<results>/tables/per_cell_type.tsv",
+        study_names="<results>/figures/source_data/figS1.csv",
+    output:
+        new_study="<results>/tables/new_study.tsv",
+        new_study_units="<results>/tables/new_study_units.tsv",
+        power="<results>/tables/power.tsv",
+        study_figure="<results>/figures/source_data/new_study.csv",
+        tissue_figure="<results>/figures/source_data/new_tissue.csv",
+        power_figure="<results>/figures/source_data/power.csv",
+    log:
+        "<logs>/tabulate_new_study.log",
+    benchmark:
+        "<benchmarks>/tabulate_new_study.jsonl"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=memory(),
+        runtime=minutes(30),
+    params:
+        script=script("tabulate_new_study"),
+        code=fingerprint("tabulate_new_study"),
+        data_source=run.data_source(),
+    message:
+        "Asking whether the gain holds in the next study"
+    shell:
+        "python {params.script:q} --unit-calls {input.unit_calls:q} "
+        "--reachability {input.reachability:q} --macro-f1 {input.macro_f1:q} "
+        "--per-cell-type {input.per_cell_type:q} --study-names {input.study_names:q} "
+        "--data-source {params.data_source:q} --new-study {output.new_study:q} "
+        "--new-study-units {output.new_study_units:q} --power {output.power:q} "
+        "--study-figure {output.study_figure:q} --tissue-figure {output.tissue_figure:q} "
+        "--power-figure {output.power_figure:q} > {log:q} 2>&1"
 
 
 rule tabulate_training_curves:

@@ -38,6 +38,7 @@ class Drawing:
 CELL_TYPES = "hce.figures.cell_types:draw_cell_types"
 PANELS = "hce.figures.hierarchy_panels:draw_ontology_panels"
 KINDS = "hce.figures.gains:draw_kinds"
+FOREST = "hce.figures.new_study:draw_forest"
 CONTEXTS = "hce.figures.contexts:draw_contexts"
 # categories of the report
 FIGURE_1, FIGURE_2, SUPPLEMENT = "Figure 1", "Figure 2", "Supplementary figures"
@@ -98,5 +99,8 @@ DRAWINGS = {
     "specificity": Drawing(
         "hce.figures.specificity:draw_specificity", BEYOND, {"figure": "how specific calls are"}
     ),
+    "new_study": Drawing(FOREST, BEYOND, {"figure": "the next study"}),
+    "new_tissue": Drawing(FOREST, BEYOND, {"figure": "the next tissue"}),
+    "power": Drawing("hce.figures.power:draw_power", BEYOND, {"figure": "power of the tests"}),
     "controls": Drawing("hce.figures.scores:draw_controls", CONTROLS),
 }

@@ -208,6 +208,48 @@ def meta_analysis(gain: NDArray[np.float64], se: NDArray[np.float64]) -> dict[st
     return {"n_units": n_units, **numbers, "note": ""}
 
 
+def gains_by(
+    calls: pd.DataFrame, reachability: NDArray[np.bool_], column: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The gain of one architecture over all units (or tissues), and in each.
+
+    Parameters
+    ----------
+    calls, reachability, column
+        See `count_by_donor`.
+
+    Returns
+    -------
+    tuple of pandas.DataFrame
+        One row a method (bootstrap, meta-analysis): gain, se, ci_low, ci_high, n_units, note, and
+        what else `meta_analysis` gives; and what `unit_gains` gives. Both are empty where no seed
+        has both losses.
+    """
+    try:
+        counts = count_by_donor(calls, reachability, column)
+    except ValueError:
+        return pd.DataFrame(), pd.DataFrame()
+    single = unit_gains(counts)
+    kept = single[single["se"].notna()]
+    meta = meta_analysis(kept["gain"].to_numpy(), kept["se"].to_numpy())
+    gain, se, low, high = pooled_gain(counts)
+    rows = [
+        {"method": "bootstrap", "gain": gain, "se": se, "ci_low": low, "ci_high": high}
+        | {"n_units": single["unit"].nunique(), "note": ""},
+        {"method": "meta-analysis", "gain": meta.pop("mean")} | meta,
+    ]
+    return pd.DataFrame(rows), single
+
+
+def over_seeds(macro_f1: pd.DataFrame) -> pd.DataFrame:
+    """The paper's interval, by Student's t over the seeds: rows of macro_f1.tsv as `gains_by`'s."""
+    rows = macro_f1[(macro_f1["split"] == "ood") & (macro_f1["labels"] == "all")]
+    columns = {"gain_mean": "gain", "gain_ci_low": "ci_low", "gain_ci_high": "ci_high"}
+    rows = rows.rename(columns={**columns, "n_seeds": "n_units"})
+    rows = rows[["architecture", "gain", "ci_low", "ci_high", "n_units", "note"]]
+    return rows.assign(kind="seed", method="t over seeds")
+
+
 def _resampled(
     codes: NDArray[np.int64], rng: np.random.Generator, replicates: int
 ) -> NDArray[np.float64]:

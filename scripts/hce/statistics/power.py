@@ -38,7 +38,8 @@ def detectable(table: pd.DataFrame) -> pd.DataFrame:
     result = pd.DataFrame(index=table.index, columns=columns[:3], dtype=float)
     result["room"] = 1 - table["ce_mean"]
     tested = table["p_holm"].notna() & (table["n_seeds"] > 1)
-    for (n_seeds, n_tests), rows in table[tested].groupby(["n_seeds", "n_tests"]):
+    for _, rows in table[tested].groupby(["n_seeds", "n_tests"]):
+        n_seeds, n_tests = rows["n_seeds"].iloc[0], rows["n_tests"].iloc[0]
         critical, found = _standardized(int(n_seeds), ALPHA / int(n_tests))
         result.loc[rows.index, "critical"] = critical * rows["delta_sd"]
         result.loc[rows.index, "detectable"] = found * rows["delta_sd"]
