@@ -50,7 +50,7 @@ def test_every_rule_with_a_script_has_an_environment() -> None:
     assert {rule.script for rule in stage_rules.rules()} == named
     stage = {rule.name: rule.stage for rule in stage_rules.rules()}
     # a rule that takes over another's environment
-    assert stage["compare_permuted"] == stage["compare_losses"] == "analysis"
+    assert stage["compare_controls"] == stage["compare_losses"] == "analysis"
     assert stage["draw_figS7"] == stage["draw_controls"] == "analysis"
 
 

@@ -19,8 +19,10 @@ from configuration_paths import normalize
 Config = dict[str, Any]
 
 PAPER_LOSSES = ("ce", "hce")
-# HCE with the hierarchy permuted: a control, not a loss of the configuration
-PERMUTED_LOSS = "hce_permuted"
+# HCE with a wrong hierarchy: controls, no losses of the configuration
+CONTROL_LOSSES = {"hce_permuted": "permuted", "hce_random": "random"}
+# HCE that counts descendants in part, between CE and HCE: hce_discount_0.5
+DISCOUNT_LOSS = "hce_discount_"
 # keys that run.json of earlier versions lacks, and what those versions did
 ADDED_KEYS = {"census": {"organism": "homo_sapiens"}}
 
@@ -185,7 +187,7 @@ def check_losses(config: Config) -> None:
     """Refuse a loss without a file, with another's name or unused, and a run without CE or HCE."""
     own = config["own_losses"]
     trained = [name for name in config["losses"] if name not in PAPER_LOSSES]
-    for name in own.keys() & {*PAPER_LOSSES, PERMUTED_LOSS}:
+    for name in own.keys() & {*PAPER_LOSSES, *CONTROL_LOSSES}:
         raise WorkflowError(
             f"own_losses.{name}: {name} is a loss of this workflow; take another name."
         )

@@ -17,7 +17,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import expand
 from snakemake.logging import logger
 
-from configuration import PAPER_LOSSES, PERMUTED_LOSS, Config, identity
+from configuration import CONTROL_LOSSES, DISCOUNT_LOSS, PAPER_LOSSES, Config, identity
 from resources import JobResources
 
 # keys of models.ARCHITECTURE that belong to the training, not to the network
@@ -164,8 +164,13 @@ class Run:
 
     @property
     def known_losses(self) -> list[str]:
-        """Losses that a model can be trained with, the control's included."""
-        return [*PAPER_LOSSES, PERMUTED_LOSS, *self.config["own_losses"]]
+        """Losses that a model can be trained with, those of controls and frontier included."""
+        return [*PAPER_LOSSES, *CONTROL_LOSSES, *self.discounts, *self.config["own_losses"]]
+
+    @property
+    def discounts(self) -> dict[str, float]:
+        """Losses between CE and HCE, by name, with their discounts."""
+        return {f"{DISCOUNT_LOSS}{d:g}": d for d in sorted(self.config["frontier"]["discounts"])}
 
     def hyperparameters(self, wildcards: Any) -> str:
         """Hyperparameters of the network, as JSON."""
@@ -186,13 +191,13 @@ class Run:
         return ["<results>/atlas/augmentations.npy"]
 
     def loss(self, wildcards: Any) -> str:
-        """The loss function of a wildcard; the control differs from HCE in its hierarchy only."""
-        return "hce" if wildcards.loss == PERMUTED_LOSS else wildcards.loss
+        """The loss function of a wildcard; controls and discounts are HCE in other settings."""
+        return "hce" if wildcards.loss in {*CONTROL_LOSSES, *self.discounts} else wildcards.loss
 
     def loss_reachability(self, wildcards: Any) -> list[str]:
         """The hierarchy of the loss, if it is not the true one."""
-        permuted = wildcards.loss == PERMUTED_LOSS
-        return ["<results>/ontology/reachability_permuted.npz"] if permuted else []
+        control = CONTROL_LOSSES.get(wildcards.loss)
+        return [f"<results>/ontology/reachability_{control}.npz"] if control else []
 
     def architecture_file(self, wildcards: Any) -> list[str]:
         """The file of an architecture that is not the paper's."""
@@ -206,6 +211,8 @@ class Run:
 
     def loss_settings(self, wildcards: Any) -> str:
         """Hyperparameters of a loss that is not the paper's, as JSON."""
+        if wildcards.loss in self.discounts:
+            return json.dumps({"discount": self.discounts[wildcards.loss]})
         own = self.config["own_losses"].get(wildcards.loss, {})
         return json.dumps({key: value for key, value in own.items() if key != "file"})
 

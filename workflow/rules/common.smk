@@ -1,9 +1,12 @@
 # What the rules share; the modules are in workflow/lib/.
 
+import json
+import re
+
 import disk
 import folder_lock
 import slurm_guard
-from configuration import complete
+from configuration import CONTROL_LOSSES, complete
 from repository import Repository
 from run import FIGURES, SUPPLEMENTARY_FIGURES, Run, figures
 from snakemake_private import (
@@ -32,5 +35,5 @@ wildcard_constraints:
     release="train|ood",
     split="train|val|test|ood",
     architecture="|".join(config["models"]),
-    loss="|".join(run.known_losses),
+    loss="|".join(map(re.escape, run.known_losses)),
     seed=r"\d+",

@@ -61,30 +61,33 @@ rule build_hierarchy:
         "--reachability {output.reachability:q} > {log:q} 2>&1"
 
 
-rule permute_hierarchy:
-    """Permute the labels of the reachability matrix (control)."""
+rule control_hierarchy:
+    """Write a wrong hierarchy for the loss: labels of R permuted, or random trees (controls)."""
     input:
         reachability="<results>/ontology/reachability.npz",
     output:
-        "<results>/ontology/reachability_permuted.npz",
+        "<results>/ontology/reachability_{control}.npz",
     log:
-        "<logs>/permute_hierarchy.log",
+        "<logs>/control_hierarchy/{control}.log",
     benchmark:
-        "<benchmarks>/permute_hierarchy.jsonl"
+        "<benchmarks>/control_hierarchy/{control}.jsonl"
+    wildcard_constraints:
+        control="permuted|random",
     conda:
         "../../envs/ontology.yaml"
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        script=script("permute_hierarchy"),
-        code=fingerprint("permute_hierarchy"),
+        script=script("control_hierarchy"),
+        code=fingerprint("control_hierarchy"),
         seed=config["ontology"]["permutation_seed"],
     message:
-        "Permuting the labels of the reachability matrix"
+        "Writing the {wildcards.control} hierarchy"
     shell:
-        "python {params.script:q} --reachability {input.reachability:q} --seed {params.seed:q} "
-        "--output {output:q} > {log:q} 2>&1"
+        "python {params.script:q} --control {wildcards.control:q} "
+        "--reachability {input.reachability:q} --seed {params.seed:q} --output {output:q} "
+        "> {log:q} 2>&1"
 
 
 rule summarize_hierarchy:

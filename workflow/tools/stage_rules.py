@@ -17,7 +17,7 @@ from fingerprint import SCRIPTS, imported_names, module_name, reached  # noqa: E
 from hce.figures.registry import DRAWINGS  # noqa: E402
 
 # a rule, one that takes over another, or the one in a loop that draws a figure:
-# `use rule compare_losses as compare_permuted with:`
+# `use rule compare_losses as compare_controls with:`
 HEADER = re.compile(
     r"^(?:use rule (?P<base>\w+) as (?P<heir>\w+) with|rule (?P<name>\w+)| +rule):", re.M
 )

@@ -42,7 +42,7 @@ FOREST = "hce.figures.new_study:draw_forest"
 CONTEXTS = "hce.figures.contexts:draw_contexts"
 # categories of the report
 FIGURE_1, FIGURE_2, SUPPLEMENT = "Figure 1", "Figure 2", "Supplementary figures"
-BEYOND, CONTROLS = "Beyond the paper", "Controls of the simulation"
+BEYOND, CONTROLS = "Beyond the paper", "Controls"
 
 DRAWINGS = {
     "fig1a": Drawing("hce.figures.atlas:draw_atlas", FIGURE_1, {"panel": "a: training atlas"}),
@@ -102,5 +102,8 @@ DRAWINGS = {
     "new_study": Drawing(FOREST, BEYOND, {"figure": "the next study"}),
     "new_tissue": Drawing(FOREST, BEYOND, {"figure": "the next tissue"}),
     "power": Drawing("hce.figures.power:draw_power", BEYOND, {"figure": "power of the tests"}),
+    "frontier": Drawing(
+        "hce.figures.frontier:draw_frontier", CONTROLS, {"figure": "from CE to HCE"}
+    ),
     "controls": Drawing("hce.figures.scores:draw_controls", CONTROLS),
 }

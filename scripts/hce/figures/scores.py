@@ -99,42 +99,46 @@ def gains(runs: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
     return sort_as_known(table, ["architecture", "loss", "seed"])
 
 
-def control_gains(main: pd.DataFrame, finest: pd.DataFrame) -> pd.DataFrame:
-    """OOD macro F1 minus that of CE with the same seed, for HCE and its two controls.
+def control_gains(main: pd.DataFrame, finest: pd.DataFrame | None) -> pd.DataFrame:
+    """OOD macro F1 minus that of CE with the same seed, for HCE and its controls.
 
     Parameters
     ----------
     main
-        Rows of macro_f1_runs.tsv of the main run; rows with the loss `hce_permuted` (HCE with the
-        labels of R permuted) are the control of the hierarchy.
+        Rows of macro_f1_runs.tsv of the main run; rows with the losses `hce_permuted` (HCE with the
+        labels of R permuted) and `hce_random` (with random trees of the same depths) are the
+        controls of the hierarchy.
     finest
-        The same table of the run in which every study annotates as finely as it can.
+        The same table of the run in which every study annotates as finely as it can; only a
+        simulation has it.
 
     Returns
     -------
     pandas.DataFrame
-        condition (`main`, `finest`, `permuted`), architecture, seed, gain, mean, sd (NaN for one
-        run), n_seeds, data_source. A condition without a pair of runs has one row with n_seeds = 0.
+        condition (`main`, `permuted`, `random`, `finest`), architecture, seed, gain, mean, sd (NaN
+        for one run), n_seeds, data_source. A condition without a pair of runs has one row with
+        n_seeds = 0.
 
     Raises
     ------
     ValueError
         If the two tables are of different data sources.
     """
-    sources = sorted(set(main["data_source"]) | set(finest["data_source"]))
+    tables = [main] if finest is None else [main, finest]
+    sources = sorted(set(pd.concat(tables)["data_source"]))
     if len(sources) != 1:
         raise ValueError(
             f"main and finest run have the data sources {sources}; compare runs of one kind"
         )
     parts = []
-    for condition, (runs, loss) in {
-        "main": (main, "hce"),
-        "finest": (finest, "hce"),
-        "permuted": (main, "hce_permuted"),
-    }.items():
+    conditions = {"main": (main, "hce"), "permuted": (main, "hce_permuted")}
+    conditions["random"] = (main, "hce_random")
+    if finest is not None:
+        conditions["finest"] = (finest, "hce")
+    for condition, (runs, loss) in conditions.items():
         ood = runs[(runs["split"] == "ood") & (runs["labels"] == "all")]
         found = paired_differences(ood, ["architecture", "seed"], "macro_f1", "gain", loss)
-        for architecture in known_architectures(pd.concat([main, finest])["architecture"]):
+        for architecture in known_architectures(pd.concat(tables)["architecture"]):
             part = _summarized(found, architecture, "gain")
             parts.append(part.assign(condition=condition))
     columns = ["condition", "architecture", "seed", "gain", "mean", "sd", "n_seeds"]
@@ -143,16 +147,19 @@ def control_gains(main: pd.DataFrame, finest: pd.DataFrame) -> pd.DataFrame:
 
 
 HEIGHT_MM = 68.0
+CONTROLS_MM = 120.0
 # color and name of each condition
 CONDITION_COLORS = {
     "main": LOSS_COLORS["hce"],
     "finest": "#56B4E9",
-    "permuted": LOSS_COLORS["hce_permuted"],
+    "permuted": "#D55E00",
+    "random": "#E69F00",
 }
 CONDITION_NAMES = {
     "main": "HCE",
     "finest": "HCE, finest annotation",
     "permuted": "HCE, R permuted",
+    "random": "HCE, random trees",
 }
 
 
@@ -239,14 +246,17 @@ def _write_gain(ax: Axes, pair: pd.DataFrame, row: pd.Series) -> None:
 
 def draw_controls(table: pd.DataFrame) -> Figure:
     """Draw the OOD gain of HCE when its cause is there, when it is removed, and reversed."""
-    key = color_handles(CONDITION_NAMES, CONDITION_COLORS)
+    present = set(table["condition"])
+    colors = {name: color for name, color in CONDITION_COLORS.items() if name in present}
+    names = {name: text for name, text in CONDITION_NAMES.items() if name in present}
+    key = color_handles(names, colors)
     title = "OOD gain over CE, and its controls"
     note = explain_bars(table["n_seeds"])
-    fig = new_figure(SINGLE_COLUMN_MM, HEIGHT_MM, title, key, note=note)
+    fig = new_figure(CONTROLS_MM, HEIGHT_MM, title, key, note=note)
     ax = fig.subplots()
     first = table.drop_duplicates(["architecture", "condition"])
     counts = first.groupby("architecture", sort=False)["n_seeds"].agg(list)
-    by = ("architecture", list(counts.index)), ("condition", CONDITION_COLORS)
+    by = ("architecture", list(counts.index)), ("condition", colors)
     bars = draw_bars(ax, table, "gain", *by)
     for bar in bars.dropna().itertuples():
         write_beyond(ax, bar.x, bar.end, format_signed(bar.mean, 1))

@@ -104,7 +104,7 @@ GRID = "#EAEAEA"
 STRIPE = "#F6F6F6"
 # colors of Okabe and Ito (2008), which stay apart for color-blind readers
 ARCHITECTURE_COLORS = {"linear": "#E69F00", "mlp": "#009E73", "tabnet": "#CC79A7"}
-LOSS_COLORS = {"ce": "#8C8C8C", "hce": "#0072B2", "hce_permuted": "#D55E00"}
+LOSS_COLORS = {"ce": "#8C8C8C", "hce": "#0072B2"}
 ID_LEVEL_COLOR = "#D55E00"
 
 _STYLE = {

@@ -97,6 +97,26 @@ def cell_type_table(
     return table
 
 
+def random_hierarchy(matrix: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+    """Random trees with as many classes at each depth as R has: a control of its shape alone.
+
+    Each class keeps its depth (longest path from a root of R) and gets one parent at random among
+    the classes one level above.
+    """
+    rng = np.random.default_rng(seed)
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_nodes_from(range(len(matrix)))
+    graph.add_edges_from((p, c) for c, row in enumerate(direct_parents(matrix)) for p in row)
+    depth = depths(graph)
+    level = np.array([depth[c] for c in range(len(matrix))])
+    random = np.eye(len(matrix), dtype=bool)
+    for here in range(1, level.max(initial=0) + 1):
+        for child in np.flatnonzero(level == here):
+            parent = rng.choice(np.flatnonzero(level == here - 1))
+            random[:, child] |= random[:, parent]
+    return random
+
+
 def permute_hierarchy(matrix: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
     """Permute the labels of R: a hierarchy of the same shape that says nothing about the cells.
 

@@ -53,14 +53,17 @@ def test_gains_join_runs_and_tests() -> None:
 
 def test_control_gains_are_paired_by_seed() -> None:
     main = example.macro_f1_runs(["linear"], 2)
-    finest = main[(main["loss"] != "hce_permuted")].copy()
+    finest = main[main["loss"].isin(["ce", "hce"])].copy()
     finest.loc[finest["loss"] == "hce", "macro_f1"] -= 0.06
     table = control_gains(main, finest).sort_values("seed")
     table = table.set_index(["architecture", "condition"])["gain"].sort_index()
     assert table["linear", "main"].tolist() == pytest.approx([0.1, 0.1])
     assert table["linear", "finest"].tolist() == pytest.approx([0.04, 0.04])
     assert table["linear", "permuted"].tolist() == pytest.approx([-0.1, -0.1])
+    assert table["linear", "random"].tolist() == pytest.approx([-0.05, -0.05])
     assert table["tabnet", "main"].isna().all()
+    # data that are not simulated have no finest annotation
+    assert set(control_gains(main, None)["condition"]) == {"main", "permuted", "random"}
 
 
 def test_controls_of_two_data_sources_are_refused() -> None:

@@ -19,10 +19,11 @@ from hce.hierarchy.classes import (
     cell_type_table,
     node_kinds,
     permute_hierarchy,
+    random_hierarchy,
     summarize_hierarchy,
 )
 from hce.hierarchy.files import read_cell_types, read_reachability, write_reachability
-from hce.ontology import reachability, read_obo
+from hce.ontology import depths, direct_parents, reachability, read_obo
 
 TERMS = [f"CL:000000{number}" for number in range(7)]
 PARENTS = {
@@ -140,3 +141,25 @@ def test_a_table_of_classes_that_lost_its_order_is_refused(tmp_path: Path) -> No
     table.iloc[[0, 2]].to_csv(path, sep="\t", index=False)
     with pytest.raises(ValueError, match=rf"{path}: column index is not 0, 1, 2"):
         read_cell_types(path)
+
+
+def test_random_trees_have_the_depths_and_one_parent_each(
+    make_hierarchy: Callable[..., NDArray[np.bool_]],
+) -> None:
+    matrix = make_hierarchy(4, 30, 0.2)
+    random = random_hierarchy(matrix, seed=1)
+    assert not np.array_equal(random, matrix)
+    assert np.array_equal(random_hierarchy(matrix, seed=1), random)
+    assert not np.array_equal(random_hierarchy(matrix, seed=2), random)
+    parents = direct_parents(random)
+    assert max(map(len, parents)) == 1
+
+    def levels(of: NDArray[np.bool_]) -> list[int]:
+        graph = nx.DiGraph((p, c) for c, row in enumerate(direct_parents(of)) for p in row)
+        graph.add_nodes_from(range(len(of)))
+        depth = depths(graph)
+        return [depth[c] for c in range(len(of))]
+
+    assert levels(random) == levels(matrix)
+    # a partial order, which the loss asks for
+    assert np.array_equal((random.astype(int) @ random.astype(int)) > 0, random)

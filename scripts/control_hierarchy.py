@@ -1,22 +1,27 @@
-"""Permute the labels of the reachability matrix: the control of a wrong hierarchy."""
+"""Write a wrong hierarchy: the labels of R permuted, or random trees of the same depths."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from hce.hierarchy.classes import permute_hierarchy
+from hce.hierarchy.classes import permute_hierarchy, random_hierarchy
 from hce.hierarchy.files import read_reachability, write_reachability
+
+CONTROLS = {"permuted": permute_hierarchy, "random": random_hierarchy}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--control", choices=CONTROLS, required=True, help="which wrong hierarchy")
     parser.add_argument("--reachability", type=Path, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", type=Path, required=True, help="matrix to write")
     arguments = parser.parse_args()
     matrix, term_ids = read_reachability(arguments.reachability)
-    write_reachability(arguments.output, permute_hierarchy(matrix, arguments.seed), term_ids)
+    write_reachability(
+        arguments.output, CONTROLS[arguments.control](matrix, arguments.seed), term_ids
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""Set corrected against exact macro F1 for a ladder of losses from CE to HCE."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from hce.evaluation.calls import read_calls
+from hce.evaluation.hierarchy_metrics import Hierarchy
+from hce.figures.frontier import frontier_points
+from hce.hierarchy.files import read_cell_types, read_reachability
+from hce.statistics.decisions import metric_runs
+from hce.tables import write_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--calls", type=Path, nargs="+", required=True, help="Parquet file of each model"
+    )
+    parser.add_argument(
+        "--discounts", type=json.loads, required=True, help="of each loss by name, JSON"
+    )
+    parser.add_argument("--cell-types", type=Path, required=True)
+    parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument("--data-source", required=True, help="named in the tables")
+    parser.add_argument("--table", type=Path, required=True, help="TSV to write: every run")
+    parser.add_argument("--output", type=Path, required=True, help="CSV to write: source data")
+    arguments = parser.parse_args()
+    classes = read_cell_types(arguments.cell_types)
+    hierarchy = Hierarchy(
+        read_reachability(arguments.reachability)[0],
+        classes["n_cells"].to_numpy(np.int64),
+        classes["depth"].to_numpy(np.int64),
+    )
+    calls = read_calls(arguments.calls)
+    runs = metric_runs(calls, hierarchy, np.flatnonzero(classes["in_ood"]))
+    points = frontier_points(runs, arguments.discounts)
+    keys = ["architecture", "split", "rule", "discount"]
+    print(points.groupby(keys)[["exact_f1", "corrected_f1"]].mean().to_string())
+    write_table(points, arguments.table, arguments.data_source)
+    write_table(points, arguments.output, arguments.data_source)
+
+
+if __name__ == "__main__":
+    main()
