@@ -13,6 +13,7 @@ from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
+    MINUS,
     QUIET,
     name_runs,
     new_figure,
@@ -25,8 +26,10 @@ RULE_NAMES = {
     "leaf": "leaf",
     "finest": "finest",
     "descend": "descend",
-    "safe": "descend,\ns ≥ τ",
+    "safe": "safe,\ns ≥ τ",
 }
+# rules whose share is written: what is left of the gain over CE when CE calls leaves, too
+SHARED = ("leaf", "finest", "descend")
 SPLIT_NAMES = {"ood": "New studies (OOD)", "test": "Held-out donors (ID)"}
 
 
@@ -72,14 +75,15 @@ def _draw_panel(ax: Axes, part: pd.DataFrame, colors: dict[str, str]) -> None:
     if len(paper):
         line = {"color": LOSS_COLORS["hce"], "linewidth": 0.7, "linestyle": (0, (4, 2))}
         ax.axhline(100 * paper.mean(), zorder=0, **line)
-    left = corrected.drop_duplicates("rule").set_index("rule")["left"]
+    ood = corrected[corrected["split"] == "ood"]
+    left = ood.drop_duplicates("rule").set_index("rule")["left"]
     for bar in bars.itertuples():
         if (bar.group, bar.color) in exact.index:
             level = 100 * exact[bar.group, bar.color]
             ax.plot([bar.x - 0.16, bar.x + 0.16], [level, level], color=INK, linewidth=1.2)
         share = left.get(bar.group, np.nan)
-        if bar.color == "ce" and np.isfinite(share):
-            write_beyond(ax, bar.x, bar.end, f"{100 * share:.0f} %")
+        if bar.color == "ce" and bar.group in SHARED and np.isfinite(share):
+            write_beyond(ax, bar.x, bar.end, f"{100 * share:.0f} %".replace("-", MINUS))
     ax.set(ylim=(0, 108), yticks=range(0, 101, 20))
     ax.set_xticks(range(len(RULE_NAMES)), list(RULE_NAMES.values()), linespacing=1.15)
     if part.empty:

@@ -18,7 +18,7 @@ from hce.names import architecture_name, known_architectures
 
 HEIGHT_MM = 128.0
 RULE_COLORS = {"argmax": "#0072B2", "descend": "#D55E00", "safe": "#009E73"}
-RULE_NAMES = {"argmax": "argmax (paper)", "descend": "descend", "safe": "descend while s ≥ τ"}
+RULE_NAMES = {"argmax": "argmax (paper)", "descend": "descend", "safe": "safe, s ≥ τ"}
 SPLIT_NAMES = {"ood": "New studies (OOD)", "test": "Held-out donors (ID)"}
 
 

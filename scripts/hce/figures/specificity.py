@@ -14,7 +14,7 @@ from hce.names import LOSS_NAMES, LOSSES, architecture_name, known_architectures
 HEIGHT_MM = 104.0
 SPLIT_NAMES = {"ood": "New studies (OOD)", "test": "Held-out donors (ID)"}
 LINES = {"argmax": "solid", "safe": (0, (2, 1.5))}
-RULE_NAMES = {"argmax": "argmax", "safe": "descend while s ≥ τ"}
+RULE_NAMES = {"argmax": "argmax", "safe": "safe, s ≥ τ"}
 
 
 def draw_specificity(table: pd.DataFrame) -> Figure:
