@@ -14,6 +14,7 @@ from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.statistics.decisions import (
     COMPARED,
     PAPER_RULE,
+    coarsened_runs,
     decision_table,
     depth_shares,
     metric_runs,
@@ -39,6 +40,7 @@ def main() -> None:
         "decisions-figure": "CSV to write: source data",
         "metrics-figure": "CSV to write: source data",
         "specificity-figure": "CSV to write: source data",
+        "granularity-figure": "CSV to write: source data",
     }.items():
         parser.add_argument(f"--{name}", type=Path, required=True, help=what)
     arguments = parser.parse_args()
@@ -65,6 +67,7 @@ def main() -> None:
         (compared.merge(tests, how="left"), arguments.decisions_figure),
         (paper, arguments.metrics_figure),
         (depth_shares(calls, hierarchy), arguments.specificity_figure),
+        (coarsened_runs(calls, hierarchy), arguments.granularity_figure),
     ):
         write_table(table, path, arguments.data_source)
     print(decisions[decisions["split"] == "ood"].to_string())

@@ -4,6 +4,7 @@ BEYOND = [
     "decisions",
     "metrics",
     "specificity",
+    "granularity",
     "new_study",
     "new_tissue",
     "power",
@@ -28,6 +29,7 @@ rule tabulate_decisions:
         decisions_figure="<results>/figures/source_data/decisions.csv",
         metrics_figure="<results>/figures/source_data/metrics.csv",
         specificity_figure="<results>/figures/source_data/specificity.csv",
+        granularity_figure="<results>/figures/source_data/granularity.csv",
     log:
         "<logs>/tabulate_decisions.log",
     benchmark:
@@ -50,7 +52,8 @@ rule tabulate_decisions:
         "--metrics-runs {output.metrics_runs:q} --specificity {output.specificity:q} "
         "--decisions-figure {output.decisions_figure:q} "
         "--metrics-figure {output.metrics_figure:q} "
-        "--specificity-figure {output.specificity_figure:q} > {log:q} 2>&1"
+        "--specificity-figure {output.specificity_figure:q} "
+        "--granularity-figure {output.granularity_figure:q} > {log:q} 2>&1"
 
 
 rule tabulate_new_study:

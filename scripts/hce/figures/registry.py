@@ -99,6 +99,9 @@ DRAWINGS = {
     "specificity": Drawing(
         "hce.figures.specificity:draw_specificity", BEYOND, {"figure": "how specific calls are"}
     ),
+    "granularity": Drawing(
+        "hce.figures.granularity:draw_granularity", BEYOND, {"figure": "coarser labels"}
+    ),
     "new_study": Drawing(FOREST, BEYOND, {"figure": "the next study"}),
     "new_tissue": Drawing(FOREST, BEYOND, {"figure": "the next tissue"}),
     "power": Drawing("hce.figures.power:draw_power", BEYOND, {"figure": "power of the tests"}),

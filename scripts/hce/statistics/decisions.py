@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from hce.compare import holm, summarize_pairs
 from hce.evaluation.calls import confusion_of
 from hce.evaluation.hierarchy_metrics import METRICS, Hierarchy, metric_values, specificity
+from hce.metrics import f1_scores_from_confusion
 from hce.names import LOSSES, sort_as_known
+from hce.ontology import direct_parents
 
 RUN = ["architecture", "loss", "seed", "split", "labels", "rule"]
 # metrics that the decision rules are compared by: the paper's, and what it forgives
 COMPARED = ("corrected_f1", "exact_f1")
 PAPER_RULE = "argmax"
+COARSER_LEVELS = 3
 
 
 def metric_runs(
@@ -149,3 +152,43 @@ def _adjusted(table: pd.DataFrame, family: list[str]) -> pd.DataFrame:
     families = table.groupby(family)["p"]
     adjusted = families.transform(lambda p: holm(p.to_numpy()))
     return table.assign(p_holm=adjusted, n_tests=families.transform("count"))
+
+
+def coarsened_runs(
+    calls: pd.DataFrame, hierarchy: Hierarchy, levels: int = COARSER_LEVELS
+) -> pd.DataFrame:
+    """Macro F1 of every run had the OOD studies annotated more coarsely; the calls stay.
+
+    At each level every label is replaced by its direct parent among the classes (of several, the
+    one with the most training cells below it); a root stays. If the gain comes from labels that are
+    coarser than what a model can tell, it follows the level.
+
+    Parameters
+    ----------
+    calls, hierarchy
+        As for `metric_runs`.
+    levels
+        How often.
+
+    Returns
+    -------
+    pandas.DataFrame
+        architecture, loss, seed, rule, level (0, as the studies have it), macro_f1 (the paper's),
+        n_labels.
+    """
+    n_classes = len(hierarchy.reachability)
+    parent = np.arange(n_classes)
+    for child, above in enumerate(direct_parents(hierarchy.reachability)):
+        if above:
+            parent[child] = max(above, key=lambda p: -hierarchy.information[p])
+    keys = ["architecture", "loss", "seed", "rule"]
+    rows = []
+    for key, part in calls[calls["split"] == "ood"].groupby(keys, sort=False):
+        confusion = confusion_of(part, n_classes)
+        for level in range(levels + 1):
+            f1 = f1_scores_from_confusion(confusion, hierarchy.reachability)["f1"]
+            rows.append((*key, level, float(f1.mean()), len(f1)))
+            coarser = np.zeros_like(confusion)
+            np.add.at(coarser, parent, confusion)
+            confusion = coarser
+    return pd.DataFrame(rows, columns=[*keys, "level", "macro_f1", "n_labels"])

@@ -9,6 +9,7 @@ from scipy import stats
 
 from hce.evaluation.hierarchy_metrics import METRICS, Hierarchy
 from hce.statistics.decisions import (
+    coarsened_runs,
     decision_table,
     depth_shares,
     metric_runs,
@@ -132,3 +133,22 @@ def test_depths_of_labels_and_calls(calls: pd.DataFrame) -> None:
     leaf = specificity_runs(calls, HIERARCHY)
     chosen = leaf[(leaf["loss"] == "hce") & (leaf["rule"] == "argmax")]
     assert (chosen.loc[chosen["quantity"] == "call_leaf_share", "value"] == 1).all()
+
+
+def test_coarser_labels_are_their_parents(calls: pd.DataFrame) -> None:
+    """Once, both labels are class 0, which stays; every call below it is then right."""
+    table = coarsened_runs(calls, HIERARCHY, levels=2)
+    first = table[table["level"] == 0]
+    for row in first.itertuples():
+        assert row.macro_f1 == pytest.approx(corrected(row.loss, row.seed, row.rule))
+    assert (table.loc[table["level"] > 0, "macro_f1"] == 1).all()
+    assert (table.loc[table["level"] > 0, "n_labels"] == 1).all()
+
+
+def test_of_several_parents_the_one_with_the_most_cells() -> None:
+    """Class 2 lies below 0 (5 cells of its own) and 1 (50); both are roots."""
+    reach = np.array([[1, 0, 1], [0, 1, 1], [0, 0, 1]], dtype=bool)
+    hierarchy = Hierarchy(reach, np.array([5, 50, 10]), np.array([1, 1, 2]))
+    names = ["architecture", "loss", "seed", "split", "rule", "class", "call", "cells"]
+    row = pd.DataFrame([("mlp", "ce", 0, "ood", "argmax", 2, 1, 7)], columns=names)
+    assert coarsened_runs(row, hierarchy, levels=1)["macro_f1"].tolist() == [0, 1]
