@@ -128,7 +128,7 @@ ONE_PAIR = "no test: n = 1"
 CONSTANT = "no test: the differences do not vary"
 
 
-def summarize_pairs(ce: ArrayLike, hce: ArrayLike) -> pd.DataFrame:
+def summarize_pairs(ce: ArrayLike, hce: ArrayLike, shares: bool = True) -> pd.DataFrame:
     """Means, spread, 95 % confidence intervals, effect size and paired t-test of K quantities.
 
     Parameters
@@ -136,13 +136,17 @@ def summarize_pairs(ce: ArrayLike, hce: ArrayLike) -> pd.DataFrame:
     ce, hce
         Float S x K: S seeds in the same order (there may be none), K quantities, which form one
         family for the adjustment by Holm. NaN where a run has no value.
+    shares
+        Whether the values lie in [0, 1], as F1 does. Then so do the ends of their intervals, and
+        those of the differences in [-1, 1].
 
     Returns
     -------
     pandas.DataFrame
         K rows. n_seeds (pairs in which both values exist); for ce, hce and delta (hce - ce): mean,
-        sd (n - 1 in the denominator), ci_low and ci_high (Student's t); effect_size (Cohen's d_z,
-        delta_mean / delta_sd); t, p, p_holm; n_tests (size of the family); note (why there is no
+        sd (n - 1 in the denominator), ci_low and ci_high (Student's t; of shares on the scale of
+        arcsin(sqrt(x)), which is finite at 0 and 1, where the logit is not); effect_size (Cohen's
+        d_z, delta_mean / delta_sd); t, p, p_holm; n_tests (size of the family); note (why there is no
         test, else empty). What cannot be computed is NaN: everything for a quantity that a seed
         lacks, all but the means for a single pair.
 
@@ -154,8 +158,12 @@ def summarize_pairs(ce: ArrayLike, hce: ArrayLike) -> pd.DataFrame:
     ce, hce = as_pairs(ce, hce)
     difference = hce - ce
     table = pd.DataFrame({"n_seeds": np.isfinite(difference).sum(axis=0)})
-    for name, values in (("ce", ce), ("hce", hce), ("delta", difference)):
-        table = table.join(_spread(values).add_prefix(f"{name}_"))
+    for name, values in (("ce", ce), ("hce", hce)):
+        table = table.join(_spread(values, shares).add_prefix(f"{name}_"))
+    table = table.join(_spread(difference).add_prefix("delta_"))
+    if shares:
+        ends = ["delta_ci_low", "delta_ci_high"]
+        table[ends] = table[ends].clip(-1, 1)
     varies = table["delta_sd"] > SMALLEST_VARIATION
     table["effect_size"] = (table["delta_mean"] / table["delta_sd"]).where(varies)
     tests = ["t", "p", "p_holm"]
@@ -164,7 +172,7 @@ def summarize_pairs(ce: ArrayLike, hce: ArrayLike) -> pd.DataFrame:
     return table.assign(note=_notes(table, len(ce)))
 
 
-def _spread(values: NDArray[np.float64]) -> pd.DataFrame:
+def _spread(values: NDArray[np.float64], shares: bool = False) -> pd.DataFrame:
     """Mean, sd and confidence interval of the mean of each column."""
     from scipy import stats
 
@@ -173,9 +181,13 @@ def _spread(values: NDArray[np.float64]) -> pd.DataFrame:
     mean = values.mean(axis=0) if n_runs else missing
     sd = values.std(axis=0, ddof=1) if n_runs > 1 else missing
     quantile = stats.t.ppf((1 + CONFIDENCE) / 2, n_runs - 1) if n_runs > 1 else np.nan
-    half = quantile * sd / np.sqrt(max(n_runs, 1))
-    columns = {"mean": mean, "sd": sd, "ci_low": mean - half, "ci_high": mean + half}
-    return pd.DataFrame(columns)
+    scaled = np.arcsin(np.sqrt(values)) if shares else values
+    center = scaled.mean(axis=0) if n_runs else missing
+    spread = scaled.std(axis=0, ddof=1) if n_runs > 1 else missing
+    half = quantile * spread / np.sqrt(max(n_runs, 1))
+    ends = center - half, center + half
+    low, high = (np.sin(np.clip(end, 0, np.pi / 2)) ** 2 if shares else end for end in ends)
+    return pd.DataFrame({"mean": mean, "sd": sd, "ci_low": low, "ci_high": high})
 
 
 def _notes(table: pd.DataFrame, n_seeds: int) -> NDArray[np.str_]:

@@ -16,7 +16,13 @@ from hypothesis.extra import numpy as hnp
 from scipy import special, stats
 from statsmodels.stats.multitest import multipletests
 
-from hce.compare import holm, is_significant, paired_differences, paired_tests
+from hce.compare import (
+    holm,
+    is_significant,
+    paired_differences,
+    paired_tests,
+    summarize_pairs,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 p_values = hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1))
@@ -234,3 +240,26 @@ def test_differences_are_those_of_runs_that_agree() -> None:
     permuted = paired_differences(runs, ["seed"], "f1", "gain", "hce_permuted")
     assert permuted.to_dict("list") == {"seed": [0], "gain": [-0.25]}
     assert paired_differences(runs[runs["seed"] > 0], ["seed"], "f1", "gain").empty
+
+
+@given(seed=seeds)
+def test_intervals_of_shares_are_shares(seed: int) -> None:
+    """Also where runs have F1 of exactly 0 or 1; the mean lies inside where runs differ."""
+    rng = np.random.default_rng(seed)
+    ce, hce = (np.round(rng.beta(0.3, 0.3, (3, 20)), 2) for _ in range(2))
+    table = summarize_pairs(ce, hce)
+    for loss in "ce", "hce":
+        low, high = table[f"{loss}_ci_low"], table[f"{loss}_ci_high"]
+        assert ((low >= 0) & (high <= 1) & (low <= high)).all()
+    assert table[["delta_ci_low", "delta_ci_high"]].abs().le(1).all(axis=None)
+    plain = summarize_pairs(10 * ce, 10 * hce, shares=False)
+    half = stats.t.ppf(0.975, 2) * (10 * ce).std(axis=0, ddof=1) / np.sqrt(3)
+    np.testing.assert_allclose(plain["ce_ci_high"], 10 * ce.mean(axis=0) + half)
+
+
+def test_interval_of_a_share_near_one() -> None:
+    """Runs 0.9, 0.98 and 1: by Student's t alone the interval would reach 1.09."""
+    runs = np.array([[0.9], [0.98], [1.0]])
+    row = summarize_pairs(runs, runs).iloc[0]
+    assert 0.75 < row["ce_ci_low"] < 0.9
+    assert row["ce_ci_high"] == 1

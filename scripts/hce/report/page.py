@@ -122,7 +122,6 @@ def headline(macro_f1: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
                 "Gain": f"{ood['gain_mean']:+.3f}" if np.isfinite(ood["gain_mean"]) else "",
                 "95 % interval": interval if np.isfinite(ood["gain_ci_low"]) else "",
                 "P (Holm)": f"{ood['p_holm']:.2g}" if tested else str(ood["note"]),
-                "Effect size d": f"{ood['effect_size']:.1f}" if tested else "",
                 "Runs a loss": str(int(ood["n_seeds"])),
             }
         )

@@ -143,8 +143,9 @@ def _pairs(ce: pd.DataFrame, hce: pd.DataFrame, keys: list[str]) -> pd.DataFrame
     ]
     columns = wide[0].columns.union(wide[1].columns, sort=False)
     seeds = wide[0].index.intersection(wide[1].index)
-    values = [table.reindex(index=seeds, columns=columns).to_numpy(float) for table in wide]
-    return columns.to_frame(index=False).join(summarize_pairs(*values))
+    first, second = (table.reindex(index=seeds, columns=columns).to_numpy(float) for table in wide)
+    # a distance is no share
+    return columns.to_frame(index=False).join(summarize_pairs(first, second, shares=False))
 
 
 def _adjusted(table: pd.DataFrame, family: list[str]) -> pd.DataFrame:

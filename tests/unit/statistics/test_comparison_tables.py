@@ -153,8 +153,9 @@ def test_intervals_and_effect_size_are_those_of_the_differences(overall: pd.Data
     low, high = stats.t.interval(0.95, 2, loc=0.10, scale=0.01 / np.sqrt(3))
     assert (row["gain_ci_low"], row["gain_ci_high"]) == pytest.approx((low, high))
     assert row["effect_size"] == pytest.approx(10)
+    # far from 0 and 1 the scale of the intervals of shares makes next to no difference
     low, high = stats.t.interval(0.95, 2, loc=0.51, scale=0.01 / np.sqrt(3))
-    assert (row["ce_ci_low"], row["ce_ci_high"]) == pytest.approx((low, high))
+    assert (row["ce_ci_low"], row["ce_ci_high"]) == pytest.approx((low, high), abs=1e-4)
     assert row["family"] == "architectures, ood, labels all" and row["n_tests"] == 2
 
 
