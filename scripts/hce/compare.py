@@ -146,8 +146,8 @@ def summarize_pairs(ce: ArrayLike, hce: ArrayLike, shares: bool = True) -> pd.Da
         K rows. n_seeds (pairs in which both values exist); for ce, hce and delta (hce - ce): mean,
         sd (n - 1 in the denominator), ci_low and ci_high (Student's t; of shares on the scale of
         arcsin(sqrt(x)), which is finite at 0 and 1, where the logit is not); effect_size (Cohen's
-        d_z, delta_mean / delta_sd); t, p, p_holm; n_tests (size of the family); note (why there is no
-        test, else empty). What cannot be computed is NaN: everything for a quantity that a seed
+        d_z, delta_mean / delta_sd); t, p, p_holm; n_tests (size of the family); note (why there is
+        no test, else empty). What cannot be computed is NaN: everything for a quantity that a seed
         lacks, all but the means for a single pair.
 
     Raises
