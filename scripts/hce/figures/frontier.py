@@ -10,9 +10,8 @@ from matplotlib.lines import Line2D
 from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     GRID,
-    QUIET,
+    INK,
     new_figure,
-    write_beside,
 )
 from hce.names import architecture_name, known_architectures
 
@@ -53,8 +52,11 @@ def draw_frontier(table: pd.DataFrame) -> Figure:
         Line2D([], [], color=RULE_COLORS[rule], marker="o", markersize=3, label=RULE_NAMES[rule])
         for rule in RULE_COLORS
     ]
+    hollow = {"markerfacecolor": "white", "markeredgecolor": INK, "markersize": 3.6}
+    handles.append(Line2D([], [], linestyle="none", marker="o", label="CE", **hollow))
     title = "From CE (γ = 0) to HCE (γ = 1): the label or finer right, against the label alone"
-    note = "Large dot, mean over seeds; small dots, runs; numbers, γ; no test"
+    discounts = ", ".join(f"{d:g}" for d in sorted(table["discount"].unique()))
+    note = f"Large dots, means for γ = {discounts}, in this order; small dots, runs; no test"
     fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, handles, note=note)
     axes = fig.subplots(len(SPLIT_NAMES), len(architectures), squeeze=False)
     for row, (split, name) in zip(axes, SPLIT_NAMES.items(), strict=True):
@@ -76,8 +78,8 @@ def _draw_panel(ax: Axes, part: pd.DataFrame) -> None:
         ax.plot(x, y, "o", color=color, markersize=1.6, alpha=0.6)
         means = 100 * runs.groupby("discount")[["exact_f1", "corrected_f1"]].mean()
         ax.plot(means["exact_f1"], means["corrected_f1"], "-o", color=color, markersize=3.6)
-        for discount, point in means.iterrows():
-            place = (point["exact_f1"], point["corrected_f1"])
-            write_beside(ax, f"{discount:g}", place, (3, 3), color=QUIET)
+        first = means[means.index == 0]
+        hollow = {"markerfacecolor": "white", "markeredgecolor": color, "zorder": 4}
+        ax.plot(first["exact_f1"], first["corrected_f1"], "o", markersize=3.6, **hollow)
     ax.margins(0.12)
     ax.grid(color=GRID)

@@ -84,7 +84,7 @@ def _draw_rows(
             reach += [*ends[np.isfinite(ends)], unit * row["delta_mean"]]
             if is_significant(row["p_holm"]):
                 far = np.nanmax([*ends, unit * row["delta_mean"]])
-                star = {"va": "center", "ha": "left", "fontsize": 5}
+                star = {"va": "center", "ha": "left"}
                 write_beside(ax, "✱", (far, y), (2, 0), **star)
     ax.axvline(0, color=INK, linewidth=0.6)
     low, high = np.nanmin(reach), np.nanmax(reach)

@@ -98,7 +98,10 @@ def _draw_together(ax: Axes, part: pd.DataFrame, first: int) -> None:
     for place, method in enumerate(METHODS, first):
         of = "meta-analysis" if method == "prediction" else method
         if of not in rows.index or not np.isfinite(rows.at[of, "gain"]):
-            ax.text(0, place, "too few", color=QUIET, va="center", ha="center")
+            # in the middle of the panel, whatever its scale
+            style = {"color": QUIET, "va": "center", "ha": "center"}
+            if len(part):
+                ax.text(0.5, place, "too few", transform=ax.get_yaxis_transform(), **style)
             continue
         row = rows.loc[of]
         low, high = ("prediction_low", "prediction_high")

@@ -21,6 +21,7 @@ from hce.figures.bars import (
 )
 from hce.figures.style import (
     ARCHITECTURE_COLORS,
+    DOUBLE_COLUMN_MM,
     ID_LEVEL_COLOR,
     INK,
     LOSS_COLORS,
@@ -147,7 +148,6 @@ def control_gains(main: pd.DataFrame, finest: pd.DataFrame | None) -> pd.DataFra
 
 
 HEIGHT_MM = 68.0
-CONTROLS_MM = 120.0
 # color and name of each condition
 CONDITION_COLORS = {
     "main": LOSS_COLORS["hce"],
@@ -252,7 +252,7 @@ def draw_controls(table: pd.DataFrame) -> Figure:
     key = color_handles(names, colors)
     title = "OOD gain over CE, and its controls"
     note = explain_bars(table["n_seeds"])
-    fig = new_figure(CONTROLS_MM, HEIGHT_MM, title, key, note=note)
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, key, note=note)
     ax = fig.subplots()
     first = table.drop_duplicates(["architecture", "condition"])
     counts = first.groupby("architecture", sort=False)["n_seeds"].agg(list)

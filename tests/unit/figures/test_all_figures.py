@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import calls_example as asked
 import figure_example as example
 import numpy as np
 import pandas as pd
@@ -80,7 +81,7 @@ def test_figures_are_one_or_two_columns_wide(
     main: dict[str, Figure], four_seeds: dict[str, Figure]
 ) -> None:
     single = {name for name, fig in main.items() if fig.get_figwidth() * 25.4 == pytest.approx(88)}
-    assert single == {"fig1c", "fig1d", "fig1e", "fig2b", "controls"}
+    assert single == {"fig1c", "fig1d", "fig1e", "fig2b"}
     for name in (main | four_seeds).keys() - single:
         assert (main | four_seeds)[name].get_figwidth() * 25.4 == pytest.approx(180), name
 
@@ -93,7 +94,13 @@ def test_fig1d_and_1e_align_side_by_side(main: dict[str, Figure]) -> None:
     assert boxes[0] == pytest.approx(boxes[1], abs=0.005)
 
 
-@pytest.mark.parametrize("make", [curves, mistakes, drift, calibration])
+ASKED = [
+    *(asked.decisions, asked.metrics, asked.specificity, asked.granularity),
+    *(asked.forest, asked.power, asked.frontier),
+]
+
+
+@pytest.mark.parametrize("make", [curves, mistakes, drift, calibration, *ASKED])
 @pytest.mark.parametrize(("architectures", "n_seeds"), [(ALL, 4), (["mlp"], 1)])
 def test_figures_beyond_the_paper_are_legible(
     make: Callable[[list[str], int], Figure], architectures: list[str], n_seeds: int
@@ -129,6 +136,8 @@ def test_missing_architecture_is_named_not_dropped(one_seed: dict[str, Figure]) 
     assert "TabNet: not run" in texts(drift(["linear", "mlp"], 2))
     written = texts(mistakes(["linear", "mlp"], 2))
     assert "TabNet HCE" in written and written.count("not run") == 2
+    for make in ASKED:
+        assert "TabNet: not run" in texts(make(["mlp"], 2)), make.__name__
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
