@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -15,17 +16,23 @@ from hce.tables import read_table
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--macro-f1", type=Path, required=True)
+    parser.add_argument("--decisions", type=Path, required=True, help="TSV")
     parser.add_argument("--figures", required=True, help="folder named below the table")
     parser.add_argument("--output", type=Path, required=True, help="text file to write")
     arguments = parser.parse_args()
-    text = headline(read_table(arguments.macro_f1), arguments.figures)
+    macro_f1, decisions = read_table(arguments.macro_f1), read_table(arguments.decisions)
+    text = headline(macro_f1, decisions, arguments.figures)
     print(text, end="")
     with write_atomically(arguments.output) as temporary:
         temporary.write_text(text)
 
 
-def headline(table: pd.DataFrame, figures: str) -> str:
-    """Format the macro F1 of each architecture, held-out donors (ID) and new studies (OOD)."""
+def headline(table: pd.DataFrame, decisions: pd.DataFrame, figures: str) -> str:
+    """Format the macro F1 of each architecture, held-out donors (ID) and new studies (OOD).
+
+    Below it, what a reader must know of the gain: how much of it is left over CE that is decoded
+    through the hierarchy, and what becomes of the exact label.
+    """
     indexed = table.set_index(["split", "labels", "architecture"])
     seeds, source = table["n_seeds"].max(), table["data_source"].iloc[0]
     counted = "1 seed" if seeds == 1 else f"{seeds} seeds"
@@ -46,8 +53,27 @@ def headline(table: pd.DataFrame, figures: str) -> str:
             f"{architecture_name(architecture):8}"
             f"{shown[0]:>8}{shown[1]:>8}{shown[2]:>9}{_gain(ood):>18}{p:>10}"
         )
-    lines += ["", f"Figures: {figures}"]
+    lines += ["", *decoded(decisions), "", f"Figures: {figures}"]
     return "\n".join(lines) + "\n"
+
+
+def decoded(decisions: pd.DataFrame) -> list[str]:
+    """Two sentences on CE by the rule `descend`, and on the exact label, OOD."""
+    ood = decisions[decisions["split"] == "ood"].set_index(["metric", "rule", "architecture"])
+    names = decisions["architecture"].unique()
+
+    def listed(metric: str, rule: str, column: str, form: str) -> str:
+        values = [float(ood.at[(metric, rule, name), column]) for name in names]
+        return ", ".join("–" if math.isnan(value) else format(value, form) for value in values)
+
+    order = ", ".join(architecture_name(name) for name in names)
+    return [
+        f"CE without new training, called from the root down ({order}): "
+        f"{listed('corrected_f1', 'descend', 'ce_mean', '.3f')}; what HCE gains over that: "
+        f"{listed('corrected_f1', 'descend', 'delta_mean', '+.3f')}.",
+        f"Where the exact label counts, CE: {listed('exact_f1', 'argmax', 'ce_mean', '.3f')}; "
+        f"HCE: {listed('exact_f1', 'argmax', 'hce_mean', '.3f')}.",
+    ]
 
 
 def _gain(row: pd.Series) -> str:

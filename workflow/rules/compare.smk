@@ -103,6 +103,7 @@ rule summarize_run:
     """Write the headline of the run: CE and HCE, ID and OOD, gain and p value."""
     input:
         macro_f1="<results>/tables/macro_f1.tsv",
+        decisions="<results>/tables/decisions.tsv",
         figures=figures(FIGURES),
         headline_figure="<results>/figures/fig2b.pdf",
     output:
@@ -121,5 +122,6 @@ rule summarize_run:
     message:
         "Summarizing the run"
     shell:
-        "python {params.script:q} --macro-f1 {input.macro_f1:q} --figures {params.figures:q} "
+        "python {params.script:q} --macro-f1 {input.macro_f1:q} "
+        "--decisions {input.decisions:q} --figures {params.figures:q} "
         "--output {output:q} > {log:q} 2>&1"
