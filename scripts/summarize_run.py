@@ -63,7 +63,8 @@ def decoded(decisions: pd.DataFrame) -> list[str]:
     names = decisions["architecture"].unique()
 
     def listed(metric: str, rule: str, column: str, form: str) -> str:
-        values = [float(ood.at[(metric, rule, name), column]) for name in names]
+        found = ood[column].to_dict()
+        values = [float(found[metric, rule, name]) for name in names]
         return ", ".join("–" if math.isnan(value) else format(value, form) for value in values)
 
     order = ", ".join(architecture_name(name) for name in names)
