@@ -36,8 +36,6 @@ from hce.figures.studies import draw_studies
 from hce.figures.training_curves import draw_training_curves
 from hce.names import LOSSES
 
-CONNECTION = ("connected", "isolated")
-
 
 def id_and_ood(architectures: list[str], n_seeds: int) -> tuple[Figure, Figure]:
     """Return Fig. 1d and 1e."""
@@ -162,8 +160,8 @@ def supplementary_figures(architectures: list[str], n_seeds: int) -> dict[str, F
     return {
         "figS1": draw_studies(supplement.studies(architectures, n_seeds)),
         "figS2": draw_ontology_panels(*supplement.panels("mlp", n_seeds)),
-        "figS5": draw_kinds(*supplement.kinds("descendants", ("internal", "leaf"), n_seeds)),
-        "figS6": draw_kinds(*supplement.kinds("relatives", CONNECTION, n_seeds)),
+        "figS5": draw_kinds(*supplement.kinds("descendants", n_seeds)),
+        "figS6": draw_kinds(*supplement.kinds("relatives", n_seeds)),
         "figS7": draw_cell_types(supplement.two_architectures(n_seeds)),
         "figS8": draw_properties(*supplement.properties(n_seeds)),
         "figS9": draw_contexts(supplement.contexts("disease", architectures, n_seeds)),

@@ -147,7 +147,7 @@ def one_table() -> list[pd.DataFrame]:
 
 def two_tables() -> list[pd.DataFrame]:
     """The source data of Supplementary Fig. 5."""
-    return [*supplement.kinds("descendants", ("internal", "leaf"), 2)]
+    return [*supplement.kinds("descendants", 2)]
 
 
 @pytest.mark.parametrize(("name", "make"), [("fig1d", one_table), ("figS5", two_tables)])
