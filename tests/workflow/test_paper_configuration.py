@@ -97,7 +97,7 @@ JOBS = {
     "predict": 3 * 2,
     "score": 3 * 2,
     "compare_losses": 1,
-    "compare_with_paper": 1,
+    "check_claims": 1,
     "summarize_run": 1,
     **dict.fromkeys(FIGURES, 1),
 }

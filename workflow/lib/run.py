@@ -36,7 +36,7 @@ TABLES = [
     "per_study_runs",
     "strata",
     "strata_runs",
-    "reproduction",
+    "claims",
     "tableS1",
     "tableS2",
     "tableS3",

@@ -137,7 +137,7 @@ def step_cost(made: pd.DataFrame) -> pd.DataFrame:
     seconds = made.pivot_table(
         index=["architecture", "seed"], columns="loss", values="seconds_a_cell"
     )
-    logs = np.log(seconds.reindex(columns=list(LOSSES)).dropna())
+    logs = seconds.reindex(columns=list(LOSSES)).dropna().apply(np.log)
     row = summarize_pairs(*(logs[[loss]].to_numpy() for loss in LOSSES)).iloc[0]
     ends = {"ratio": "delta_mean", "ci_low": "delta_ci_low", "ci_high": "delta_ci_high"}
     table = {name: np.exp(row[column]) for name, column in ends.items()}
