@@ -29,6 +29,7 @@ from hce.figures.scores import (
     draw_id_scores,
     draw_ood_scores,
     gains,
+    id_scores,
     scores_of_runs,
     with_id_level,
 )
@@ -40,7 +41,7 @@ from hce.names import LOSSES
 def id_and_ood(architectures: list[str], n_seeds: int) -> tuple[Figure, Figure]:
     """Return Fig. 1d and 1e."""
     runs = example.macro_f1_runs(architectures, n_seeds)
-    test = scores_of_runs(runs, "ce", "test", "ood_labels")
+    test = id_scores(runs)
     ood = scores_of_runs(runs, "ce", "ood", "all")
     return draw_id_scores(test), draw_ood_scores(with_id_level(ood, test))
 

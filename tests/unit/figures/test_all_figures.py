@@ -33,7 +33,7 @@ from matplotlib.figure import Figure
 
 from hce.figures.hierarchy_panels import draw_ontology_panels
 from hce.figures.registry import DRAWINGS
-from hce.figures.scores import scores_of_runs
+from hce.figures.scores import id_scores
 
 REPOSITORY = Path(__file__).parents[3]
 ALL = ["linear", "mlp", "tabnet"]
@@ -142,7 +142,7 @@ def test_registry_names_functions_that_take_the_tables_and_captions(name: str) -
 
 def one_table() -> list[pd.DataFrame]:
     """The source data of Fig. 1d."""
-    return [scores_of_runs(example.macro_f1_runs(["mlp"], 2), "ce", "test", "ood_labels")]
+    return [id_scores(example.macro_f1_runs(["mlp"], 2))]
 
 
 def two_tables() -> list[pd.DataFrame]:
