@@ -22,6 +22,7 @@ from hce.figures.drift import draw_drift
 from hce.figures.gains import draw_kinds, draw_properties
 from hce.figures.hierarchy import draw_ontology, ontology_edges, ontology_nodes
 from hce.figures.hierarchy_panels import draw_ontology_panels
+from hce.figures.pages import draw_figure_1, draw_figure_2
 from hce.figures.scores import (
     control_gains,
     draw_comparison,
@@ -135,6 +136,26 @@ def calibration(architectures: list[str], n_seeds: int) -> Figure:
     columns = ["architecture", "loss", "seed", "split", "measure", "bin", "cells"]
     table = pd.DataFrame(rows, columns=[*columns, "confidence", "accuracy", "ece"])
     return draw_calibration(table)
+
+
+def pages(architectures: list[str], n_seeds: int) -> dict[str, Figure]:
+    """Return the figures of the paper on one page each."""
+    runs = example.macro_f1_runs(architectures, n_seeds)
+    summary, composition = example.atlas_summary(), example.atlas_composition()
+    test = id_scores(runs)
+    ood = with_id_level(scores_of_runs(runs, "ce", "ood", "all"), test)
+    tests = example.macro_f1(architectures, n_seeds, 0.001 if n_seeds > 1 else np.nan)
+    of_types = example.per_cell_type(n_seeds), example.per_cell_type_runs(n_seeds)
+    of_atlas = [overview(summary, composition, subset) for subset in ("atlas", "ood")]
+    return {
+        "fig1": draw_figure_1(*of_atlas, split_sizes(summary), test, ood),
+        "fig2": draw_figure_2(
+            concept_table(example.cell_types(), example.reachability(), example.TERM_IDS),
+            gains(runs, tests),
+            cell_type_gains(*of_types, "mlp", "ood"),
+            *supplement.panels("mlp", n_seeds),
+        ),
+    }
 
 
 def main_figures() -> dict[str, Figure]:

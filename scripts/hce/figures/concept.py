@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -19,6 +19,7 @@ from hce.figures.style import (
     QUIET,
     RULE,
     TEXT_PT,
+    Panel,
     new_figure,
     short_cell_type,
     write_beside,
@@ -97,7 +98,7 @@ def _nearest_ancestors(matrix: NDArray[np.bool_], term_ids: list[str]) -> list[s
 HEIGHT_MM = 70.0
 # a panel, in units that are about a millimeter
 PANEL = (84.0, 49.5)
-BOX = (19.8, 7.4)
+BOX = (20.4, 7.4)
 ROW_STEP, COLUMN_STEP = 15.0, 21.0
 # what a panel shows: its heading, how it is computed, the color of its boxes
 PANELS = {
@@ -106,19 +107,19 @@ PANELS = {
 }
 
 
-def draw_concept(table: pd.DataFrame) -> Figure:
+def draw_concept(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
     """Draw Fig. 2a: p of each type as cross-entropy has it, and s as HCE has it."""
     title = "One prediction, two losses"
     is_target = table["is_target"].eq(True)
     if not is_target.any():
         missing = "T cell is not among the cell types of this run"
-        return new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, missing)
+        return new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, missing, panel=panel)
     target = table[is_target].iloc[0]
     losses = {
         "p": f"−log p = {target['loss_ce']:.2f}",
         "s": f"−log(s + 10⁻⁶) = {target['loss_hce']:.2f}",
     }
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title)
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, panel=panel)
     places = _places(table)
     for ax, (value, (heading, rule, color)) in zip(fig.subplots(1, 2), PANELS.items(), strict=True):
         ax.set(xlim=(0, PANEL[0]), ylim=(0, PANEL[1]))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
@@ -28,6 +28,7 @@ from hce.figures.style import (
     LOSS_COLORS,
     QUIET,
     SINGLE_COLUMN_MM,
+    Panel,
     format_p,
     format_signed,
     new_figure,
@@ -167,7 +168,7 @@ CONDITION_NAMES = {
 }
 
 
-def draw_id_scores(table: pd.DataFrame) -> Figure:
+def draw_id_scores(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
     """Draw Fig. 1d: macro F1 on held-out donors (in distribution), cross-entropy.
 
     Two bars an architecture: over the cell types of the OOD set, and, in outline, over all.
@@ -181,7 +182,7 @@ def draw_id_scores(table: pd.DataFrame) -> Figure:
     counts = table.groupby("architecture", sort=False)["n_seeds"].first()
     title = "In distribution: held-out donors (CE)"
     ran = table["n_labels"].notna().any()
-    fig, ax = _score_axes(title, key if ran else "not run", note=explain_bars(counts))
+    fig, ax = _score_axes(title, key if ran else "not run", explain_bars(counts), panel)
     by = ("architecture", list(counts.index)), ("labels", dict.fromkeys(LABEL_SETS, QUIET))
     bars = draw_bars(ax, table, "macro_f1", *by)
     for drawn, labels in zip(ax.containers, LABEL_SETS, strict=False):
@@ -196,13 +197,15 @@ def draw_id_scores(table: pd.DataFrame) -> Figure:
     return fig
 
 
-def draw_ood_scores(table: pd.DataFrame) -> Figure:
+def draw_ood_scores(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
     """Draw Fig. 1e: macro F1 on new studies, cross-entropy, and how far it is from the ID level."""
     dashed = {"color": ID_LEVEL_COLOR, "linewidth": 1.2, "linestyle": (0, (3, 2))}
-    key = [Line2D([], [], label="ID level", **dashed)]
+    # a panel of a page has no room for the word three times
+    label, unit = ("ID level", " points") if panel is None else ("ID level, points from it", "")
+    key = [Line2D([], [], label=label, **dashed)]
     counts = table.groupby("architecture", sort=False)["n_seeds"].first()
     title = "Out of distribution: new studies (CE)"
-    fig, ax = _score_axes(title, key, note=explain_bars(counts))
+    fig, ax = _score_axes(title, key, explain_bars(counts), panel)
     colors = {name: ARCHITECTURE_COLORS.get(name, QUIET) for name in counts.index}
     by = ("architecture", list(counts.index)), ("architecture", colors)
     bars = draw_bars(ax, table, "macro_f1", *by)
@@ -212,27 +215,29 @@ def draw_ood_scores(table: pd.DataFrame) -> Figure:
             write_beyond(ax, bar.x, bar.end, f"{bar.mean:.1f}")
         ax.plot([bar.x - 0.4, bar.x + 0.4], [level, level], **dashed)
         if np.isfinite(bar.mean - level):
-            drop = f"{format_signed(bar.mean - level, 1)} points"
+            drop = f"{format_signed(bar.mean - level, 1)}{unit}"
             write_beyond(ax, bar.x, level, drop)
     label_architectures(ax, counts)
     return fig
 
 
-def _score_axes(title: str, row: str | list[Artist], note: str) -> tuple[Figure, Axes]:
+def _score_axes(
+    title: str, row: str | list[Artist], note: str, panel: Panel | None
+) -> tuple[Figure | SubFigure, Axes]:
     """Single-column figure with axes for macro F1 in percent."""
-    fig = new_figure(SINGLE_COLUMN_MM, HEIGHT_MM, title, row, note=note)
+    fig = new_figure(SINGLE_COLUMN_MM, HEIGHT_MM, title, row, note=note, panel=panel)
     ax = fig.subplots()
     ax.set(ylim=(0, 100), yticks=range(0, 101, 20))
     ax.set_ylabel("Macro F1 (%)")
     return fig, ax
 
 
-def draw_comparison(table: pd.DataFrame) -> Figure:
+def draw_comparison(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
     """Draw Fig. 2b: OOD macro F1 with cross-entropy and with hierarchical cross-entropy."""
     colors = {loss: LOSS_COLORS[loss] for loss in LOSSES}
     key = color_handles({loss: LOSS_NAMES[loss] for loss in LOSSES}, colors)
     note = explain_bars(table["n_seeds"], "P, paired t-test (Holm)")
-    fig, ax = _score_axes("Out of distribution: new studies", key, note)
+    fig, ax = _score_axes("Out of distribution: new studies", key, note, panel)
     first = table.drop_duplicates(["architecture", "loss"])
     counts = first.groupby("architecture", sort=False)["n_seeds"].agg(list)
     by = ("architecture", list(counts.index)), ("loss", colors)
@@ -242,12 +247,12 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
         ax.text(bar.x, 2, f"{bar.mean:.1f}", ha="center")
     tests = first.drop_duplicates("architecture").set_index("architecture")
     for architecture, pair in bars.groupby("group"):
-        _write_gain(ax, pair, tests.loc[architecture])
+        _write_gain(ax, pair, tests.loc[architecture], " points" if panel is None else "")
     label_architectures(ax, counts)
     return fig
 
 
-def _write_gain(ax: Axes, pair: pd.DataFrame, row: pd.Series) -> None:
+def _write_gain(ax: Axes, pair: pd.DataFrame, row: pd.Series, unit: str) -> None:
     """Write the gain and its adjusted p over a bracket that spans the two bars."""
     if not np.isfinite(row["gain_mean"]):
         return
@@ -257,7 +262,7 @@ def _write_gain(ax: Axes, pair: pd.DataFrame, row: pd.Series) -> None:
     ends = [tops[0] + 1.5, level, level, tops[1] + 1.5]
     ax.plot([left, left, right, right], ends, color=color, linewidth=0.6)
     middle, centered = ((left + right) / 2, level), {"color": color, "ha": "center"}
-    gain = f"{format_signed(100 * row['gain_mean'], 1)} points"
+    gain = f"{format_signed(100 * row['gain_mean'], 1)}{unit}"
     write_beside(ax, gain, middle, (0, 10.5), weight=weight, **centered)
     write_beside(ax, format_p(row["p_holm"]), middle, (0, 3.0), **centered)
 

@@ -15,7 +15,6 @@ from figure_checks import assert_legible, lines, texts
 from hce.figures.concept import concept_table, draw_concept
 from hce.loss import hierarchical_cross_entropy
 
-
 PAPER = ["CL:0000542", "CL:0000236", "CL:0000084", "CL:0000789", "CL:0000798"]
 PAPER += ["CL:0000540", "CL:0000235"]
 LABELS = ["lymphocyte", "B cell", "T cell", "alpha-beta T cell", "gamma-delta T cell"]
