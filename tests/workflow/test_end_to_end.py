@@ -284,6 +284,8 @@ def test_a_model_trained_again_and_all_that_follows_is_the_same(finished_run: Fi
     again = snakemake(finished_run.folder, "results-tiny/tables/macro_f1.tsv", *TINY)
     assert again.jobs == {"train_model": 1, "predict": 1, "score": 1, "compare_losses": 1}
     assert [path.name for path in files if path.read_bytes() != before[path]] == []
+    # the time that the training took is another
+    assert snakemake(finished_run.folder, *TINY).jobs == {"check_claims": 1}
     assert NOTHING in snakemake(finished_run.folder, *TINY, "-n").output
 
 

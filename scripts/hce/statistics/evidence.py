@@ -97,7 +97,7 @@ def hierarchy_counts(cell_types: pd.DataFrame) -> pd.DataFrame:
 def trainings(
     records: Sequence[Mapping[str, Any]], histories: Sequence[pd.DataFrame]
 ) -> pd.DataFrame:
-    """One row a training: what came out of it and how long a step took.
+    """One row a training: what came out of it and how long it took.
 
     Parameters
     ----------
@@ -108,14 +108,14 @@ def trainings(
     -------
     pandas.DataFrame
         architecture, loss, seed, best_epoch (from 1), best_validation_macro_f1, seconds_a_cell
-        (median over the epochs, without waiting for data; the first epoch, which compiles and
-        warms up, only if there is no other).
+        (median over the epochs; the first, which compiles and warms up, only if there is no
+        other). Waiting for data is part of it: a GPU computes meanwhile.
     """
     names = ["architecture", "loss", "seed", "best_epoch", "best_validation_macro_f1"]
     rows = []
     for record, history in zip(records, histories, strict=True):
         later = history.iloc[1:] if len(history) > 1 else history
-        seconds = (1 - later["data_wait_share"]) / later["cells_per_second"]
+        seconds = 1 / later["cells_per_second"]
         rows.append({name: record[name] for name in names} | {"seconds_a_cell": seconds.median()})
     return pd.DataFrame(rows, columns=[*names, "seconds_a_cell"])
 
