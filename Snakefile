@@ -30,7 +30,7 @@ pathvars:
 
 # first, and so the default target; as `default_target` it would be that of every importing workflow
 rule all:
-    """Everything: figures, tables, scorecard and the summary of the run."""
+    """Everything: figures, tables, claims and the summary of the run."""
     input:
         run.everything,
 

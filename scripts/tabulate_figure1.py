@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from hce.figures.atlas import overview, split_sizes
-from hce.figures.scores import scores_of_runs, with_id_level
+from hce.figures.scores import id_scores, scores_of_runs, with_id_level
 from hce.tables import read_table, write_table
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     summary = read_table(arguments.atlas_summary)
     composition = read_table(arguments.atlas_composition)
     runs = read_table(arguments.macro_f1_runs)
-    test = scores_of_runs(runs, "ce", "test", "ood_labels")
+    test = id_scores(runs)
     ood = scores_of_runs(runs, "ce", "ood", "all")
     tables = {
         arguments.fig1a: overview(summary, composition, "atlas"),

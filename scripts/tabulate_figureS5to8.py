@@ -18,11 +18,21 @@ from hce.figures.gains import (
 from hce.hierarchy.files import read_cell_types
 from hce.tables import read_table, write_table
 
-# figure: the property on its axis, the column of its groups, the groups
+# figure: the property on its axis, the column of its groups, those that are compared
 KINDS = {
-    "figS5": ("descendants", "node_kind", ("internal", "leaf")),
-    "figS6": ("relatives", "connectivity", ("connected", "isolated")),
+    "figS5": ("descendants", "node_kind", [("internal", "leaf")]),
+    "figS6": (
+        "relatives",
+        "node_group",
+        [
+            ("internal", "connected leaf"),
+            ("connected leaf", "isolated leaf"),
+            ("internal", "isolated leaf"),
+        ],
+    ),
 }
+# within them a correlation is not that of being an internal node
+WITHIN = ("all", "internal", "leaf")
 TRAINING_PROPERTIES = ["n_cells", "n_studies", "n_tissues", "n_assays"]
 ARCHITECTURES = ("linear", "tabnet")
 OUTPUTS = ("figS5", "figS5-tests", "figS6", "figS6-tests", "figS7", "figS8", "figS8-tests")
@@ -41,14 +51,14 @@ def main() -> None:
     properties = type_properties(read_cell_types(arguments.cell_types))
     source = tests["data_source"].iloc[0]
     tables = {}
-    for figure, (name, grouping, groups) in KINDS.items():
+    for figure, (name, grouping, pairs) in KINDS.items():
         points = gain_points(tests, properties, [name], grouping)
-        of_figure = [group_tests(points, groups), correlation_tests(points)]
+        of_figure = [group_tests(points, pairs), correlation_tests(points)]
         tables[figure] = points
         tables[f"{figure}_tests"] = one_family(of_figure, figure, source)
     points = gain_points(tests, properties, TRAINING_PROPERTIES, "node_kind")
     tables["figS8"] = points
-    tables["figS8_tests"] = one_family([correlation_tests(points)], "figS8", source)
+    tables["figS8_tests"] = one_family([correlation_tests(points, WITHIN)], "figS8", source)
     gains = [cell_type_gains(tests, runs, name, "ood") for name in ARCHITECTURES]
     tables["figS7"] = pd.concat(gains, ignore_index=True)
     for name, table in tables.items():

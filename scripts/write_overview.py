@@ -1,4 +1,4 @@
-"""Write the overview of a run as one HTML file: headline, hierarchy, scorecard, tables, provenance.
+"""Write the overview of a run as one HTML file: headline, hierarchy, claims, tables, provenance.
 
 The file needs nothing else: the code that draws the hierarchy (Bokeh) and that searches and sorts
 the tables (itables) is inside it.
@@ -32,7 +32,12 @@ DRAWING = (
 TESTS = "two-sided paired t-test over the seeds; p_holm, adjusted over the rows of one architecture"
 # option: anchor, title, caption
 TABLES = {
-    "reproduction": ("scorecard", "Scorecard", "The paper's numbers beside those of this run."),
+    "claims": (
+        "claims",
+        "Claims of the paper",
+        "Every number and claim of the text, ours beside it. Only the paper's data can decide "
+        "them; in_these_data says whether the same is seen in those of this run.",
+    ),
     "macro_f1": (
         "macro-f1",
         "Macro F1",

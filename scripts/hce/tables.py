@@ -22,8 +22,9 @@ TEXT_COLUMNS = (
     *("architecture", "block", "cell_type", "connectivity", "context", "data_source", "family"),
     *("file", "first", "group", "grouping", "hyperparameter", "key", "kind", "label", "labels"),
     *("loss", "name", "node_kind", "note", "ontology_term_id", "panel", "parents", "part"),
-    *("property", "quantity", "release", "rule", "second", "section", "source", "split", "status"),
+    *("property", "release", "rule", "second", "section", "source", "split"),
     *("study", "subset", "text", "view"),
+    *("bound", "claim", "in_these_data", "ours", "verdict", "why"),
 )
 TEXT_TYPES: dict[Hashable, type[str]] = dict.fromkeys(TEXT_COLUMNS, str)
 

@@ -22,6 +22,7 @@ from hce.figures.drift import draw_drift
 from hce.figures.gains import draw_kinds, draw_properties
 from hce.figures.hierarchy import draw_ontology, ontology_edges, ontology_nodes
 from hce.figures.hierarchy_panels import draw_ontology_panels
+from hce.figures.pages import draw_figure_1, draw_figure_2
 from hce.figures.scores import (
     control_gains,
     draw_comparison,
@@ -29,6 +30,7 @@ from hce.figures.scores import (
     draw_id_scores,
     draw_ood_scores,
     gains,
+    id_scores,
     scores_of_runs,
     with_id_level,
 )
@@ -36,13 +38,11 @@ from hce.figures.studies import draw_studies
 from hce.figures.training_curves import draw_training_curves
 from hce.names import LOSSES
 
-CONNECTION = ("connected", "isolated")
-
 
 def id_and_ood(architectures: list[str], n_seeds: int) -> tuple[Figure, Figure]:
     """Return Fig. 1d and 1e."""
     runs = example.macro_f1_runs(architectures, n_seeds)
-    test = scores_of_runs(runs, "ce", "test", "ood_labels")
+    test = id_scores(runs)
     ood = scores_of_runs(runs, "ce", "ood", "all")
     return draw_id_scores(test), draw_ood_scores(with_id_level(ood, test))
 
@@ -138,6 +138,26 @@ def calibration(architectures: list[str], n_seeds: int) -> Figure:
     return draw_calibration(table)
 
 
+def pages(architectures: list[str], n_seeds: int) -> dict[str, Figure]:
+    """Return the figures of the paper on one page each."""
+    runs = example.macro_f1_runs(architectures, n_seeds)
+    summary, composition = example.atlas_summary(), example.atlas_composition()
+    test = id_scores(runs)
+    ood = with_id_level(scores_of_runs(runs, "ce", "ood", "all"), test)
+    tests = example.macro_f1(architectures, n_seeds, 0.001 if n_seeds > 1 else np.nan)
+    of_types = example.per_cell_type(n_seeds), example.per_cell_type_runs(n_seeds)
+    of_atlas = [overview(summary, composition, subset) for subset in ("atlas", "ood")]
+    return {
+        "fig1": draw_figure_1(*of_atlas, split_sizes(summary), test, ood),
+        "fig2": draw_figure_2(
+            concept_table(example.cell_types(), example.reachability(), example.TERM_IDS),
+            gains(runs, tests),
+            cell_type_gains(*of_types, "mlp", "ood"),
+            *supplement.panels("mlp", n_seeds),
+        ),
+    }
+
+
 def main_figures() -> dict[str, Figure]:
     """Return the figures of the paper and the controls, of four seeds and three architectures."""
     summary, composition = example.atlas_summary(), example.atlas_composition()
@@ -162,8 +182,8 @@ def supplementary_figures(architectures: list[str], n_seeds: int) -> dict[str, F
     return {
         "figS1": draw_studies(supplement.studies(architectures, n_seeds)),
         "figS2": draw_ontology_panels(*supplement.panels("mlp", n_seeds)),
-        "figS5": draw_kinds(*supplement.kinds("descendants", ("internal", "leaf"), n_seeds)),
-        "figS6": draw_kinds(*supplement.kinds("relatives", CONNECTION, n_seeds)),
+        "figS5": draw_kinds(*supplement.kinds("descendants", n_seeds)),
+        "figS6": draw_kinds(*supplement.kinds("relatives", n_seeds)),
         "figS7": draw_cell_types(supplement.two_architectures(n_seeds)),
         "figS8": draw_properties(*supplement.properties(n_seeds)),
         "figS9": draw_contexts(supplement.contexts("disease", architectures, n_seeds)),

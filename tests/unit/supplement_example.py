@@ -18,6 +18,7 @@ from hce.figures.hierarchy import ontology_nodes
 from hce.figures.hierarchy_panels import panel_tables
 from hce.figures.studies import study_scores
 from hce.statistics.tables import group_runs, group_table, strata_runs, strata_table
+from tabulate_figureS5to8 import KINDS, WITHIN
 
 
 def studies(architectures: list[str], n_seeds: int) -> pd.DataFrame:
@@ -35,12 +36,12 @@ def panels(architecture: str, n_seeds: int) -> tuple[pd.DataFrame, pd.DataFrame]
     return panel_tables(types, nodes)
 
 
-def kinds(name: str, groups: tuple[str, str], n_seeds: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the source data of Supplementary Figs. 5 and 6."""
-    grouping = {"descendants": "node_kind", "relatives": "connectivity"}[name]
+def kinds(name: str, n_seeds: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the source data of Supplementary Figs. 5 (descendants) and 6 (relatives)."""
+    _, grouping, pairs = next(kind for kind in KINDS.values() if kind[0] == name)
     properties = type_properties(example.cell_types())
     points = gain_points(example.per_cell_type(n_seeds), properties, [name], grouping)
-    tests = [group_tests(points, groups), correlation_tests(points)]
+    tests = [group_tests(points, pairs), correlation_tests(points)]
     return points, one_family(tests, "the figure", example.SOURCE)
 
 
@@ -49,7 +50,7 @@ def properties(n_seeds: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     names = ["n_cells", "n_studies", "n_tissues", "n_assays"]
     of_types = type_properties(example.cell_types())
     points = gain_points(example.per_cell_type(n_seeds), of_types, names, "node_kind")
-    return points, one_family([correlation_tests(points)], "the figure", example.SOURCE)
+    return points, one_family([correlation_tests(points, WITHIN)], "the figure", example.SOURCE)
 
 
 def two_architectures(n_seeds: int) -> pd.DataFrame:

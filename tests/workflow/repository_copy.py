@@ -132,12 +132,17 @@ def results_of(results: Path, paths: Iterable[Path] | None = None) -> dict[str, 
     contents = {}
     for path in sorted(results.rglob("*") if paths is None else paths):
         name = path.relative_to(results)
-        # the history of a training has times, and so the record of it
-        other = name.parts[0] in DIFFERENT or path.name == ".history.csv.sha256"
+        # the history of a training has times, so the claim of its cost, and the records of both
+        timed = (".history.csv.sha256", ".claims.tsv.sha256")
+        other = name.parts[0] in DIFFERENT or path.name in timed
         if other or not path.is_file():
             continue
         contents[name.as_posix()] = path.read_bytes()
         if path.name == "history.csv":
             table = pd.read_csv(path, float_precision="round_trip").drop(columns=SPEED_COLUMNS)
             contents[name.as_posix()] = table.to_csv(index=False).encode()
+        if path.name == "claims.tsv":
+            lines = path.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if not line.startswith("cost\t")]
+            contents[name.as_posix()] = "\n".join(kept).encode()
     return contents

@@ -137,7 +137,7 @@ def test_the_overview_shows_own_losses_after_ce_and_hce(
 ) -> None:
     tables = {
         option: finished_run.results / "tables" / f"{option}.tsv"
-        for option in ("reproduction", "macro_f1", "per_study", "per_cell_type", "strata")
+        for option in ("claims", "macro_f1", "per_study", "per_cell_type", "strata")
     }
     tables |= {f"tableS{i}": finished_run.results / "tables" / f"tableS{i}.tsv" for i in (1, 2, 3)}
     data = finished_run.results / "figures" / "source_data"

@@ -79,6 +79,7 @@ VALUES = {
     "models.tabnet.mask_type": "entmax",
 }
 FIGURES = [f"draw_fig1{panel}" for panel in "abcde"] + [f"draw_fig2{panel}" for panel in "abcd"]
+FIGURES += ["draw_fig1", "draw_fig2"]
 FIGURES += [f"draw_figS{number}" for number in range(1, 11)]
 JOBS = {
     "download": 2,
@@ -97,7 +98,7 @@ JOBS = {
     "predict": 3 * 2,
     "score": 3 * 2,
     "compare_losses": 1,
-    "compare_with_paper": 1,
+    "check_claims": 1,
     "summarize_run": 1,
     **dict.fromkeys(FIGURES, 1),
 }

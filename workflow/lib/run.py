@@ -23,7 +23,7 @@ from resources import JobResources
 # keys of models.ARCHITECTURE that belong to the training, not to the network
 OPTIMIZER_KEYS = ("learning_rate", "weight_decay")
 OTHER_KEYS = ("augmentation", "file")
-FIGURES = [f"fig1{panel}" for panel in "abcde"] + [f"fig2{panel}" for panel in "abcd"]
+FIGURES = [f"fig1{panel}" for panel in ("", *"abcde")] + [f"fig2{panel}" for panel in ("", *"abcd")]
 SUPPLEMENTARY_FIGURES = [f"figS{number}" for number in range(1, 11)]
 TABLES = [
     "atlas_summary",
@@ -43,7 +43,7 @@ TABLES = [
     "new_study",
     "new_study_units",
     "power",
-    "reproduction",
+    "claims",
     "tableS1",
     "tableS2",
     "tableS3",

@@ -42,10 +42,10 @@ rule record_provenance:
 
 
 rule write_overview:
-    """Write the overview: headline, interactive hierarchy, scorecard, tables, provenance."""
+    """Write the overview: headline, interactive hierarchy, claims, tables, provenance."""
     input:
         template=repository.file("workflow/report/page.html.jinja"),
-        reproduction="<results>/tables/reproduction.tsv",
+        claims="<results>/tables/claims.tsv",
         macro_f1="<results>/tables/macro_f1.tsv",
         per_study="<results>/tables/per_study.tsv",
         per_cell_type="<results>/tables/per_cell_type.tsv",
@@ -80,7 +80,7 @@ rule write_overview:
     message:
         "Writing the overview"
     shell:
-        "python {params.script:q} --reproduction {input.reproduction:q} --macro-f1 {input.macro_f1:q} "
+        "python {params.script:q} --claims {input.claims:q} --macro-f1 {input.macro_f1:q} "
         "--per-study {input.per_study:q} --per-cell-type {input.per_cell_type:q} "
         "--strata {input.strata:q} --tableS1 {input.tableS1:q} --tableS2 {input.tableS2:q} "
         "--tableS3 {input.tableS3:q} --provenance {input.provenance:q} "

@@ -27,8 +27,8 @@ that is not listed here is refused, and so is a value outside the type, before a
 - `config/config.yaml`: the default run, the whole paper on an embedded, simulated Census.
 - `config/paper.yaml`: the real thing. `config/tiny.yaml`: the default made small, for tests.
 - `config/datasets.tsv`: every file that is downloaded, with its checksum.
-- `config/cell_types.tsv`: the paper's cell types. `config/published.yaml`: its numbers, for \
-comparison.
+- `config/cell_types.tsv`: the paper's cell types. `config/claims.yaml`: its numbers and claims, \
+for comparison.
 
 "**required**" stands where there is no default. Where a value comes from stands in the text of \
 its section or in its own: *paper* is the article and its supplement, *scTab* the code and article \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 
 from hce.figures.style import (
@@ -15,6 +15,7 @@ from hce.figures.style import (
     QUIET,
     SINGLE_COLUMN_MM,
     TEXT_PT,
+    Panel,
     format_count,
     new_figure,
     short_cell_type,
@@ -123,21 +124,21 @@ BAR_COLOR = LOSS_COLORS["hce"]
 NEW_COLOR = ARCHITECTURE_COLORS["linear"]
 
 
-def draw_atlas(table: pd.DataFrame) -> Figure:
+def draw_atlas(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
     """Draw Fig. 1a: the training atlas."""
-    return _draw_overview(table, "Training atlas")
+    return _draw_overview(table, "Training atlas", panel)
 
 
-def draw_ood_set(table: pd.DataFrame) -> Figure:
+def draw_ood_set(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
     """Draw Fig. 1b: the out-of-distribution (OOD) test set."""
-    return _draw_overview(table, "OOD test set: studies added since the training release")
+    return _draw_overview(table, "OOD test set: studies added since the training release", panel)
 
 
-def _draw_overview(table: pd.DataFrame, title: str) -> Figure:
+def _draw_overview(table: pd.DataFrame, title: str, panel: Panel | None) -> Figure | SubFigure:
     """The headline numbers in a row and, below, the cells per tissue, assay and type."""
     new = [Patch(color=NEW_COLOR, label="not in the training release")]
     rows = [] if table["in_atlas"].all() else [new]
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, *rows)
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, *rows, panel=panel)
     head, *panels = fig.subplot_mosaic(
         [["headline"] * len(PANELS), list(PANELS)], height_ratios=[1, 4.5]
     ).values()
@@ -145,7 +146,7 @@ def _draw_overview(table: pd.DataFrame, title: str) -> Figure:
     headlines = table[table["part"] == "headline"].set_index("group")["value"]
     for place, (key, name) in enumerate(HEADLINES.items()):
         at = (MARGIN_MM / DOUBLE_COLUMN_MM + place / len(HEADLINES), 0.4)
-        within = {"xycoords": ("figure fraction", "axes fraction"), "in_layout": False}
+        within = {"xycoords": ("subfigure fraction", "axes fraction"), "in_layout": False}
         count = format_count(headlines.get(key, float("nan")))
         write_beside(head, count, at, (0, 0), size=13, weight="bold", **within)
         write_beside(head, name, at, (0, -9), size=TEXT_PT, color=QUIET, **within)
@@ -177,9 +178,10 @@ USES = {"train": "weights", "val": "early stopping", "test": "ID evaluation"}
 NAMES = {"train": "Train", "val": "Validation", "test": "Test"}
 
 
-def draw_split(table: pd.DataFrame) -> Figure:
+def draw_split(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
     """Draw Fig. 1c: cells and donors of the training release, split by donor."""
-    fig = new_figure(SINGLE_COLUMN_MM, SPLIT_HEIGHT_MM, "Split of the training atlas by donor")
+    title = "Split of the training atlas by donor"
+    fig = new_figure(SINGLE_COLUMN_MM, SPLIT_HEIGHT_MM, title, panel=panel)
     axes = fig.subplots(1, 2, sharey=True)
     names = [f"{NAMES.get(s, s)}\n{USES.get(s, '')}" for s in table["subset"]]
     for ax, column in zip(axes, ("cells", "donors"), strict=True):

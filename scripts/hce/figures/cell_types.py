@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 
 from hce.compare import is_significant, paired_differences
@@ -16,6 +16,7 @@ from hce.figures.style import (
     LOSS_COLORS,
     QUIET,
     TITLE_PT,
+    Panel,
     dot_handle,
     draw_dots,
     format_seeds,
@@ -68,18 +69,20 @@ def cell_type_gains(
 PANEL_MM = 52.0
 FRAME_MM = 16.0
 NAME_MM = 56.0
+PANEL_NAME_MM = 36.0
 KIND_COLORS = {"internal": LOSS_COLORS["hce"], "leaf": "#9CC8E3"}
 KIND_NAMES = {"internal": "internal node of the hierarchy", "leaf": "leaf"}
 
 
-def draw_cell_types(table: pd.DataFrame) -> Figure:
+def draw_cell_types(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
     """Draw a bar a cell type (mean of HCE - CE), the runs as dots, a star where significant.
 
-    Architectures stand one below the other.
+    Architectures stand one below the other. A panel of a page has less room for the names.
     """
+    name_mm = NAME_MM if panel is None else PANEL_NAME_MM
     architectures = list(dict.fromkeys(table["architecture"]))
     names = table["label"].dropna().map(short_cell_type)
-    longest = min(max(map(text_width_mm, names), default=0), NAME_MM)
+    longest = min(max(map(text_width_mm, names), default=0), name_mm)
     height = FRAME_MM + (PANEL_MM + longest) * len(architectures)
     kinds = {k: name for k, name in KIND_NAMES.items() if (table["node_kind"] == k).any()}
     handles: list[Artist] = [Patch(color=KIND_COLORS[k], label=name) for k, name in kinds.items()]
@@ -87,14 +90,15 @@ def draw_cell_types(table: pd.DataFrame) -> Figure:
     if np.isfinite(table["p"]).any():
         handles.append(star_handle("P < 0.05, paired t-test, Holm over the types"))
     title = "Change of F1 by HCE for each OOD cell type"
-    fig = new_figure(DOUBLE_COLUMN_MM, height, title, handles)
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title, handles, panel=panel)
     axes = fig.subplots(len(architectures), 1, squeeze=False)[:, 0]
     for ax, architecture in zip(axes, architectures, strict=True):
-        _draw_architecture(ax, table[table["architecture"] == architecture], architecture)
+        part = table[table["architecture"] == architecture]
+        _draw_architecture(ax, part, architecture, name_mm)
     return fig
 
 
-def _draw_architecture(ax: Axes, table: pd.DataFrame, architecture: str) -> None:
+def _draw_architecture(ax: Axes, table: pd.DataFrame, architecture: str, name_mm: float) -> None:
     name = architecture_name(architecture)
     runs = table.dropna(subset=["delta"])
     if runs.empty:
@@ -121,5 +125,5 @@ def _draw_architecture(ax: Axes, table: pd.DataFrame, architecture: str) -> None
     ax.set_xlim(-0.8, len(types) - 0.2)
     ax.set_ylabel("Δ F1 (HCE − CE)")
     ax.grid(axis="y")
-    name_upright(ax, [shorten(short_cell_type(label), NAME_MM) for label in types["label"]])
+    name_upright(ax, [shorten(short_cell_type(label), name_mm) for label in types["label"]])
     ax.spines["bottom"].set_visible(False)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -19,6 +19,7 @@ from hce.figures.style import (
     QUIET,
     RULE,
     TEXT_PT,
+    Panel,
     new_figure,
     short_cell_type,
     write_beside,
@@ -26,22 +27,22 @@ from hce.figures.style import (
 
 EPS = 1e-6
 EXAMPLE_LABEL = "CL:0000084"
-# Logits of a cell that some studies call "T cell" and others by a finer name. They are an
-# illustration, chosen so that the model is sure of a T cell and unsure which; all else is computed.
-EXAMPLE_LOGITS = {
+# the probabilities of the paper's Fig. 2a: a cell that is a T cell for sure, of which kind is not
+EXAMPLE_PROBABILITIES = {
+    "CL:0000542": 0.1,  # lymphocyte
+    "CL:0000236": 0.1,  # B cell
     "CL:0000084": 0.2,  # T cell
-    "CL:0000789": 0.0,  # alpha-beta T cell
-    "CL:0000624": 2.0,  # CD4-positive, alpha-beta T cell
-    "CL:0000625": 1.4,  # CD8-positive, alpha-beta T cell
-    "CL:0000798": 0.6,  # gamma-delta T cell
-    "CL:0000236": -0.6,  # B cell: outside the T-cell subtree, its mass stays
+    "CL:0000789": 0.1,  # alpha-beta T cell
+    "CL:0000798": 0.5,  # gamma-delta T cell
+    "CL:0000540": 0.0,  # neuron
+    "CL:0000235": 0.0,  # macrophage
 }
 
 
 def concept_table(
     cell_types: pd.DataFrame, reachability: NDArray[np.bool_], term_ids: Sequence[str]
 ) -> pd.DataFrame:
-    """Compute p = softmax(logits), s = R p and both losses for the example.
+    """Compute s = R p and both losses for the example.
 
     Parameters
     ----------
@@ -56,16 +57,15 @@ def concept_table(
     -------
     pandas.DataFrame
         One row a type of the example that the run has: ontology_term_id, label, is_target, parent
-        (its nearest ancestor within the example, empty for none), logit, p, s, loss_ce = -log(p)
-        and loss_hce = -log(s + 1e-6), both as if this type were the label. If the run has none of
-        the types, one row without values.
+        (its nearest ancestor within the example, empty for none), p (the paper's; their sum is 1,
+        if the run has all types), s, loss_ce = -log(p) and loss_hce = -log(s + 1e-6), both as if
+        this type were the label. If the run has none of the types, one row without values.
     """
     position = {term_id: index for index, term_id in enumerate(term_ids)}
-    shown = [term_id for term_id in EXAMPLE_LOGITS if term_id in position]
+    shown = [term_id for term_id in EXAMPLE_PROBABILITIES if term_id in position]
     rows = [position[term_id] for term_id in shown]
     matrix = reachability[np.ix_(rows, rows)]
-    logits = np.array([EXAMPLE_LOGITS[term_id] for term_id in shown])
-    p = np.exp(logits) / np.exp(logits).sum()
+    p = np.array([EXAMPLE_PROBABILITIES[term_id] for term_id in shown])
     s = matrix.astype(float) @ p
     names = cell_types.set_index("ontology_term_id")["label"]
     table = pd.DataFrame(
@@ -74,10 +74,10 @@ def concept_table(
             "label": [names[term_id] for term_id in shown],
             "is_target": [term_id == EXAMPLE_LABEL for term_id in shown],
             "parent": _nearest_ancestors(matrix, shown),
-            "logit": logits,
             "p": p,
             "s": s,
-            "loss_ce": -np.log(p),
+            # infinite where p is 0
+            "loss_ce": -np.log(p, out=np.full_like(p, -np.inf), where=p > 0),
             "loss_hce": -np.log(s + EPS),
         }
     )
@@ -98,32 +98,28 @@ def _nearest_ancestors(matrix: NDArray[np.bool_], term_ids: list[str]) -> list[s
 HEIGHT_MM = 70.0
 # a panel, in units that are about a millimeter
 PANEL = (84.0, 49.5)
-BOX = (19.0, 7.4)
-ROW_STEP, COLUMN_STEP = 15.0, 21.4
+BOX = (20.4, 7.4)
+ROW_STEP, COLUMN_STEP = 15.0, 21.0
 # what a panel shows: its heading, how it is computed, the color of its boxes
 PANELS = {
-    "p": ("CE: flat", "p = softmax(logits): {} types share one unit of mass", LOSS_COLORS["ce"]),
-    "s": (
-        "HCE: mass moves up",
-        "s = R p: each type holds its own mass and that of its descendants",
-        LOSS_COLORS["hce"],
-    ),
+    "p": ("CE: flat", "p: {} types share one unit of mass", LOSS_COLORS["ce"]),
+    "s": ("HCE: mass moves up", "s = R p: a type and its descendants", LOSS_COLORS["hce"]),
 }
 
 
-def draw_concept(table: pd.DataFrame) -> Figure:
+def draw_concept(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
     """Draw Fig. 2a: p of each type as cross-entropy has it, and s as HCE has it."""
     title = "One prediction, two losses"
     is_target = table["is_target"].eq(True)
     if not is_target.any():
         missing = "T cell is not among the cell types of this run"
-        return new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, missing)
+        return new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, missing, panel=panel)
     target = table[is_target].iloc[0]
     losses = {
         "p": f"−log p = {target['loss_ce']:.2f}",
         "s": f"−log(s + 10⁻⁶) = {target['loss_hce']:.2f}",
     }
-    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title)
+    fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, panel=panel)
     places = _places(table)
     for ax, (value, (heading, rule, color)) in zip(fig.subplots(1, 2), PANELS.items(), strict=True):
         ax.set(xlim=(0, PANEL[0]), ylim=(0, PANEL[1]))
@@ -141,10 +137,14 @@ def draw_concept(table: pd.DataFrame) -> Figure:
 
 
 def _places(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Center of each type's box: a row a generation, parents over their children."""
+    """Center of each type's box: a row a generation, parents over their children.
+
+    Types without a relative share the last column, one below the other.
+    """
     parent = dict(zip(table["ontology_term_id"], table["parent"].fillna(""), strict=True))
     places: dict[str, tuple[float, float]] = {}
-    columns = itertools.count(BOX[0] / 2 + 0.5, COLUMN_STEP)
+    columns = itertools.count(BOX[0] / 2 + 0.4, COLUMN_STEP)
+    top = PANEL[1] - 1.5 - BOX[1] / 2
 
     def place(term_id: str, y: float) -> float:
         below = [place(child, y - ROW_STEP) for child in parent if parent[child] == term_id]
@@ -152,10 +152,12 @@ def _places(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
         places[term_id] = (x, y)
         return x
 
+    alone = [term for term in parent if not parent[term] and term not in parent.values()]
     for term_id in parent:
-        if not parent[term_id]:
-            place(term_id, PANEL[1] - 1.5 - BOX[1] / 2)
-    return places
+        if not parent[term_id] and term_id not in alone:
+            place(term_id, top)
+    last = next(columns)
+    return places | {term: (last, top - ROW_STEP * row) for row, term in enumerate(alone)}
 
 
 def _draw_box(
@@ -167,7 +169,7 @@ def _draw_box(
     ax.add_patch(Rectangle(corner, width * row[value], height, color=color, alpha=0.4, linewidth=0))
     edge, weight = (INK, 1.2) if row["is_target"] else (RULE, 0.6)
     ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=edge, linewidth=weight))
-    text = f"{short_cell_type(row['label'])}\n{value} = {row[value]:.3f}"
+    text = f"{short_cell_type(row['label'])}\n{value} = {row[value]:.1f}"
     ax.text(x, y, text, ha="center", va="center")
 
 
@@ -182,4 +184,4 @@ def _draw_arrow(ax: Axes, row: dict, places: dict[str, tuple[float, float]]) -> 
     ax.annotate("", end, start, arrowprops=arrow | {"linewidth": 0.6 + 2.4 * row["s"]})
     middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
     style = {"color": color, "ha": "left" if side > 0 else "right", "va": "center"}
-    write_beside(ax, f"+{row['s']:.3f}", middle, (6 * side, 0), **style)
+    write_beside(ax, f"+{row['s']:.1f}", middle, (6 * side, 0), **style)

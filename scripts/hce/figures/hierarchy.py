@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import ConnectionStyle, PathPatch
 from matplotlib.path import Path
@@ -25,6 +25,7 @@ from hce.figures.style import (
     QUIET,
     SMALL_PT,
     TEXT_PT,
+    Panel,
     add_axes_mm,
     dot_handle,
     format_count,
@@ -176,7 +177,9 @@ def draw_ontology(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
     return fig
 
 
-def hierarchy_figure(nodes: pd.DataFrame, depth: float) -> Figure:
+def hierarchy_figure(
+    nodes: pd.DataFrame, depth: float, panel: Panel | None = None
+) -> Figure | SubFigure:
     """Return a figure with room of this depth (millimeters) below the keys, or why there are none.
 
     Parameters
@@ -185,13 +188,15 @@ def hierarchy_figure(nodes: pd.DataFrame, depth: float) -> Figure:
         All classes, as in the source data of Fig. 2d.
     depth
         Room below the header, without the footer.
+    panel
+        Of a page, with a height that gives this room.
     """
     name = architecture_name(str(nodes["architecture"].iloc[0]))
     title = f"Change of F1 by HCE on the Cell Ontology ({name}, OOD)"
-    height = HEADER_MM + depth + FOOTER_MM
+    height = HEADER_MM + depth + FOOTER_MM if panel is None else panel.height_mm
     if nodes["delta"].isna().all():
         missing = f"No pair of CE and HCE runs of {name}."
-        return new_figure(DOUBLE_COLUMN_MM, height, title, missing)
+        return new_figure(DOUBLE_COLUMN_MM, height, title, missing, panel=panel)
     largest, largest_mm = nodes["n_cells_train"].max(), nodes["diameter_mm"].max()
     handles = [dot_handle("not in the OOD set", ABSENT, 5, INK)]
     for part in (1, 8):
@@ -201,7 +206,7 @@ def hierarchy_figure(nodes: pd.DataFrame, depth: float) -> Figure:
     handles.append(Line2D([], [], color=SECOND_PARENT_COLOR, linewidth=0.8, label="second parent"))
     if np.isfinite(nodes["p_holm"]).any():
         handles.append(star_handle("P < 0.05 (Holm)"))
-    fig = new_figure(DOUBLE_COLUMN_MM, height, title, handles)
+    fig = new_figure(DOUBLE_COLUMN_MM, height, title, handles, panel=panel)
     length, thickness = COLOR_BAR_MM
     left = DOUBLE_COLUMN_MM - 2 * MARGIN_MM - length
     bar = add_axes_mm(fig, left, height - MARGIN_MM - thickness, length, thickness)

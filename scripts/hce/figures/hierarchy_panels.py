@@ -10,12 +10,13 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
 from hce.figures.hierarchy import (
     EDGE_COLOR,
     FOOTER_MM,
+    HEADER_MM,
     LARGEST_DIAMETER_MM,
     SECOND_PARENT_COLOR,
     draw_curve,
@@ -32,6 +33,7 @@ from hce.figures.style import (
     QUIET,
     TEXT_PT,
     TITLE_PT,
+    Panel,
     short_cell_type,
     wrap_label,
     write_beside,
@@ -176,7 +178,7 @@ def draw_ontology_panels(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
     views = dict(tuple(nodes.groupby("view")))
     lines = dict(tuple(edges.groupby("view")))
     whole = views[OVERVIEW]
-    upper = NAMES_MM + whole["y_mm"].max() + OVERVIEW_FOOT_MM
+    upper = overview_depth(whole)
     # how far each column of panels reaches down
     ends = dict.fromkeys(COLUMNS_MM.values(), upper)
     places = {}
@@ -187,6 +189,7 @@ def draw_ontology_panels(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
     fig = hierarchy_figure(whole, max(ends.values()))
     top = max(ends.values()) + FOOTER_MM
     ax = page_axes(fig, (MARGIN_MM, top), (WIDTH_MM, upper))
+    _shade_panels(ax, whole.assign(y_mm=whole["y_mm"] + NAMES_MM))
     _draw_overview(ax, whole.assign(y_mm=whole["y_mm"] + NAMES_MM), lines.get(OVERVIEW, edges))
     for view, (left, down, depth) in places.items():
         ax = page_axes(fig, (left, top - down), (PANEL_PAGE.column_width, depth))
@@ -196,8 +199,31 @@ def draw_ontology_panels(nodes: pd.DataFrame, edges: pd.DataFrame) -> Figure:
     return fig
 
 
+def overview_depth(nodes: pd.DataFrame) -> float:
+    """Room in millimeters that the overview needs below the keys."""
+    return NAMES_MM + nodes["y_mm"].max() + OVERVIEW_FOOT_MM
+
+
+def draw_overview(
+    nodes: pd.DataFrame, edges: pd.DataFrame, panel: Panel | None = None
+) -> Figure | SubFigure:
+    """Draw the overview of Supplementary Figs. 2-4 alone, as a page has room for Fig. 2d.
+
+    In a panel the layers stand as close as its height asks for.
+    """
+    whole, lines = (table[table["view"] == OVERVIEW] for table in (nodes, edges))
+    depth = room = overview_depth(whole)
+    if panel is not None:
+        room = panel.height_mm - HEADER_MM - FOOTER_MM
+    # without numbers beside the nodes there is no star to explain
+    fig = hierarchy_figure(whole.assign(p_holm=np.nan), depth, panel)
+    ax = page_axes(fig, (MARGIN_MM, room + FOOTER_MM), (WIDTH_MM, room))
+    ax.set_ylim(depth, 0)
+    _draw_overview(ax, whole.assign(y_mm=whole["y_mm"] + NAMES_MM), lines)
+    return fig
+
+
 def _draw_overview(ax: Axes, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
-    _shade_panels(ax, nodes)
     places = nodes.set_index("index")[["x_mm", "y_mm"]]
     # second parents first, so that the tree stays on top
     for edge in edges.sort_values("kind", ascending=False).itertuples():

@@ -22,16 +22,19 @@ class Drawing:
         Of the report.
     further
         Source data beside NAME.csv: `edges` for NAME_edges.csv, and so on.
+    panels
+        Of a page: the source data of its panels, in place of its own.
     """
 
     function: str
     category: str
     labels: dict[str, str] | None = None
     further: tuple[str, ...] = ()
+    panels: tuple[str, ...] = ()
 
     def tables(self, name: str) -> list[str]:
         """Names of the source data, in the order in which the function takes them."""
-        return [name, *(f"{name}_{table}" for table in self.further)]
+        return [*self.panels] or [name, *(f"{name}_{table}" for table in self.further)]
 
 
 # what draws several figures
@@ -45,6 +48,18 @@ FIGURE_1, FIGURE_2, SUPPLEMENT = "Figure 1", "Figure 2", "Supplementary figures"
 BEYOND, CONTROLS = "Beyond the paper", "Controls"
 
 DRAWINGS = {
+    "fig1": Drawing(
+        "hce.figures.pages:draw_figure_1",
+        FIGURE_1,
+        {"panel": "whole figure"},
+        panels=("fig1a", "fig1b", "fig1c", "fig1d", "fig1e"),
+    ),
+    "fig2": Drawing(
+        "hce.figures.pages:draw_figure_2",
+        FIGURE_2,
+        {"panel": "whole figure"},
+        panels=("fig2a", "fig2b", "fig2c", "figS3", "figS3_edges"),
+    ),
     "fig1a": Drawing("hce.figures.atlas:draw_atlas", FIGURE_1, {"panel": "a: training atlas"}),
     "fig1b": Drawing("hce.figures.atlas:draw_ood_set", FIGURE_1, {"panel": "b: OOD test set"}),
     "fig1c": Drawing("hce.figures.atlas:draw_split", FIGURE_1, {"panel": "c: split by donor"}),

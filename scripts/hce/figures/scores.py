@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from hce.compare import is_significant, paired_differences
@@ -16,6 +17,7 @@ from hce.figures.bars import (
     draw_bars,
     explain_bars,
     label_architectures,
+    pale,
     scale_gains,
     write_beyond,
 )
@@ -27,6 +29,7 @@ from hce.figures.style import (
     LOSS_COLORS,
     QUIET,
     SINGLE_COLUMN_MM,
+    Panel,
     format_p,
     format_signed,
     new_figure,
@@ -48,8 +51,8 @@ def scores_of_runs(runs: pd.DataFrame, loss: str, split: str, labels: str) -> pd
     Returns
     -------
     pandas.DataFrame
-        architecture, seed, macro_f1, mean, sd (NaN for one run), n_seeds, n_labels, n_cells,
-        data_source. An architecture without a run has one row with n_seeds = 0.
+        architecture, labels, seed, macro_f1, mean, sd (NaN for one run), n_seeds, n_labels,
+        n_cells, data_source. An architecture without a run has one row with n_seeds = 0.
     """
     keys = {"loss": loss, "split": split, "labels": labels}
     chosen = runs[np.logical_and.reduce([runs[key] == value for key, value in keys.items()])]
@@ -57,9 +60,9 @@ def scores_of_runs(runs: pd.DataFrame, loss: str, split: str, labels: str) -> pd
         _summarized(chosen.sort_values("seed"), architecture, "macro_f1")
         for architecture in known_architectures(runs["architecture"])
     ]
-    columns = ["architecture", "seed", "macro_f1", "mean", "sd", "n_seeds", "n_labels", "n_cells"]
-    table = pd.concat(parts, ignore_index=True).reindex(columns=columns)
-    return table.assign(data_source=runs["data_source"].iloc[0])
+    columns = ["architecture", "labels", "seed", "macro_f1", "mean", "sd", "n_seeds", "n_labels"]
+    table = pd.concat(parts, ignore_index=True).reindex(columns=[*columns, "n_cells"])
+    return table.assign(labels=labels, data_source=runs["data_source"].iloc[0])
 
 
 def _summarized(runs: pd.DataFrame, architecture: str, value: str) -> pd.DataFrame:
@@ -71,9 +74,16 @@ def _summarized(runs: pd.DataFrame, architecture: str, value: str) -> pd.DataFra
     return part.assign(mean=values.mean(), sd=values.std(ddof=1), n_seeds=len(values))
 
 
+def id_scores(runs: pd.DataFrame) -> pd.DataFrame:
+    """Macro F1 of CE on held-out donors, over the OOD labels and over all (Fig. 1d)."""
+    parts = [scores_of_runs(runs, "ce", "test", labels) for labels in LABEL_SETS]
+    return sort_as_known(pd.concat(parts), ["architecture", "labels", "seed"])
+
+
 def with_id_level(ood: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
-    """Add to the OOD scores the mean ID score of each architecture (column id_mean)."""
-    level = test.drop_duplicates("architecture").set_index("architecture")["mean"]
+    """Add to the OOD scores the mean ID score of each architecture over the OOD labels, id_mean."""
+    of_labels = test[test["labels"] == "ood_labels"]
+    level = of_labels.drop_duplicates("architecture").set_index("architecture")["mean"]
     return ood.assign(id_mean=ood["architecture"].map(level))
 
 
@@ -148,6 +158,8 @@ def control_gains(main: pd.DataFrame, finest: pd.DataFrame | None) -> pd.DataFra
 
 
 HEIGHT_MM = 68.0
+# what macro F1 is averaged over in Fig. 1d, and how each is drawn: filled, or in outline
+LABEL_SETS = {"ood_labels": "{:.0f} types of the OOD set", "all": "all {:.0f} types"}
 # color and name of each condition
 CONDITION_COLORS = {
     "main": LOSS_COLORS["hce"],
@@ -163,58 +175,76 @@ CONDITION_NAMES = {
 }
 
 
-def draw_id_scores(table: pd.DataFrame) -> Figure:
-    """Draw Fig. 1d: macro F1 on held-out donors (in distribution), cross-entropy."""
-    row = "not run"
-    if table["n_labels"].notna().any():
-        row = f"mean over the {table['n_labels'].max():.0f} cell types of the OOD set"
-    return _draw_scores(table, "In distribution: held-out donors (CE)", row)[0]
+def draw_id_scores(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
+    """Draw Fig. 1d: macro F1 on held-out donors (in distribution), cross-entropy.
 
-
-def draw_ood_scores(table: pd.DataFrame) -> Figure:
-    """Draw Fig. 1e: macro F1 on new studies, cross-entropy, and how far it is from the ID level."""
-    dashed = {"color": ID_LEVEL_COLOR, "linewidth": 1.2, "linestyle": (0, (3, 2))}
-    key = [Line2D([], [], label="ID level", **dashed)]
-    fig, bars = _draw_scores(table, "Out of distribution: new studies (CE)", key)
-    levels = 100 * table.drop_duplicates("architecture")["id_mean"]
-    for bar, level in zip(bars.itertuples(), levels, strict=True):
-        fig.axes[0].plot([bar.x - 0.4, bar.x + 0.4], [level, level], **dashed)
-        if np.isfinite(bar.mean - level):
-            drop = f"{format_signed(bar.mean - level, 1)} points"
-            write_beyond(fig.axes[0], bar.x, level, drop)
-    return fig
-
-
-def _draw_scores(
-    table: pd.DataFrame, title: str, row: str | list[Line2D]
-) -> tuple[Figure, pd.DataFrame]:
-    """The mean of each architecture as a bar with its number, the runs as dots."""
+    Two bars an architecture: over the cell types of the OOD set, and, in outline, over all.
+    """
+    sizes = table.groupby("labels")["n_labels"].max()
+    names = {labels: LABEL_SETS[labels].format(sizes[labels]) for labels in LABEL_SETS}
+    key: list[Artist] = [
+        Patch(facecolor=pale(QUIET), edgecolor=QUIET, label=names["ood_labels"]),
+        Patch(facecolor="white", edgecolor=QUIET, label=names["all"]),
+    ]
     counts = table.groupby("architecture", sort=False)["n_seeds"].first()
-    fig, ax = _score_axes(title, row, note=explain_bars(counts))
-    colors = {name: ARCHITECTURE_COLORS.get(name, QUIET) for name in counts.index}
-    by = ("architecture", list(counts.index)), ("architecture", colors)
+    title = "In distribution: held-out donors (CE)"
+    ran = table["n_labels"].notna().any()
+    fig, ax = _score_axes(title, key if ran else "not run", explain_bars(counts), panel)
+    by = ("architecture", list(counts.index)), ("labels", dict.fromkeys(LABEL_SETS, QUIET))
     bars = draw_bars(ax, table, "macro_f1", *by)
+    for drawn, labels in zip(ax.containers, LABEL_SETS, strict=False):
+        for bar in drawn:
+            name = counts.index[round(bar.get_x() + bar.get_width() / 2)]
+            color = ARCHITECTURE_COLORS.get(name, QUIET)
+            filled = labels == "ood_labels"
+            bar.set(facecolor=pale(color) if filled else "white", edgecolor=color, linewidth=0.8)
     for bar in bars.dropna().itertuples():
         write_beyond(ax, bar.x, bar.end, f"{bar.mean:.1f}")
     label_architectures(ax, counts)
-    return fig, bars
+    return fig
 
 
-def _score_axes(title: str, row: str | list[Artist], note: str) -> tuple[Figure, Axes]:
+def draw_ood_scores(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
+    """Draw Fig. 1e: macro F1 on new studies, cross-entropy, and how far it is from the ID level."""
+    dashed = {"color": ID_LEVEL_COLOR, "linewidth": 1.2, "linestyle": (0, (3, 2))}
+    # a panel of a page has no room for the word three times
+    label, unit = ("ID level", " points") if panel is None else ("ID level, points from it", "")
+    key = [Line2D([], [], label=label, **dashed)]
+    counts = table.groupby("architecture", sort=False)["n_seeds"].first()
+    title = "Out of distribution: new studies (CE)"
+    fig, ax = _score_axes(title, key, explain_bars(counts), panel)
+    colors = {name: ARCHITECTURE_COLORS.get(name, QUIET) for name in counts.index}
+    by = ("architecture", list(counts.index)), ("architecture", colors)
+    bars = draw_bars(ax, table, "macro_f1", *by)
+    levels = 100 * table.drop_duplicates("architecture")["id_mean"]
+    for bar, level in zip(bars.itertuples(), levels, strict=True):
+        if np.isfinite(bar.mean):
+            write_beyond(ax, bar.x, bar.end, f"{bar.mean:.1f}")
+        ax.plot([bar.x - 0.4, bar.x + 0.4], [level, level], **dashed)
+        if np.isfinite(bar.mean - level):
+            drop = f"{format_signed(bar.mean - level, 1)}{unit}"
+            write_beyond(ax, bar.x, level, drop)
+    label_architectures(ax, counts)
+    return fig
+
+
+def _score_axes(
+    title: str, row: str | list[Artist], note: str, panel: Panel | None
+) -> tuple[Figure | SubFigure, Axes]:
     """Single-column figure with axes for macro F1 in percent."""
-    fig = new_figure(SINGLE_COLUMN_MM, HEIGHT_MM, title, row, note=note)
+    fig = new_figure(SINGLE_COLUMN_MM, HEIGHT_MM, title, row, note=note, panel=panel)
     ax = fig.subplots()
     ax.set(ylim=(0, 100), yticks=range(0, 101, 20))
     ax.set_ylabel("Macro F1 (%)")
     return fig, ax
 
 
-def draw_comparison(table: pd.DataFrame) -> Figure:
+def draw_comparison(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
     """Draw Fig. 2b: OOD macro F1 with cross-entropy and with hierarchical cross-entropy."""
     colors = {loss: LOSS_COLORS[loss] for loss in LOSSES}
     key = color_handles({loss: LOSS_NAMES[loss] for loss in LOSSES}, colors)
     note = explain_bars(table["n_seeds"], "P, paired t-test (Holm)")
-    fig, ax = _score_axes("Out of distribution: new studies", key, note)
+    fig, ax = _score_axes("Out of distribution: new studies", key, note, panel)
     first = table.drop_duplicates(["architecture", "loss"])
     counts = first.groupby("architecture", sort=False)["n_seeds"].agg(list)
     by = ("architecture", list(counts.index)), ("loss", colors)
@@ -224,12 +254,12 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
         ax.text(bar.x, 2, f"{bar.mean:.1f}", ha="center")
     tests = first.drop_duplicates("architecture").set_index("architecture")
     for architecture, pair in bars.groupby("group"):
-        _write_gain(ax, pair, tests.loc[architecture])
+        _write_gain(ax, pair, tests.loc[architecture], " points" if panel is None else "")
     label_architectures(ax, counts)
     return fig
 
 
-def _write_gain(ax: Axes, pair: pd.DataFrame, row: pd.Series) -> None:
+def _write_gain(ax: Axes, pair: pd.DataFrame, row: pd.Series, unit: str) -> None:
     """Write the gain and its adjusted p over a bracket that spans the two bars."""
     if not np.isfinite(row["gain_mean"]):
         return
@@ -239,7 +269,7 @@ def _write_gain(ax: Axes, pair: pd.DataFrame, row: pd.Series) -> None:
     ends = [tops[0] + 1.5, level, level, tops[1] + 1.5]
     ax.plot([left, left, right, right], ends, color=color, linewidth=0.6)
     middle, centered = ((left + right) / 2, level), {"color": color, "ha": "center"}
-    gain = f"{format_signed(100 * row['gain_mean'], 1)} points"
+    gain = f"{format_signed(100 * row['gain_mean'], 1)}{unit}"
     write_beside(ax, gain, middle, (0, 10.5), weight=weight, **centered)
     write_beside(ax, format_p(row["p_holm"]), middle, (0, 3.0), **centered)
 

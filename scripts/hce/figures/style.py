@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pandas as pd
 from matplotlib import font_manager
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
@@ -88,6 +89,8 @@ DOUBLE_COLUMN_MM = 180.0
 MARGIN_MM = 3.0
 # from line to line of the smallest text
 LINE_MM = 2.6
+# from the letter of a panel to its title
+LETTER_MM = 3.5
 MM_PER_INCH = 25.4
 POINTS_PER_MM = 72 / MM_PER_INCH
 # nothing smaller than 6 pt stays legible in print
@@ -161,9 +164,27 @@ def apply_style() -> None:
     manager.ttflist = [font for font in manager.ttflist if bundled in Path(font.fname).parents]
 
 
+@dataclass(frozen=True)
+class Panel:
+    """A panel of a page: its letter, its size in millimeters, and the part of the page it fills.
+
+    Without that part it is drawn as a figure of its own, so that its axes find their places.
+    """
+
+    letter: str
+    width_mm: float
+    height_mm: float
+    within: SubFigure | None = None
+
+
 def new_figure(
-    width_mm: float, height_mm: float, title: str, *rows: str | Sequence[Artist], note: str = ""
-) -> Figure:
+    width_mm: float,
+    height_mm: float,
+    title: str,
+    *rows: str | Sequence[Artist],
+    note: str = "",
+    panel: Panel | None = None,
+) -> Figure | SubFigure:
     """Return a figure in the house style; axes made in it share what its frame leaves.
 
     Parameters
@@ -176,32 +197,51 @@ def new_figure(
         What stands below the title: a text, or what a legend shows.
     note
         At the foot: how to read the figure.
+    panel
+        Where the figure is a panel of a page: its letter and, in place of the size above, its own.
     """
     apply_style()
-    size = (width_mm / MM_PER_INCH, height_mm / MM_PER_INCH)
-    fig = Figure(figsize=size, layout="constrained")
+    if panel is not None:
+        width_mm, height_mm = panel.width_mm, panel.height_mm
+    if panel is None or panel.within is None:
+        size = (width_mm / MM_PER_INCH, height_mm / MM_PER_INCH)
+        fig = Figure(figsize=size, layout="constrained")
+    else:
+        fig = panel.within
     side, gap = MARGIN_MM / width_mm, MARGIN_MM / height_mm
-    heading = {"fontsize": TITLE_PT, "fontweight": "bold", "va": "top"}
-    written: list[Artist] = [fig.text(side, 1 - gap, title, **heading)]
+    heading, start = {"fontsize": TITLE_PT, "fontweight": "bold", "va": "top"}, side
+    if panel is not None:
+        fig.text(side, 1 - gap, panel.letter, **heading)
+        start, room = side + LETTER_MM / width_mm, width_mm - 2 * MARGIN_MM
+        # bold letters are wider than those that are measured
+        title = wrap_label(title, 0.85 * (room - LETTER_MM), TITLE_PT)
+        note = wrap_label(note, room)
+    written: list[Artist] = [fig.text(start, 1 - gap, title, **heading)]
     for row in rows:
-        corner = (side, written[-1].get_window_extent().y0 / fig.bbox.height - gap)
+        corner = (side, _lower_end(written[-1], fig) - gap)
         if isinstance(row, str):
             written.append(fig.text(*corner, row, color=QUIET, va="top"))
         else:
             place = {"loc": "upper left", "bbox_to_anchor": corner, "ncols": max(len(row), 1)}
             written.append(fig.legend(handles=list(row), **place))
-    top = written[-1].get_window_extent().y0 / fig.bbox.height - gap / 2
-    foot = (gap / 2, (MARGIN_MM / 2 + LINE_MM) / height_mm)
+    top = _lower_end(written[-1], fig) - gap / 2
+    foot = (gap / 2, (MARGIN_MM / 2 + LINE_MM * (1 + note.count("\n"))) / height_mm)
     fig.text(side, foot[0], note, color=QUIET, va="bottom", gid="note")
-    pad = MARGIN_MM / 2 / MM_PER_INCH
-    rect = (side / 2, foot[1], 1 - side, top - foot[1])
-    fig.get_layout_engine().set(rect=rect, w_pad=pad, h_pad=pad)
+    if isinstance(fig, Figure):
+        pad = MARGIN_MM / 2 / MM_PER_INCH
+        rect = (side / 2, foot[1], 1 - side, top - foot[1])
+        fig.get_layout_engine().set(rect=rect, w_pad=pad, h_pad=pad)
     return fig
 
 
-def size_mm(fig: Figure) -> np.ndarray:
+def _lower_end(artist: Artist, fig: Figure | SubFigure) -> float:
+    """How far down an artist reaches, as a share of the figure's height from below."""
+    return (artist.get_window_extent().y0 - fig.bbox.y0) / fig.bbox.height
+
+
+def size_mm(fig: Figure | SubFigure) -> np.ndarray:
     """Width and height of a figure in millimeters."""
-    return fig.get_size_inches() * MM_PER_INCH
+    return fig.bbox.size / fig.dpi * MM_PER_INCH
 
 
 def text_width_mm(text: str, size: float = SMALL_PT) -> float:
@@ -236,9 +276,12 @@ def shorten(label: str, width_mm: float, size: float = SMALL_PT) -> str:
     return wrap_label(label, width_mm - text_width_mm(" …", size), size).split("\n")[0] + " …"
 
 
-def add_axes_mm(fig: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+def add_axes_mm(
+    fig: Figure | SubFigure, left: float, bottom: float, width: float, height: float
+) -> Axes:
     """Add axes at a place given in millimeters from the lower left corner of the figure."""
-    fig.set_layout_engine("none")
+    if isinstance(fig, Figure):
+        fig.set_layout_engine("none")
     full_width, full_height = size_mm(fig)
     return fig.add_axes(
         (left / full_width, bottom / full_height, width / full_width, height / full_height)

@@ -6,36 +6,58 @@ import math
 
 import figure_example as example
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from drawn_example import concept
-from figure_checks import texts
+from figure_checks import assert_legible, lines, texts
 
-from hce.figures.concept import EXAMPLE_LOGITS, concept_table
+from hce.figures.concept import concept_table, draw_concept
 from hce.loss import hierarchical_cross_entropy
+
+PAPER = ["CL:0000542", "CL:0000236", "CL:0000084", "CL:0000789", "CL:0000798"]
+PAPER += ["CL:0000540", "CL:0000235"]
+LABELS = ["lymphocyte", "B cell", "T cell", "alpha-beta T cell", "gamma-delta T cell"]
+LABELS += ["neuron", "macrophage"]
+# lymphocyte > (B cell, T cell > (alpha-beta, gamma-delta)); neuron and macrophage alone
+REACHABILITY = np.eye(7, dtype=bool)
+REACHABILITY[0, :5] = True
+REACHABILITY[2, 3:5] = True
+
+
+def paper_table() -> pd.DataFrame:
+    """Return the source data of a run that has the seven types of the paper's figure."""
+    types = pd.DataFrame({"ontology_term_id": PAPER, "label": LABELS})
+    return concept_table(types, REACHABILITY, PAPER)
+
+
+def test_concept_has_the_numbers_of_the_paper() -> None:
+    table = paper_table().set_index("label")
+    assert table["p"].tolist() == [0.1, 0.1, 0.2, 0.1, 0.5, 0, 0]
+    assert table["s"].tolist() == pytest.approx([1.0, 0.1, 0.8, 0.1, 0.5, 0, 0])
+    assert table["parent"].tolist() == ["", PAPER[0], PAPER[0], PAPER[2], PAPER[2], "", ""]
+    assert table.index[table["is_target"]].tolist() == ["T cell"]
+    written = lines(draw_concept(paper_table()))
+    assert written.count("p = 0.0") == written.count("s = 0.0") == 2
+    assert {"lymphocyte", "neuron", "macrophage", "p = 0.2", "s = 0.8", "s = 1.0"} <= set(written)
+    assert_legible("fig2a", draw_concept(paper_table()))
 
 
 def test_concept_equals_the_loss_of_the_library() -> None:
-    table = concept_table(example.cell_types(), example.reachability(), np.array(example.TERM_IDS))
-    assert table["p"].sum() == pytest.approx(1)
-    by_label = table.set_index("label")
-    inside = [label for label in by_label.index if label.endswith("T cell")]
-    assert by_label.at["T cell", "s"] == pytest.approx(by_label.loc[inside, "p"].sum())
-    assert by_label.at["B cell", "s"] == pytest.approx(by_label.at["B cell", "p"])
-    # independent: the training loss on the shown types, alpha-beta's descendants being CD4 and CD8
-    order = [example.TERM_IDS.index(term) for term in EXAMPLE_LOGITS]
-    reach = torch.from_numpy(example.reachability()[np.ix_(order, order)])
-    logits = torch.tensor([list(EXAMPLE_LOGITS.values())], dtype=torch.float64)
-    for place in range(len(order)):
+    table = paper_table()
+    # independent: the training loss on logits whose softmax are these probabilities
+    logits = torch.log(torch.tensor([table["p"].tolist()], dtype=torch.float64))
+    reach = torch.from_numpy(REACHABILITY)
+    for place, row in table.iterrows():
         expected = hierarchical_cross_entropy(logits, torch.tensor([place]), reach)
-        assert table.at[place, "loss_hce"] == pytest.approx(expected.item(), rel=1e-6)
-        assert table.at[place, "loss_ce"] == pytest.approx(-math.log(table.at[place, "p"]))
+        assert row["loss_hce"] == pytest.approx(expected.item(), rel=1e-6)
+        assert row["loss_ce"] == (pytest.approx(-math.log(row["p"])) if row["p"] else math.inf)
 
 
 def test_concept_nests_each_type_under_its_nearest_ancestor() -> None:
     table = concept_table(example.cell_types(), example.reachability(), np.array(example.TERM_IDS))
     parent = dict(zip(table["ontology_term_id"], table["parent"], strict=True))
-    assert parent["CL:0000624"] == "CL:0000789"
+    assert parent["CL:0000789"] == "CL:0000084"
     assert parent["CL:0000798"] == "CL:0000084"
     assert parent["CL:0000084"] == ""
 

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from drawn_example import comparison, id_and_ood
 from figure_checks import lines, shown, texts, whiskers
+from matplotlib.colors import to_hex
 
-from hce.figures.scores import control_gains, gains, scores_of_runs, with_id_level
+from hce.figures.scores import control_gains, gains, id_scores, scores_of_runs, with_id_level
+from hce.figures.style import ARCHITECTURE_COLORS
 
 
 def test_scores_take_the_asked_rows_and_list_what_did_not_run() -> None:
@@ -30,7 +32,7 @@ def test_one_run_has_no_standard_deviation() -> None:
 
 def test_ood_scores_carry_the_id_level_of_their_architecture() -> None:
     runs = example.macro_f1_runs(["linear"], 2)
-    test = scores_of_runs(runs, "ce", "test", "ood_labels")
+    test = id_scores(runs)
     table = with_id_level(scores_of_runs(runs, "ce", "ood", "all"), test)
     assert table.loc[0, "id_mean"] == pytest.approx(0.805)
     assert table.loc[0, "mean"] == pytest.approx(0.505)
@@ -73,11 +75,27 @@ def test_controls_of_two_data_sources_are_refused() -> None:
         control_gains(main, pd.DataFrame(finest))
 
 
-def test_fig1d_writes_means_and_runs() -> None:
+def test_id_scores_are_over_the_ood_labels_and_over_all() -> None:
+    table = id_scores(example.macro_f1_runs(["linear", "mlp"], 2))
+    linear = table[table["architecture"] == "linear"].set_index(["labels", "seed"])["macro_f1"]
+    assert linear["ood_labels"].tolist() == pytest.approx([0.80, 0.81])
+    assert linear["all"].tolist() == pytest.approx([0.70, 0.71])
+    missing = table[table["architecture"] == "tabnet"]
+    assert sorted(missing["labels"]) == ["all", "ood_labels"]
+    assert missing["n_seeds"].tolist() == [0, 0]
+
+
+def test_fig1d_writes_means_and_runs_of_both_sets_of_labels() -> None:
     fig, _ = id_and_ood(["linear", "mlp", "tabnet"], 3)
-    assert texts(fig).count("81.0") == 3
+    assert texts(fig).count("81.0") == texts(fig).count("71.0") == 3
     assert lines(fig).count("n = 3") == 3
-    assert whiskers(fig) == 3
+    assert whiskers(fig) == 6
+    assert {"7 types of the OOD set", "all 7 types"} <= set(texts(fig))
+    # each architecture keeps its color, whichever of them ran
+    for architectures in (["mlp"], ["linear", "mlp", "tabnet"]):
+        fig, _ = id_and_ood(architectures, 3)
+        edges = {to_hex(bar.get_edgecolor()) for c in fig.axes[0].containers for bar in c}
+        assert edges == {ARCHITECTURE_COLORS[name].lower() for name in architectures}
 
 
 def test_fig1e_writes_the_drop_from_the_id_level() -> None:
