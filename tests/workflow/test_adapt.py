@@ -129,7 +129,7 @@ def test_own_files_labels_ontology_and_architecture(own_run: OwnRun) -> None:
     cells = pd.read_parquet(tmp_path / MINE / "atlas" / "cells.parquet")
     # monocytes are no lymphocytes in this file
     assert set(cells["cell_type_ontology_term_id"]) == {T_CELL, B_CELL, CD4, CD8}
-    assert set(cells.loc[cells["split"] == "ood", "study"]) == {"new"}
+    assert set(cells.loc[cells["split"] == "ood", "dataset_id"]) == {"new"}
     with np.load(tmp_path / MINE / "ontology" / "reachability.npz") as stored:
         matrix = stored["reachability"]
         order = {term: i for i, term in enumerate(stored["term_ids"].tolist())}

@@ -19,6 +19,9 @@ use rule compare_losses as compare_permuted with:
     input:
         scores=run.scores(["ce", "hce", "hce_permuted"]),
         cell_types="<results>/ontology/cell_types.tsv",
+        datasets=expand(
+            "<results>/census/{release}/datasets.parquet", release=["train", "ood"]
+        ),
     output:
         macro_f1="<results>/controls/permuted/tables/macro_f1.tsv",
         macro_f1_runs="<results>/controls/permuted/tables/macro_f1_runs.tsv",
