@@ -26,11 +26,12 @@ NAME_COLUMNS = (
 # columns that hold names or words
 TEXT_COLUMNS = (
     *NAME_COLUMNS,
-    *("architecture", "block", "connectivity", "context", "data_source", "family"),
-    *("file", "first", "grouping", "hyperparameter", "key", "kind", "label", "labels"),
-    *("loss", "node_kind", "note", "ontology_term_id", "panel", "parents", "part"),
-    *("property", "quantity", "release", "rule", "second", "section", "source", "split", "status"),
-    *("subset", "text", "view"),
+    *("ancestor", "architecture", "baseline", "block", "ce", "change", "changes", "condition"),
+    *("connectivity", "context", "data_source", "descendant", "family", "file", "first"),
+    *("grouping", "hce", "hyperparameter", "key", "kind", "label", "labels", "loss", "measure"),
+    *("node_kind", "note", "ontology_term_id", "ours", "panel", "parent_id", "parents", "part"),
+    *("property", "published", "quantity", "relation", "release", "rule", "second", "section"),
+    *("source", "split", "status", "subset", "text", "tolerance", "view"),
 )
 TEXT_TYPES: dict[Hashable, type[str]] = dict.fromkeys(TEXT_COLUMNS, str)
 

@@ -1,5 +1,5 @@
 # Controls of the simulation: is the gain due to what we say it is due to?
-#   finest    every study annotates as finely as it can: the gain should shrink
+#   finest    every collection annotates as finely as it can: the gain should shrink
 #   permuted  HCE with a hierarchy whose labels are permuted: it should hurt
 
 # The finest control is this same workflow on another simulated Census, in a folder of its own.

@@ -126,6 +126,9 @@ def draw_contexts(table: pd.DataFrame) -> Figure:
     axes = fig.subplot_mosaic(layout, width_ratios=[5, 4])
     for part, heading in POOLED_HEADINGS.items():
         _draw_pooled(axes[part], table[table["part"] == part], context, heading)
+    low, high = zip(*(axes[part].get_ylim() for part in POOLED_HEADINGS), strict=True)
+    for part in POOLED_HEADINGS:
+        axes[part].set_ylim(min(low), max(high))
     _draw_single(axes["single"], single, context)
     return fig
 

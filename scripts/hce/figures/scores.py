@@ -108,7 +108,7 @@ def control_gains(main: pd.DataFrame, finest: pd.DataFrame) -> pd.DataFrame:
         Rows of macro_f1_runs.tsv of the main run; rows with the loss `hce_permuted` (HCE with the
         labels of R permuted) are the control of the hierarchy.
     finest
-        The same table of the run in which every study annotates as finely as it can.
+        The same table of the run in which every collection annotates as finely as it can.
 
     Returns
     -------

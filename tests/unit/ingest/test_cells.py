@@ -54,6 +54,13 @@ def test_tech_samples_are_dataset_and_donor_in_order_of_appearance() -> None:
     assert samples.cat.categories.tolist() == ["d2_x", "d1_x", "d1_a", "d2_a"]
 
 
+def test_tech_samples_of_one_name_stay_apart() -> None:
+    rows = [("1", "1_2", ""), ("1_1", "2", ""), ("1", "1_2", "")]
+    samples = tech_samples(make_obs(rows))
+    assert samples.cat.codes.tolist() == [0, 1, 0]
+    assert samples.nunique() == 2
+
+
 def test_tech_samples_keep_the_index_of_a_filtered_table() -> None:
     obs = make_obs([("d2", "x", ""), ("d1", "x", ""), ("d1", "b", "")]).iloc[[2, 0]]
     samples = tech_samples(obs)
