@@ -11,7 +11,7 @@ from hce.ontology import reachability, read_obo
 from hce.tables import read_table, write_table
 
 COLUMNS = ["split", "class", "cell_type_ontology_term_id", "cell_type"]
-COLUMNS += ["donor", "study", "tissue", "assay"]
+COLUMNS += ["donor", "dataset_id", "tissue", "assay"]
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.hierarchy.files import read_cell_types
+from hce.names import study_names
 from hce.statistics.tables import (
     group_runs,
     group_table,
@@ -27,6 +28,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scores", type=Path, nargs="+", required=True)
     parser.add_argument("--cell-types", type=Path, required=True)
+    parser.add_argument(
+        "--datasets", type=Path, nargs="+", required=True, help="names of the studies, latest last"
+    )
     parser.add_argument("--data-source", required=True, help="named in the tables")
     for name in TABLES_AND_RUNS:
         flag = f"--{name.replace('_', '-')}"
@@ -40,7 +44,9 @@ def main() -> None:
     described = cell_types[["label", "node_kind", "connectivity", "n_cells"]]
     described = described.rename(columns={"n_cells": "n_cells_train"})
     runs, of_strata = overall_runs(scores), strata_runs(scores)
-    of_studies = group_runs(scores, "study", "study")
+    datasets = [read_table(path) for path in arguments.datasets]
+    names = study_names(pd.concat(datasets))
+    of_studies = group_runs(scores, "study", "dataset_id")
     of_types = group_runs(scores, "cell_type", "ontology_term_id")
     per_type = group_table(of_types, "ontology_term_id", "cell types")
     per_type = per_type.join(described, on="ontology_term_id")
@@ -50,10 +56,13 @@ def main() -> None:
         "per_cell_type_runs": of_types.join(cell_types["label"], on="ontology_term_id"),
         "per_cell_type": per_type.drop(columns="n_labels"),
         "per_study_runs": of_studies,
-        "per_study": group_table(of_studies, "study", "studies"),
+        "per_study": group_table(of_studies, "dataset_id", "studies"),
         "strata_runs": of_strata,
         "strata": strata_table(of_strata),
     }
+    for table in (tables["per_study"], tables["per_study_runs"]):
+        place = list(table.columns).index("dataset_id") + 1
+        table.insert(place, "study", table["dataset_id"].map(names))
     for name, table in tables.items():
         write_table(table, getattr(arguments, name), arguments.data_source)
 

@@ -53,11 +53,12 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    columns = ["soma_joinid", "class", "cell_type_ontology_term_id", *CELL_GROUPINGS]
-    columns = list(dict.fromkeys([*columns, *UNITS]))
+    columns = ["soma_joinid", "class", "cell_type_ontology_term_id"]
+    columns += [*CELL_GROUPINGS.values(), *CONTEXTS.values(), *UNITS]
+    columns = list(dict.fromkeys(columns))
     said = ["soma_joinid", "class", *CALL_COLUMNS.values()]
-    training = read_split(arguments.cells, "train", list(CONTEXTS))
-    seen = {context: set(training[context].unique()) for context in CONTEXTS}
+    training = read_split(arguments.cells, "train", list(CONTEXTS.values()))
+    seen = {context: set(training[column].unique()) for context, column in CONTEXTS.items()}
     del training
     reachability, _ = read_reachability(arguments.reachability)
     in_ood = read_cell_types(arguments.cell_types)["in_ood"]

@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 
 from hce.atlas import merge_replaced, rate_cell_types, select_cell_types
-from hce.ingest.cells import atlas_cells, cells_table, ood_cells, read_obs_columns
+from hce.ingest.cells import (
+    atlas_cells,
+    cells_table,
+    context_labels,
+    ood_cells,
+    read_obs_columns,
+    unite_labels,
+)
 from hce.ontology import read_obo
 from hce.tables import read_table, write_table
 
@@ -55,15 +62,20 @@ def main() -> None:
         arguments.split_seed,
         arguments.row_group,
     )
+    earlier = context_labels(train_obs)
     del train_obs
-    ood = ood_cells(
-        read_obs_columns(arguments.ood_obs),
-        read_table(arguments.ood_datasets),
-        train_datasets,
-        cell_types,
-        graph,
-    )
-    cells = cells_table(atlas, ood, cell_types, arguments.shuffle_seed)
+    ood_obs = read_obs_columns(arguments.ood_obs)
+    later = context_labels(ood_obs)
+    datasets = read_table(arguments.ood_datasets)
+    ood = ood_cells(ood_obs, datasets, train_datasets, cell_types, graph)
+    del ood_obs
+    labels = {name: unite_labels(earlier[name], later[name]) for name in earlier}
+    for name in labels:
+        there = earlier[name].index.intersection(later[name].index)
+        for term, before, now in zip(there, earlier[name][there], later[name][there], strict=True):
+            if now != before:
+                print(f"renamed: {name} {term}, {before} in the training release, now {now}")
+    cells = cells_table(atlas, ood, cell_types, labels, arguments.shuffle_seed)
     print(cells["split"].value_counts().to_string())
     in_ood = cells.loc[cells["split"] == "ood", "class"].nunique()
     print(f"{len(cell_types)} cell types, {in_ood} of them OOD")

@@ -1,4 +1,7 @@
-"""Count cells, cell types, donors, tissues, studies, datasets and assays of each data subset."""
+"""Count cells, cell types, donors, tissues, studies, collections, ... of each data subset.
+
+A study is a dataset of the Census (dataset_id); a collection has one or several.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hce.names import study_names
 from hce.tables import read_table, write_table
 
 # counts of atlas_summary.tsv and the columns of the table of cells that they count
@@ -16,17 +20,27 @@ COUNTED = {
     "cell_types": "cell_type",
     "donors": "donor",
     "tissues": "tissue",
-    "studies": "study",
     "datasets": "dataset_id",
+    "collections": "collection",
     "assays": "assay",
     "diseases": "disease",
 }
-GROUPINGS = ("tissue", "study", "assay", "disease", "cell_type")
+# groupings of atlas_composition.tsv, by the same columns
+GROUPINGS = {
+    "tissue": "tissue",
+    "dataset_id": "study",
+    "assay": "assay",
+    "disease": "disease",
+    "cell_type": "cell_type",
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=Path, required=True)
+    parser.add_argument(
+        "--datasets", type=Path, nargs="+", required=True, help="names of the studies, latest last"
+    )
     parser.add_argument("--genes", type=Path, required=True)
     parser.add_argument("--data-source", required=True, help="named in the tables")
     parser.add_argument("--summary", type=Path, required=True, help="table to write")
@@ -45,9 +59,15 @@ def main() -> None:
         groups = {subset: group_sizes(values, donors, rows) for subset, rows in subsets.items()}
         summary[plural] = [len(table) for table in groups.values()]
         for subset in ("atlas", "ood"):
-            composition[subset, name] = groups[subset].assign(subset=subset, grouping=name)
+            composition[subset, name] = groups[subset].assign(
+                subset=subset, grouping=GROUPINGS.get(name), name=groups[subset]["group"]
+            )
+    names = study_names(pd.concat([read_table(path) for path in arguments.datasets]))
+    for subset in ("atlas", "ood"):
+        studies = composition[subset, "dataset_id"]
+        studies["name"] = studies["group"].astype(str).map(names)
     order = [composition[subset, name] for subset in ("atlas", "ood") for name in GROUPINGS]
-    columns = ["subset", "grouping", "group", "cells", "donors"]
+    columns = ["subset", "grouping", "group", "name", "cells", "donors"]
     source = {"data_source": arguments.data_source}
     for path, table in (
         (arguments.summary, summary.assign(genes=n_genes, **source)),

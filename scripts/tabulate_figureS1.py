@@ -10,18 +10,13 @@ from hce.tables import read_table, write_table
 
 
 def main() -> None:
-    """Read the scores of the studies and their names, write one CSV."""
+    """Read the scores of the studies, write one CSV."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--per-study", type=Path, required=True, help="per_study.tsv")
     parser.add_argument("--per-study-runs", type=Path, required=True, help="per_study_runs.tsv")
-    parser.add_argument("--datasets", type=Path, required=True, help="datasets.parquet of the OOD")
     parser.add_argument("--figS1", type=Path, required=True, help="CSV to write")
     arguments = parser.parse_args()
-    table = study_scores(
-        read_table(arguments.per_study),
-        read_table(arguments.per_study_runs),
-        read_table(arguments.datasets, columns=["collection_id", "collection_name"]),
-    )
+    table = study_scores(read_table(arguments.per_study), read_table(arguments.per_study_runs))
     write_table(table, arguments.figS1)
 
 

@@ -43,7 +43,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     studies = read_table(arguments.study_names)
-    names = dict(zip(studies["dataset_id"], studies["name"], strict=True))
+    names = dict(zip(studies["dataset_id"], studies["study"], strict=True))
     reachability, _ = read_reachability(arguments.reachability)
     calls = read_calls(arguments.unit_calls)
     calls = calls[calls["rule"] == PAPER_RULE]

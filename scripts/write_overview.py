@@ -68,7 +68,7 @@ OWN_LOSSES = (
     "own losses and architectures of one baseline, split and set of labels are one family.",
 )
 COMPARISONS = ("per_cell_type", "per_study", "strata")
-LEFT_OUT = ("split", "family", "n_tests", "ontology_term_id", "study")
+LEFT_OUT = ("split", "family", "n_tests", "ontology_term_id", "dataset_id")
 
 
 def main() -> None:
@@ -81,8 +81,7 @@ def main() -> None:
     n_types = int(macro_f1.loc[macro_f1["split"] == "ood", "n_labels"].max())
     caption = f"Macro F1 over the {n_types} cell types of the OOD set: mean ± sd over the seeds."
     shown = [shown_table(first, "headline", "Headline", caption)]
-    studies = read_table(arguments.studies).drop_duplicates("study").set_index("study")["name"]
-    shown += [_shown(tables[name], name, studies) for name in TABLES]
+    shown += [_shown(tables[name], name) for name in TABLES]
     if arguments.own_losses:
         after = [table.anchor for table in shown].index("macro-f1") + 1
         shown.insert(after, shown_table(read_table(arguments.own_losses), *OWN_LOSSES))
@@ -114,21 +113,18 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--cell-types", type=Path, required=True, help="cell_types.tsv")
     parser.add_argument("--nodes", type=Path, required=True, help="figS3.csv: places of the nodes")
     parser.add_argument("--edges", type=Path, required=True, help="figS3_edges.csv: their lines")
-    parser.add_argument("--studies", type=Path, required=True, help="figS1.csv: their names")
     parser.add_argument("--template", type=Path, required=True, help="page.html.jinja")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
     return parser.parse_args()
 
 
-def _shown(table: pd.DataFrame, name: str, studies: pd.Series) -> ShownTable:
+def _shown(table: pd.DataFrame, name: str) -> ShownTable:
     """One table; of comparisons the rows and columns that a reader of the page asks for."""
     if name in COMPARISONS:
         table = table[table["split"] == "ood"]
         if name == "per_cell_type":
             table = table.assign(**{"cell type": table.pop("label")})
-        if name == "per_study":
-            table = table.assign(**{"study name": table["study"].map(studies)})
-        first = [column for column in ("cell type", "study name") if column in table]
+        first = [column for column in ("cell type", "study") if column in table]
         table = table[[*first, *table.columns.drop([*first, *LEFT_OUT], errors="ignore")]]
     return shown_table(table, *TABLES[name])
 

@@ -54,6 +54,9 @@ def tech_samples(obs: pd.DataFrame) -> pd.Series:
         f"{pairs['dataset_id'].cat.categories[i]}_{pairs['donor_id'].cat.categories[j]}"
         for i, j in zip(dataset, donor, strict=True)
     ]
+    if len(set(names)) < len(names):
+        # a_b of c and a of b_c
+        names = [f"{name} ({number})" for number, name in enumerate(names)]
     # the stubs know lists of codes only
     sample = pd.Categorical.from_codes(codes, names)  # type: ignore[arg-type]
     return pd.Series(sample, index=obs.index)

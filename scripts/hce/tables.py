@@ -2,8 +2,9 @@
 
 `.tsv` and `.csv` are text: UTF-8, one header line, `\\n` ends a line, an empty field is a missing
 value and nothing else is (a study may be called "NA"). What a column is follows from its name in
-all tables of the workflow: names and words stay text ("01" is no number), the type of any other
-column is pandas' choice. `.parquet` keeps its types.
+all tables of the workflow: words stay text ("01" is no number), names too and are never missing (an
+empty field is the name ""), any other column is numbers. Text in a column that is not known to hold
+text is refused when it is written, so that none is forgotten. `.parquet` keeps its types.
 """
 
 from __future__ import annotations
@@ -17,14 +18,21 @@ from hce.files import checked, write_atomically
 
 SEPARATORS = {".tsv": "\t", ".csv": ","}
 PARQUET = (".parquet", ".pq")
-# columns that hold names or words, whichever table they are in
+# columns that hold names of the data, whichever table they are in: what is called "" is called so
+NAME_COLUMNS = (
+    *("assay", "cell_type", "collection", "dataset_id", "disease", "donor", "group", "name"),
+    *("study", "tissue"),
+)
+# columns that hold names or words
 TEXT_COLUMNS = (
-    *("architecture", "block", "cell_type", "connectivity", "context", "data_source", "family"),
-    *("file", "first", "group", "grouping", "hyperparameter", "key", "kind", "label", "labels"),
-    *("loss", "name", "node_kind", "note", "ontology_term_id", "panel", "parents", "part"),
-    *("property", "release", "rule", "second", "section", "source", "split"),
-    *("study", "subset", "text", "view"),
-    *("bound", "claim", "in_these_data", "ours", "verdict", "why"),
+    *NAME_COLUMNS,
+    *("ancestor", "architecture", "baseline", "better", "block", "bound", "ce", "change"),
+    *("changes", "claim", "condition", "connectivity", "context", "data_source", "descendant"),
+    *("family", "file", "first", "grouping", "hce", "hyperparameter", "in_these_data", "key"),
+    *("kind", "label", "labels", "loss", "measure", "method", "metric", "node_kind", "note"),
+    *("ontology_term_id", "ours", "over", "panel", "parent_id", "parents", "part", "property"),
+    *("quantity", "relation", "release", "rule", "second", "section", "series", "source"),
+    *("split", "subset", "text", "unit", "verdict", "view", "why"),
 )
 TEXT_TYPES: dict[Hashable, type[str]] = dict.fromkeys(TEXT_COLUMNS, str)
 
@@ -44,12 +52,16 @@ def write_table(table: pd.DataFrame, path: str | Path, data_source: str | None =
     Raises
     ------
     ValueError
-        If the suffix is another one.
+        If the suffix is another one, or a text file gets text in a column that is not one of
+        `TEXT_COLUMNS`.
     """
     path = Path(path)
     if data_source is not None:
         table = table.assign(data_source=data_source)
     separator = _separator(path)
+    for column in table if separator is not None else ():
+        if column not in TEXT_TYPES and _holds_text(table[column]):
+            raise ValueError(f"{path}: column {column} holds text; name it in hce.tables too")
     with write_atomically(path) as temporary:
         if separator is None:
             table.to_parquet(temporary, index=False, compression="zstd")
@@ -92,12 +104,21 @@ def read_table(
         )
     except pd.errors.EmptyDataError as error:
         raise ValueError(f"{path}: is empty, without a header line; make it again") from error
+    names = [name for name in NAME_COLUMNS if name in table]
+    table[names] = table[names].fillna("")
     missing = [name for name in columns or () if name not in table]
     if missing:
         raise ValueError(
             f"{path}: has no column {', '.join(missing)}; there are {', '.join(table.columns)}"
         )
     return table if columns is None else table[list(columns)]
+
+
+def _holds_text(values: pd.Series) -> bool:
+    """Whether a value is text; of a categorical, one that may occur."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.cat.categories.to_series()
+    return values.dtype == object and any(isinstance(value, str) for value in values)
 
 
 def _separator(path: Path) -> str | None:

@@ -31,7 +31,7 @@ from hce.metrics import f1_scores
 
 N_CELLS, N_CLASSES = 2_600_000, 164
 LOOPED = 200_000
-GROUPS = {"study": 21, "tissue": 16, "disease": 12, "assay": 7}
+GROUPS = {"dataset_id": 21, "tissue": 16, "disease": 12, "assay": 7}
 ROUNDS = 5
 
 
@@ -43,7 +43,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     reachability = hierarchy(rng)
     predictions, cells = tables(rng, arguments.cells, reachability)
-    seen = {context: set(cells[context].cat.categories[::2]) for context in CONTEXTS}
+    seen = {name: set(cells[column].cat.categories[::2]) for name, column in CONTEXTS.items()}
     labels = np.arange(0, N_CLASSES, 2)
     true, predicted = (predictions[name].to_numpy() for name in ("class", "predicted_class"))
     metrics = seconds(lambda: f1_scores(true, predicted, reachability), ROUNDS)
@@ -54,9 +54,10 @@ def main() -> None:
     loop = seconds(lambda: correct_in_a_loop(predictions[:looped], reachability), 3)
     loop *= arguments.cells / looped
     peer_metrics = seconds(lambda: f1_score(true, predicted, average=None, zero_division=0), 3)
-    peer_grouping = seconds(lambda: macro_scores(predictions, cells["study"]), 1)
-    # overall, cell types, the four groupings and the two contexts pass over all cells once each
-    peer_groupings = peer_grouping * (2 + len(CELL_GROUPINGS) + len(CONTEXTS))
+    peer_grouping = seconds(lambda: macro_scores(predictions, cells["dataset_id"]), 1)
+    # overall, cell types and the four groupings pass over all cells once each, the two contexts
+    # twice, over all labels and over those in both parts
+    peer_groupings = peer_grouping * (2 + len(CELL_GROUPINGS) + 2 * len(CONTEXTS))
     report = {
         "score_vs_loop": (loop + peer_metrics) / metrics,
         "groupings_vs_loop": (loop + peer_groupings) / groupings,
@@ -98,6 +99,7 @@ def tables(
     for name, n_groups in GROUPS.items():
         names = [f"{name} {number}" for number in range(n_groups)]
         columns[name] = pd.Categorical.from_codes(rng.integers(n_groups, size=n_cells), names)
+    columns |= {column: columns[name] for name, column in CONTEXTS.items()}
     cells = pd.DataFrame(columns)
     predictions = pd.DataFrame(
         {"soma_joinid": joinid, "class": label, "predicted_class": predicted.astype(np.int16)}

@@ -113,7 +113,7 @@ def _tables_without_counts(parameters: StoreParameters) -> CensusTables:
     dataset = np.arange(DATASETS)
     datasets = pd.DataFrame(
         {
-            "collection_id": [f"study {number}" for number in dataset],
+            "collection_id": [f"collection {number}" for number in dataset],
             "dataset_id": [f"dataset {number}" for number in dataset],
             "dataset_title": [f"Dataset {number}" for number in dataset],
         }
@@ -134,6 +134,7 @@ def _obs(parameters: StoreParameters) -> pd.DataFrame:
         "cell_type": [f"cell type {number:02d}" for number in cell_type],
         "cell_type_ontology_term_id": [f"CL:{number:07d}" for number in cell_type],
         "disease": "normal",
+        "disease_ontology_term_id": "PATO:0000461",
         "donor_id": [f"donor {number}" for number in donor],
         "is_primary_data": True,
         "self_reported_ethnicity": "unknown",
@@ -141,6 +142,7 @@ def _obs(parameters: StoreParameters) -> pd.DataFrame:
         "suspension_type": "cell",
         "tissue": "blood",
         "tissue_general": "blood",
+        "tissue_general_ontology_term_id": "UBERON:0000178",
     }
     return pd.DataFrame(columns)
 

@@ -15,14 +15,14 @@ CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 CELL_TYPES = pd.read_csv(ROOT / "config" / "cell_types.tsv", sep="\t")
 SMALL = {
     "genes": 60,
-    "studies_train": 8,
-    "studies_ood": 5,
+    "collections_train": 8,
+    "collections_ood": 5,
     "donors_train": 6,
     "donors_ood": 3,
     "cells_train": 2800,
     "cells_ood": 700,
-    "tissues_per_study": 6,
-    "two_dataset_studies": 0.25,
+    "tissues_per_collection": 6,
+    "two_study_collections": 0.25,
     "min_tech_samples_per_label": 6,
     "min_cells_per_label": 10,
     "min_cells_per_ood_label": 4,

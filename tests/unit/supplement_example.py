@@ -17,16 +17,22 @@ from hce.figures.gains import (
 from hce.figures.hierarchy import ontology_nodes
 from hce.figures.hierarchy_panels import panel_tables
 from hce.figures.studies import study_scores
+from hce.names import study_names
 from hce.statistics.tables import group_runs, group_table, strata_runs, strata_table
 from tabulate_figureS5to8 import KINDS, WITHIN
 
 
 def studies(architectures: list[str], n_seeds: int) -> pd.DataFrame:
     """Return the source data of Supplementary Fig. 1."""
-    runs = group_runs(example.scores(architectures, n_seeds), "study", "study")
-    tests = group_table(runs, "study", "studies")
-    named = [table.assign(data_source=example.SOURCE) for table in (tests, runs)]
-    return study_scores(*named, example.datasets())
+    runs = group_runs(example.scores(architectures, n_seeds), "study", "dataset_id")
+    tests = group_table(runs, "dataset_id", "studies")
+    names = study_names(example.datasets())
+    return study_scores(
+        *(
+            table.assign(study=table["dataset_id"].map(names), data_source=example.SOURCE)
+            for table in (tests, runs)
+        )
+    )
 
 
 def panels(architecture: str, n_seeds: int) -> tuple[pd.DataFrame, pd.DataFrame]:

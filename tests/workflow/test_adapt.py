@@ -61,6 +61,9 @@ class Network(nn.Sequential):
 TARGETS = (
     f"{MINE}/predictions/narrow/hce/seed3/ood.parquet",
     f"{MINE}/tables/own_losses.tsv",
+    f"{MINE}/tables/atlas_composition.tsv",
+    f"{MINE}/figures/source_data/figS1.csv",
+    f"{MINE}/figures/source_data/figS10.csv",
 )
 # CD4 T cells are B cells here: the hierarchy is that of the file, whatever the Cell Ontology says
 PARENTS = {
@@ -71,6 +74,17 @@ PARENTS = {
     CD8: [T_CELL],
     MONOCYTE: [],
 }
+
+
+def odd_names(n_cells: int) -> dict[str, list[str]]:
+    """Names of studies, donors and tissues that look like something else."""
+    first = [cell < n_cells // 2 for cell in range(n_cells)]
+    donors = ["NA" if cell % 2 else "None of them" for cell in range(n_cells)]
+    return {
+        "dataset_id": ["1" if here else "01" for here in first],
+        "donor_id": donors,
+        "tissue": ["NA" if here else "1e3" for here in first],
+    }
 
 
 @dataclass(frozen=True)
@@ -107,7 +121,10 @@ def own_run(
     folder = tmp_path_factory.mktemp(f"own {ODD}")
     (folder / "data").mkdir()
     for seed, name in enumerate(("a", f"b {ODD}", "new")):
-        write_file(make_file(seed), folder / "data" / f"{name}.h5ad")
+        data = make_file(seed)
+        if name == "new":
+            data.obs = data.obs.assign(**odd_names(data.n_obs))
+        write_file(data, folder / "data" / f"{name}.h5ad")
     write_obo(PARENTS).rename(folder / ONTOLOGY)
     (folder / NETWORK).write_text(ARCHITECTURE)
     options = place(repository, folder)
@@ -129,7 +146,7 @@ def test_own_files_labels_ontology_and_architecture(own_run: OwnRun) -> None:
     cells = pd.read_parquet(tmp_path / MINE / "atlas" / "cells.parquet")
     # monocytes are no lymphocytes in this file
     assert set(cells["cell_type_ontology_term_id"]) == {T_CELL, B_CELL, CD4, CD8}
-    assert set(cells.loc[cells["split"] == "ood", "study"]) == {"new"}
+    assert set(cells.loc[cells["split"] == "ood", "dataset_id"]) == {"1", "01"}
     with np.load(tmp_path / MINE / "ontology" / "reachability.npz") as stored:
         matrix = stored["reachability"]
         order = {term: i for i, term in enumerate(stored["term_ids"].tolist())}
@@ -143,6 +160,36 @@ def test_own_files_labels_ontology_and_architecture(own_run: OwnRun) -> None:
     assert described["parameters"] == 20 * 3 + 3 + 3 * 4 + 4
     predictions = pd.read_parquet(tmp_path / TARGETS[0])
     assert predictions["soma_joinid"].nunique() == 160
+
+
+def test_names_that_look_like_something_else_stay_names(own_run: OwnRun) -> None:
+    """From the file to the source data: two studies 1 and 01, a tissue and a donor NA."""
+    mine = own_run.folder / MINE
+    cells = pd.read_parquet(mine / "atlas" / "cells.parquet").query("split == 'ood'")
+    donors = {"1_NA", "01_NA", "1_None of them", "01_None of them"}
+    assert set(cells["donor"]) == donors
+    composition = read_text(mine / "tables" / "atlas_composition.tsv", "\t")
+    ood = composition[composition["subset"] == "ood"].groupby("grouping")["group"].agg(set)
+    assert ood["study"] == {"1", "01"} and ood["tissue"] == {"NA", "1e3"}
+    for name in ("per_study", "per_study_runs"):
+        table = read_text(mine / "tables" / f"{name}.tsv", "\t").query("split == 'ood'")
+        assert set(zip(table["dataset_id"], table["study"], strict=True)) == {
+            ("1", "1 (new)"),
+            ("01", "01 (new)"),
+        }
+    figure = read_text(mine / "figures" / "source_data" / "figS1.csv", ",")
+    assert set(figure["dataset_id"]) == {"1", "01"}
+    ran = figure[figure["f1"] != ""]
+    assert ran.groupby("dataset_id").size().to_dict() == {"1": 2, "01": 2}
+    tissues = read_text(mine / "figures" / "source_data" / "figS10.csv", ",")
+    single = tissues[(tissues["part"] == "single") & (tissues["gain"] != "")]
+    assert sorted(single["group"]) == ["1e3", "NA"]
+    assert set(single["seen"]) == {"False"}
+
+
+def read_text(path: Path, separator: str) -> pd.DataFrame:
+    """The words of a table, none of them taken for a number or a gap."""
+    return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
 
 
 def test_an_own_loss_is_compared_with_ce_and_hce(own_run: OwnRun) -> None:

@@ -24,7 +24,8 @@ ScriptRunner = Callable[..., None]
 GENES = ["A", "B", "C", "D"]
 COUNTS = np.array([[0, 2, 0, 1], [3, 0, 0, 0], [1, 1, 1, 1]], dtype=np.float32)
 TEXT = ["dataset_id", "donor_id", "cell_type", "cell_type_ontology_term_id"]
-TEXT += ["tissue_general", "disease"]
+TEXT += ["tissue_general", "tissue_general_ontology_term_id"]
+TEXT += ["disease", "disease_ontology_term_id"]
 OBS = pd.DataFrame({"soma_joinid": [0, 1, 2], "assay": "10x 3' v3", "is_primary_data": True})
 OBS = OBS.assign(**{name: name for name in TEXT})
 VAR = pd.DataFrame({"soma_joinid": range(4), "feature_id": [f"ENSG{g}" for g in GENES]})
@@ -156,7 +157,7 @@ def test_a_release_that_does_not_exist_is_named_before_anything_is_written(
     assert not (tmp_path / "read").exists()
 
 
-@pytest.mark.parametrize("column", ["is_primary_data", "assay", "tissue_general"])
+@pytest.mark.parametrize("column", ["is_primary_data", "assay", "disease_ontology_term_id"])
 def test_a_missing_column_is_named_before_anything_is_written(
     read: Callable[..., pd.DataFrame], tmp_path: Path, column: str
 ) -> None:

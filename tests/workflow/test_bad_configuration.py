@@ -160,15 +160,15 @@ def test_the_results_of_another_run_are_not_touched(repository: Path) -> None:
     stamp = repository / "results" / "run.json"
     stamp.parent.mkdir()
     other = {name: config[name] for name in ("census", "ontology", "simulation")}
-    other["simulation"]["sd_study"] = 12.5
+    other["simulation"]["sd_collection"] = 12.5
     stamp.write_text(json.dumps(other))
     done = snakemake(repository)
     assert done.returncode != 0
     assert "results/ holds a run on other data (results/run.json)" in done.output
-    assert "simulation.sd_study: 12.5 there, 0.7 now" in done.output
+    assert "simulation.sd_collection: 12.5 there, 0.7 now" in done.output
     assert "--config results=OTHER" in done.output
     assert [path.name for path in stamp.parent.iterdir()] == ["run.json"]
-    assert json.loads(stamp.read_text())["simulation"]["sd_study"] == 12.5
+    assert json.loads(stamp.read_text())["simulation"]["sd_collection"] == 12.5
     elsewhere = snakemake(repository, "-n", "--config", "results=other")
     assert elsewhere.returncode == 0
     assert elsewhere.jobs["simulate_census"] == 1

@@ -69,7 +69,8 @@ def census_of(folder: Path, obs: pd.DataFrame) -> SimpleNamespace:
 def example_obs(**columns: list[object]) -> pd.DataFrame:
     """Two cells with every column that is read."""
     names = ["dataset_id", "donor_id", "assay", "cell_type", "cell_type_ontology_term_id"]
-    names += ["tissue", "tissue_general", "disease"]
+    names += ["tissue", "tissue_general", "tissue_general_ontology_term_id"]
+    names += ["disease", "disease_ontology_term_id"]
     cells = {"soma_joinid": [0, 1]} | {name: ["a", "b"] for name in names}
     return pd.DataFrame(cells | {"is_primary_data": [True, False]} | columns)
 
@@ -181,7 +182,7 @@ def select(run_script: ScriptRunner, write_obo: OboWriter, tmp_path: Path) -> Sc
         cells["soma_joinid"] = range(len(cells))
         cells["cell_type"] = "label of " + cells["cell_type_ontology_term_id"]
         for name in ("assay", "tissue_general", "disease"):
-            cells[name] = name
+            cells[name] = cells[f"{name}_ontology_term_id"] = name
         files = {}
         for release in ("train", "ood"):
             obs, datasets = (
@@ -189,7 +190,7 @@ def select(run_script: ScriptRunner, write_obo: OboWriter, tmp_path: Path) -> Sc
                 tmp_path / f"{release}_datasets.parquet",
             )
             cells.assign(dataset_id=release).to_parquet(obs)
-            table = {"dataset_id": [release], "collection_id": [f"study of {release}"]}
+            table = {"dataset_id": [release], "collection_id": [f"collection of {release}"]}
             pd.DataFrame(table).to_parquet(datasets)
             files |= {f"{release}_obs": obs, f"{release}_datasets": datasets}
         settings = {"root": "CL:0000000", "min_cells": 1, "min_tech_samples": 1}

@@ -48,12 +48,12 @@ def store(run: FinishedRun, release: str) -> str:
 
 
 def read_obs(run: FinishedRun, release: str) -> pd.DataFrame:
-    """Primary 10x cells of a release with their study and technical sample."""
+    """Primary 10x cells of a release with their collection and technical sample."""
     with cellxgene_census.open_soma(uri=store(run, release)) as census:
         obs = census["census_data"]["homo_sapiens"].obs.read().concat().to_pandas()
         datasets = census["census_info"]["datasets"].read().concat().to_pandas()
     obs = obs[obs["is_primary_data"] & obs["assay"].isin(ASSAYS)].sort_values("soma_joinid")
-    obs["study"] = obs["dataset_id"].map(datasets.set_index("dataset_id")["collection_id"])
+    obs["collection"] = obs["dataset_id"].map(datasets.set_index("dataset_id")["collection_id"])
     obs["donor"] = obs["dataset_id"] + "_" + obs["donor_id"]
     return obs
 
@@ -130,10 +130,11 @@ def assert_same_cells(ours: pd.DataFrame, expected: pd.DataFrame, terms: list[st
     """Compare every column that later stages use."""
     expected = expected.assign(
         **{"class": expected["cell_type_ontology_term_id"].map(terms.index)},
-        tissue=expected["tissue_general"],
+        tissue_ontology_term_id=expected["tissue_general_ontology_term_id"],
     )
     columns = ["soma_joinid", "split", "class", "cell_type_ontology_term_id", "dataset_id"]
-    columns += ["study", "donor", "assay", "tissue", "disease"]
+    columns += ["collection", "donor", "assay", "tissue_ontology_term_id"]
+    columns += ["disease_ontology_term_id"]
     pd.testing.assert_frame_equal(
         ours[columns].reset_index(drop=True),
         expected[columns].reset_index(drop=True),

@@ -151,7 +151,6 @@ def test_the_overview_shows_own_losses_after_ce_and_hce(
         provenance=own,  # any table will do
         resources=own,
         cell_types=finished_run.results / "ontology" / "cell_types.tsv",
-        studies=data / "figS1.csv",
         template=finished_run.folder / "workflow" / "report" / "page.html.jinja",
         output=tmp_path / "overview.html",
     )

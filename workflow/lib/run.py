@@ -347,7 +347,7 @@ class Run:
 
     @property
     def has_finest(self) -> bool:
-        """Whether there is a control in which every study annotates as finely as it can."""
+        """Whether there is a control in which every collection annotates as finely as it can."""
         simulated = self.config["census"]["source"] == "simulated"
         return simulated and self.config["simulation"]["annotation"] != "finest"
 

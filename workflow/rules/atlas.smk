@@ -44,6 +44,9 @@ rule summarize_atlas:
     """Count cells, cell types, donors, tissues and studies of each part of the data."""
     input:
         cells="<results>/atlas/cells.parquet",
+        datasets=expand(
+            "<results>/census/{release}/datasets.parquet", release=["train", "ood"]
+        ),
         genes="<results>/atlas/genes.parquet",
     output:
         summary="<results>/tables/atlas_summary.tsv",
@@ -64,8 +67,8 @@ rule summarize_atlas:
     message:
         "Counting the atlas"
     shell:
-        "python {params.script:q} --cells {input.cells:q} --genes {input.genes:q} "
-        "--data-source {params.data_source:q} --summary {output.summary:q} "
+        "python {params.script:q} --cells {input.cells:q} --datasets {input.datasets:q} "
+        "--genes {input.genes:q} --data-source {params.data_source:q} --summary {output.summary:q} "
         "--composition {output.composition:q} > {log:q} 2>&1"
 
 

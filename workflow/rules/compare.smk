@@ -6,6 +6,9 @@ rule compare_losses:
     input:
         scores=run.scores(),
         cell_types="<results>/ontology/cell_types.tsv",
+        datasets=expand(
+            "<results>/census/{release}/datasets.parquet", release=["train", "ood"]
+        ),
     output:
         macro_f1="<results>/tables/macro_f1.tsv",
         macro_f1_runs="<results>/tables/macro_f1_runs.tsv",
@@ -32,7 +35,7 @@ rule compare_losses:
         "Comparing HCE with CE"
     shell:
         "python {params.script:q} --scores {input.scores:q} --cell-types {input.cell_types:q} "
-        "--data-source {params.data_source:q} --macro-f1 {output.macro_f1:q} "
+        "--datasets {input.datasets:q} --data-source {params.data_source:q} --macro-f1 {output.macro_f1:q} "
         "--macro-f1-runs {output.macro_f1_runs:q} --per-cell-type {output.per_cell_type:q} "
         "--per-cell-type-runs {output.per_cell_type_runs:q} --per-study {output.per_study:q} "
         "--per-study-runs {output.per_study_runs:q} --strata {output.strata:q} "

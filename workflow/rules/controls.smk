@@ -1,7 +1,7 @@
 # Controls: is the gain due to what we say it is due to?
 #   permuted  HCE with a hierarchy whose labels are permuted: it should hurt
 #   random    HCE with random trees of the same depths: it should hurt
-#   finest    every study annotates as finely as it can (simulations alone): the gain should shrink
+#   finest    every collection annotates as finely as it can (simulations alone): the gain should shrink
 
 # The finest control is this same workflow on another simulated Census, in a folder of its own.
 # Its own configuration asks for no controls, so that the import ends there.
@@ -20,6 +20,9 @@ use rule compare_losses as compare_controls with:
     input:
         scores=run.scores(["ce", "hce", *CONTROL_LOSSES]),
         cell_types="<results>/ontology/cell_types.tsv",
+        datasets=expand(
+            "<results>/census/{release}/datasets.parquet", release=["train", "ood"]
+        ),
     output:
         macro_f1="<results>/controls/hierarchies/tables/macro_f1.tsv",
         macro_f1_runs="<results>/controls/hierarchies/tables/macro_f1_runs.tsv",

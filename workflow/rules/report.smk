@@ -59,7 +59,6 @@ rule write_overview:
         cell_types="<results>/ontology/cell_types.tsv",
         nodes="<results>/figures/source_data/figS3.csv",
         edges="<results>/figures/source_data/figS3_edges.csv",
-        studies="<results>/figures/source_data/figS1.csv",
     output:
         report(
             "<results>/overview.html",
@@ -85,6 +84,6 @@ rule write_overview:
         "--strata {input.strata:q} --tableS1 {input.tableS1:q} --tableS2 {input.tableS2:q} "
         "--tableS3 {input.tableS3:q} --provenance {input.provenance:q} "
         "--resources {input.resources:q} --cell-types {input.cell_types:q} "
-        "--nodes {input.nodes:q} --edges {input.edges:q} --studies {input.studies:q} "
+        "--nodes {input.nodes:q} --edges {input.edges:q} "
         "--template {input.template:q} --own-losses {input.own_losses:q} "
         "--output {output:q} > {log:q} 2>&1"

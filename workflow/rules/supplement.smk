@@ -6,7 +6,6 @@ rule tabulate_figureS1:
     input:
         per_study="<results>/tables/per_study.tsv",
         per_study_runs="<results>/tables/per_study_runs.tsv",
-        datasets="<results>/census/ood/datasets.parquet",
     output:
         "<results>/figures/source_data/figS1.csv",
     log:
@@ -23,7 +22,7 @@ rule tabulate_figureS1:
         "Writing the source data of supplementary figure 1"
     shell:
         "python {params.script:q} --per-study {input.per_study:q} "
-        "--per-study-runs {input.per_study_runs:q} --datasets {input.datasets:q} "
+        "--per-study-runs {input.per_study_runs:q} "
         "--figS1 {output:q} > {log:q} 2>&1"
 
 

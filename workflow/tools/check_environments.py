@@ -32,7 +32,7 @@ SIMULATED = ("config/tiny.yaml",)
 OWN_FILES, OWN_LOSS = (*SIMULATED, "own-files.yaml"), (*SIMULATED, "own-loss.yaml")
 # configuration files of a run -> what it makes
 TARGETS = {
-    SIMULATED: ("overview", "beyond", "plan", "hierarchy", "controls"),
+    SIMULATED: ("overview", "beyond", "plan", "hierarchy", "controls", "frontier"),
     OWN_LOSS: ("results-own-loss/tables/own_losses.tsv",),
     OWN_FILES: tuple(f"results-own/converted_census/{r}/manifest.json" for r in ("train", "ood")),
 }

@@ -239,9 +239,10 @@ def read_release(
     Parameters
     ----------
     paths
-        Files in the order of their cells. obs is read by `hce.census.obs.read_cells`: dataset_id,
-        collection_id (the study) default to the file's name (`file_names`), cell_type (the label)
-        to the term id, is_primary_data to true. var is indexed by gene id, Ensembl's with or
+        Files in the order of their cells. obs is read by `hce.census.obs.read_cells`: dataset_id
+        (the study) and collection_id default to the file's name (`file_names`), cell_type (the
+        label) to the term id, the term ids of tissue and disease to their labels, is_primary_data
+        to true. var is indexed by gene id, Ensembl's with or
         without version, with feature_name (symbol) if there is one. Raw counts lie in raw.X or X.
     organism
         Whose cells these are, as the Census names it; see `hce.census.obs.check_organism`.
@@ -371,14 +372,18 @@ def _genes(names: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _datasets(obs: pd.DataFrame) -> pd.DataFrame:
-    """The table of datasets: the study of each, and its cells."""
+    """The table of datasets (the studies): the collection of each, and its cells."""
     table = obs.groupby("dataset_id", as_index=False).agg(
         collection_id=("collection_id", "first"),
         collection_name=("collection_id", "first"),
+        dataset_title=("dataset_id", "first"),
         dataset_total_cell_count=("collection_id", "size"),
-        studies=("collection_id", "nunique"),
+        collections=("collection_id", "nunique"),
     )
-    divided = table.loc[table.pop("studies") > 1, "dataset_id"]
+    divided = table.loc[table.pop("collections") > 1, "dataset_id"]
     if len(divided):
-        raise ValueError(f"dataset {divided.iloc[0]} lies in two studies (collection_id)")
+        raise ValueError(
+            f"dataset {divided.iloc[0]} lies in two collections (collection_id); give each study a "
+            "dataset_id of its own"
+        )
     return table

@@ -29,6 +29,8 @@ GAPS = ("", "nan", "NaN", "NaT", "None", "<NA>")
 FLAGS = dict.fromkeys(("true", "t", "yes", "y", "1"), True)
 FLAGS |= dict.fromkeys(("false", "f", "no", "n", "0"), False)
 TERM_ID = re.compile(r"CL:[0-9]{7}")
+# of any ontology, also several: MONDO:0005148 || MONDO:0005812
+ANY_TERM_ID = re.compile(r"[A-Za-z]+:\S+( \|\| [A-Za-z]+:\S+)*")
 UNKNOWN = "unknown"
 # of the CELLxGENE schema, 5 to 7; the Census has cells of the first only
 TISSUE_TYPES = ("tissue", "organoid", "cell culture", "cell line", "primary cell culture")
@@ -93,6 +95,7 @@ REQUIRED: dict[str, Reader] = {
 OPTIONAL: dict[str, Reader] = {
     **dict.fromkeys(("dataset_id", "collection_id", "cell_type"), read_text),
     **dict.fromkeys(("tissue", "tissue_general", "tissue_ontology_term_id"), read_text),
+    **dict.fromkeys(("tissue_general_ontology_term_id", "disease_ontology_term_id"), read_text),
     "tissue_type": read_tissue_type,
     "is_primary_data": read_flag,
 }
@@ -165,7 +168,7 @@ def read_cells(obs: pd.DataFrame, path: Path, name: str) -> tuple[pd.DataFrame, 
     path
         The file, for what is said.
     name
-        Stands in for dataset_id and collection_id where the file has none.
+        Stands in for dataset_id (the study) and collection_id where the file has none.
 
     Returns
     -------
@@ -201,9 +204,14 @@ def read_cells(obs: pd.DataFrame, path: Path, name: str) -> tuple[pd.DataFrame, 
     defaults |= {"tissue": cells.get("tissue_general"), "tissue_general": cells.get("tissue")}
     defaults |= dict.fromkeys(set(COUNTED_CATEGORIES) - set(defaults), UNKNOWN)
     defaults["is_primary_data"] = True
+    # where there is no tissue_general, tissue is
+    of_tissue = "tissue_general" if "tissue_general" in cells else "tissue"
     for column, value in sorted(defaults.items()):
         if column not in cells:
             cells[column] = value
+    for column, source in (("tissue_general", of_tissue), ("disease", "disease")):
+        ids = _term_ids(cells, source, f"{path}: obs column {source}")
+        cells[f"{column}_ontology_term_id"] = ids
     cells["is_primary_data"] = cells["is_primary_data"].astype(bool)
     return cells.drop(columns=["tissue_type", "tissue_ontology_term_id"], errors="ignore"), kept
 
@@ -239,6 +247,20 @@ def check_organism(obs: pd.DataFrame, uns: Mapping[str, object], path: Path, org
                 )
     if not said:
         logger.info("%s: names no organism, taken for %s", path, label)
+
+
+def _term_ids(cells: pd.DataFrame, column: str, where: str) -> pd.Series:
+    """Ontology term ids of tissues or diseases; the label stands for one that is not there."""
+    if f"{column}_ontology_term_id" not in cells:
+        logger.info("%s: has no ontology term ids, taken by its labels", where)
+        return cells[column]
+    ids = cells[f"{column}_ontology_term_id"].astype("category")
+    there = ids.cat.categories.str.fullmatch(ANY_TERM_ID)[ids.cat.codes]
+    if not there.all():
+        logger.info(
+            "%s: %d cells without an ontology term id, by their label", where, (~there).sum()
+        )
+    return ids.astype(object).where(there, cells[column])
 
 
 def _kept(

@@ -3,8 +3,8 @@
 Three statements are looked at. p of the predicted class as the probability that it is the label
 itself (what cross-entropy trains), and as the probability that it is right by the paper's rule, the
 label or finer than it (what p of a model trained with HCE can mean, which does not say how finely a
-study annotates); s = R p of the predicted class as the probability that the label is that class or
-finer.
+collection annotates); s = R p of the predicted class as the probability that the label is that
+class or finer.
 """
 
 from __future__ import annotations

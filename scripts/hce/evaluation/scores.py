@@ -8,10 +8,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from hce.metrics import f1_scores, hierarchy_correct
 
-# groupings whose groups are sets of cells; each group is scored by its macro averages
-CELL_GROUPINGS = ("study", "tissue", "disease", "assay")
-# contexts that a cell may share with the training set or not (Supplementary Figs. 9 and 10)
-CONTEXTS = ("tissue", "disease")
+# groupings whose groups are sets of cells, and the column of the table of cells that says which;
+# each group is scored by its macro averages
+CELL_GROUPINGS = {
+    "study": "dataset_id",
+    "tissue": "tissue",
+    "disease": "disease",
+    "assay": "assay",
+}
+# contexts that a cell may share with the training set or not (Supplementary Figs. 9 and 10), and
+# their ontology term ids, which decide
+CONTEXTS = {"tissue": "tissue_ontology_term_id", "disease": "disease_ontology_term_id"}
+SEEN = ["seen", "unseen"]
 COLUMNS = ["grouping", "group", "precision", "recall", "f1", "support", "n_labels"]
 
 
@@ -29,21 +37,24 @@ def score_predictions(
     predictions
         soma_joinid, class, predicted_class.
     cells
-        The table of cells of this split: soma_joinid, class, study, tissue, disease, assay,
-        cell_type_ontology_term_id.
+        The table of cells of this split: soma_joinid, class, cell_type_ontology_term_id, and the
+        columns of `CELL_GROUPINGS` and `CONTEXTS`.
     reachability
         Bool C x C.
     ood_labels
         Class indices that occur in the OOD test; the paper's ID numbers are over these.
     seen
-        For tissue and disease, the values that occur in training.
+        For tissue and disease, the ontology term ids that occur in training.
 
     Returns
     -------
     pandas.DataFrame
         Long table: grouping, group, precision, recall, f1, support (cells), n_labels. A row is
         the macro average over the labels present in the group, but for grouping cell_type, where
-        it is that of the one label. Grouping overall has the groups all and ood_labels.
+        it is that of the one label. Grouping overall has the groups all and ood_labels. The groups
+        seen and unseen of tissue_in_training and disease_in_training have labels of their own; in
+        tissue_in_training_labels_in_both, ... the same cells are scored over the labels that both
+        groups have, if there are any.
 
     Raises
     ------
@@ -59,16 +70,18 @@ def score_predictions(
     )
     shared = scores[scores["label"].isin(ood_labels)]
     parts = [_macro(scores, "all"), _macro(shared, "ood_labels"), per_type[COLUMNS]]
-    for grouping in CELL_GROUPINGS:
-        groups = joined[grouping].astype("category")
+    for grouping, column in CELL_GROUPINGS.items():
+        groups = joined[column].astype("category")
         parts.append(grouped_scores(true, predicted, reachability, groups, grouping))
-    for context in CONTEXTS:
-        unseen = (~joined[context].isin(seen[context])).to_numpy().astype(np.int8)
+    for context, column in CONTEXTS.items():
+        unseen = ~joined[column].isin(seen[context]).to_numpy()
         # the stubs know lists of codes only
-        codes = pd.Categorical.from_codes(unseen, ["seen", "unseen"])  # type: ignore[arg-type]
+        codes = pd.Categorical.from_codes(unseen.view(np.int8), SEEN)  # type: ignore[arg-type]
         groups = pd.Series(codes)
-        grouping = f"{context}_in_training"
-        parts.append(grouped_scores(true, predicted, reachability, groups, grouping))
+        name = f"{context}_in_training"
+        both = np.intersect1d(true[unseen], true[~unseen])
+        for grouping, labels in ((name, None), (f"{name}_labels_in_both", both)):
+            parts.append(grouped_scores(true, predicted, reachability, groups, grouping, labels))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -78,6 +91,7 @@ def grouped_scores(
     reachability: ArrayLike,
     groups: pd.Series,
     grouping: str,
+    labels: NDArray[np.integer] | None = None,
 ) -> pd.DataFrame:
     """Macro precision, recall and F1 of each group of cells, over the labels present in it.
 
@@ -91,6 +105,9 @@ def grouped_scores(
         Categorical N; categories without a cell are left out.
     grouping
         Name of the grouping.
+    labels
+        Class indices to average over; all if left out. Support is the cells of these, but what is
+        wrongly predicted as one of them counts in all cells of the group.
     """
     n_classes, n_groups = len(np.asarray(reachability)), len(groups.cat.categories)
     corrected = hierarchy_correct(y_true, y_pred, reachability)
@@ -103,6 +120,8 @@ def grouped_scores(
     support, predicted = count(offset + true), count(offset + corrected)
     right = count((offset + true)[true == corrected])
     present = support > 0
+    if labels is not None:
+        present &= np.isin(np.arange(n_classes), labels)
     n_labels = np.maximum(present.sum(axis=1), 1)
     values = {
         "precision": right / np.maximum(predicted, 1),
@@ -111,7 +130,9 @@ def grouped_scores(
     }
     macro = {name: np.where(present, v, 0).sum(axis=1) / n_labels for name, v in values.items()}
     table = pd.DataFrame({"group": groups.cat.categories.astype(str), **macro})
-    table = table.assign(grouping=grouping, support=support.sum(axis=1), n_labels=n_labels)
+    table = table.assign(
+        grouping=grouping, support=(support * present).sum(axis=1), n_labels=n_labels
+    )
     return table.loc[table["support"] > 0, COLUMNS]
 
 

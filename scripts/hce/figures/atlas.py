@@ -28,7 +28,7 @@ HEADLINES = {
     "cell_types": "cell types",
     "donors": "donors",
     "tissues": "tissues",
-    "studies": "studies",
+    "datasets": "studies",
 }
 COMPOSITION = ("tissue", "assay", "cell_type")
 SPLITS = ("train", "val", "test")

@@ -56,10 +56,10 @@ def concept_table(
     Returns
     -------
     pandas.DataFrame
-        One row a type of the example that the run has: ontology_term_id, label, is_target, parent
-        (its nearest ancestor within the example, empty for none), p (the paper's; their sum is 1,
-        if the run has all types), s, loss_ce = -log(p) and loss_hce = -log(s + 1e-6), both as if
-        this type were the label. If the run has none of the types, one row without values.
+        One row a type of the example that the run has: ontology_term_id, label, is_target,
+        parent_id (its nearest ancestor within the example, empty for none), p (the paper's; their
+        sum is 1, if the run has all types), s, loss_ce = -log(p) and loss_hce = -log(s + 1e-6),
+        both as if this type were the label. If the run has none of the types, one row without values.
     """
     position = {term_id: index for index, term_id in enumerate(term_ids)}
     shown = [term_id for term_id in EXAMPLE_PROBABILITIES if term_id in position]
@@ -73,7 +73,7 @@ def concept_table(
             "ontology_term_id": shown,
             "label": [names[term_id] for term_id in shown],
             "is_target": [term_id == EXAMPLE_LABEL for term_id in shown],
-            "parent": _nearest_ancestors(matrix, shown),
+            "parent_id": _nearest_ancestors(matrix, shown),
             "p": p,
             "s": s,
             # infinite where p is 0
@@ -128,7 +128,7 @@ def draw_concept(table: pd.DataFrame, panel: Panel | None = None) -> Figure | Su
         write_beside(ax, rule.format(len(table)), (0, PANEL[1]), (0, 4), color=QUIET)
         for row in table.to_dict("records"):
             _draw_box(ax, row, places, value, color)
-            if value == "s" and row["parent"] in places:
+            if value == "s" and row["parent_id"] in places:
                 _draw_arrow(ax, row, places)
         label = f"Loss for the label “{short_cell_type(target['label'])}”"
         ax.text(0, 4.3, label, color=QUIET)
@@ -141,7 +141,7 @@ def _places(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
 
     Types without a relative share the last column, one below the other.
     """
-    parent = dict(zip(table["ontology_term_id"], table["parent"].fillna(""), strict=True))
+    parent = dict(zip(table["ontology_term_id"], table["parent_id"].fillna(""), strict=True))
     places: dict[str, tuple[float, float]] = {}
     columns = itertools.count(BOX[0] / 2 + 0.4, COLUMN_STEP)
     top = PANEL[1] - 1.5 - BOX[1] / 2
@@ -175,7 +175,7 @@ def _draw_box(
 
 def _draw_arrow(ax: Axes, row: dict, places: dict[str, tuple[float, float]]) -> None:
     """Draw an arrow from a type up to its parent, with the mass that it hands on."""
-    (x, y), (up_x, up_y) = places[row["ontology_term_id"]], places[row["parent"]]
+    (x, y), (up_x, up_y) = places[row["ontology_term_id"]], places[row["parent_id"]]
     # arrows of siblings end side by side and not in one point
     aside = np.clip((x - up_x) / 2, -BOX[0] / 3, BOX[0] / 3)
     start, end = (x, y + BOX[1] / 2), (up_x + aside, up_y - BOX[1] / 2 - 0.4)

@@ -26,6 +26,7 @@ from hce.figures.style import (
     ID_LEVEL_COLOR,
     INK,
     LOSS_COLORS,
+    QUIET,
     STRIPE,
     TITLE_PT,
     format_count,
@@ -62,21 +63,28 @@ def context_gains(
     -------
     pandas.DataFrame
         One row a run: context, architecture, part (`pooled`: all cells whose context training had,
-        and all others; `single`: each tissue or disease), group (`seen` or `unseen`, or the name),
-        seen, n_cells, n_labels, seed, gain, mean, sd, p_holm, significant, n_seeds, note,
+        and all others, each over its own cell types; `labels in both`: the same over the types that
+        both have; `single`: each tissue or disease), group (`seen` or `unseen`, or the name), seen,
+        n_cells, n_labels, seed, gain, mean, sd, p_holm, significant, n_seeds, note,
         data_source. What has no pair of runs has one row without gain.
     """
     parts = []
-    for part, grouping in (("pooled", f"{context}_in_training"), ("single", context)):
+    for part, grouping in {**pooled_groupings(context), "single": context}.items():
         chosen = tests[(tests["grouping"] == grouping) & (tests["split"] == "ood")]
         of_part = runs[(runs["grouping"] == grouping) & (runs["split"] == "ood")]
-        seen = {"seen"} if part == "pooled" else in_training
+        seen = in_training if part == "single" else {"seen"}
         parts.append(_gains(chosen, of_part).assign(part=part))
         parts[-1]["seen"] = parts[-1]["group"].isin(list(seen))
     table = pd.concat(parts, ignore_index=True)
     table["significant"] = is_significant(table["p_holm"])
     table = sort_as_known(table, ["part", "group", "architecture", "seed"])
     return table.assign(context=context, data_source=tests["data_source"].iloc[0])
+
+
+def pooled_groupings(context: str) -> dict[str, str]:
+    """The parts of the source data whose groups are seen and unseen, and their groupings."""
+    pooled = f"{context}_in_training"
+    return {"pooled": pooled, "labels in both": f"{pooled}_labels_in_both"}
 
 
 def _gains(tests: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -94,8 +102,12 @@ def _gains(tests: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 FRAME_MM = 32.0
 ROW_MM = 6.0
-SMALLEST_PANEL_MM = 46.0
+SMALLEST_PANEL_MM = 92.0
 NAME_MM = 40.0
+POOLED_HEADINGS = {
+    "pooled": "Cell types of each",
+    "labels in both": "Cell types in both",
+}
 # color of the bar of each pooled set of cells
 POOLED = {"seen": LOSS_COLORS["hce"], "unseen": ID_LEVEL_COLOR}
 
@@ -110,13 +122,22 @@ def draw_contexts(table: pd.DataFrame) -> Figure:
     several = np.nanmax(table["n_seeds"]) > 1
     note = f"Dot, a run; bar or line, mean; {test if several else 'one run: no s.d., no test'}"
     fig = new_figure(DOUBLE_COLUMN_MM, FRAME_MM + panel, title, note=note)
-    left, right = fig.subplots(1, 2, width_ratios=[5, 4])
-    _draw_pooled(left, table[table["part"] == "pooled"], context)
-    _draw_single(right, single, context)
+    layout = [["pooled", "single"], ["labels in both", "single"]]
+    axes = fig.subplot_mosaic(layout, width_ratios=[5, 4])
+    for part, heading in POOLED_HEADINGS.items():
+        _draw_pooled(axes[part], table[table["part"] == part], context, heading)
+    low, high = zip(*(axes[part].get_ylim() for part in POOLED_HEADINGS), strict=True)
+    for part in POOLED_HEADINGS:
+        axes[part].set_ylim(min(low), max(high))
+    _draw_single(axes["single"], single, context)
     return fig
 
 
-def _draw_pooled(ax: Axes, pooled: pd.DataFrame, context: str) -> None:
+def _draw_pooled(ax: Axes, pooled: pd.DataFrame, context: str, heading: str) -> None:
+    if pooled.empty:
+        ax.set_axis_off()
+        ax.text(0, 0.5, f"{heading}: there is none", color=QUIET)
+        return
     facts = pooled.drop_duplicates("group").set_index("group")
     names = {
         group: f"{group}: {format_count(facts.at[group, 'n_cells'])} cells, "
@@ -137,7 +158,7 @@ def _draw_pooled(ax: Axes, pooled: pd.DataFrame, context: str) -> None:
         write_beyond(ax, bar.x, bar.end, format_signed(bar.mean, 1) + star, weight)
         write_upright(ax, bar.x, format_p(row["p_holm"]), INK, pale(POOLED[bar.color]))
     label_architectures(ax, counts)
-    legend_above(ax, color_handles(names, POOLED), 2)
+    legend_above(ax, color_handles(names, POOLED), 2, heading)
 
 
 def _draw_single(ax: Axes, single: pd.DataFrame, context: str) -> None:

@@ -120,7 +120,7 @@ def control_gains(main: pd.DataFrame, finest: pd.DataFrame | None) -> pd.DataFra
         labels of R permuted) and `hce_random` (with random trees of the same depths) are the
         controls of the hierarchy.
     finest
-        The same table of the run in which every study annotates as finely as it can; only a
+        The same table of the run in which every collection annotates as finely as it can; only a
         simulation has it.
 
     Returns

@@ -18,7 +18,7 @@ from hce.figures.style import (
     format_count,
     name_upright,
     new_figure,
-    shorten,
+    shorten_apart,
     star_handle,
     text_width_mm,
     write_beside,
@@ -26,39 +26,38 @@ from hce.figures.style import (
 from hce.names import LOSS_NAMES, LOSSES, architecture_name, known_architectures, sort_as_known
 
 
-def study_scores(tests: pd.DataFrame, runs: pd.DataFrame, datasets: pd.DataFrame) -> pd.DataFrame:
+def study_scores(tests: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Macro F1 of every run in each OOD study, with the test of each architecture and study.
 
     Parameters
     ----------
     tests, runs
         Rows of per_study.tsv and of per_study_runs.tsv.
-    datasets
-        The Census's table of datasets: collection_id, collection_name.
 
     Returns
     -------
     pandas.DataFrame
         One row an architecture, study, loss and seed: rank (from 0, the largest mean difference
-        over the architectures first), study, name, n_cells, n_labels, loss, seed, f1, mean (of the
-        loss's runs), delta, p_holm, significant, n_seeds (pairs), note, architecture, data_source.
+        over the architectures first), dataset_id, study (its name), n_cells, n_labels, loss, seed,
+        f1, mean (of the loss's runs), delta, p_holm, significant, n_seeds (pairs), note,
+        architecture, data_source.
         What did not run (an architecture, a study of one) has one row without f1.
     """
     tests, runs = tests[tests["split"] == "ood"], runs[runs["split"] == "ood"]
-    names = datasets.drop_duplicates("collection_id").set_index("collection_id")["collection_name"]
-    sizes = runs.drop_duplicates("study").set_index("study")[["support", "n_labels"]]
-    sizes = sizes.rename(columns={"support": "n_cells"})
-    mean_delta = tests.groupby("study")["delta"].mean().reindex(sizes.index)
+    facts = runs.drop_duplicates("dataset_id").set_index("dataset_id")
+    facts = facts[["study", "support", "n_labels"]].rename(columns={"support": "n_cells"})
+    mean_delta = tests.groupby("dataset_id")["delta"].mean().reindex(facts.index)
     order = mean_delta.sort_values(ascending=False, kind="stable", na_position="last").index
-    ranks = pd.DataFrame({"study": order, "rank": range(len(order))}).join(sizes, on="study")
-    ranks["name"] = ranks["study"].map(names).fillna(ranks["study"])
+    ranks = pd.DataFrame({"dataset_id": order, "rank": range(len(order))})
+    ranks = ranks.join(facts, on="dataset_id")
     architectures = pd.DataFrame({"architecture": known_architectures(runs["architecture"])})
     every = ranks.merge(architectures, how="cross")
-    columns = ["architecture", "study", "delta", "p_holm", "n_seeds", "note"]
-    table = every.merge(tests[columns], on=["architecture", "study"], how="left")
-    scores = runs[runs["loss"].isin(LOSSES)][["architecture", "study", "loss", "seed", "f1"]]
-    scores["mean"] = scores.groupby(["architecture", "study", "loss"])["f1"].transform("mean")
-    table = table.merge(scores, on=["architecture", "study"], how="left")
+    keys = ["architecture", "dataset_id"]
+    columns = [*keys, "delta", "p_holm", "n_seeds", "note"]
+    table = every.merge(tests[columns], on=keys, how="left")
+    scores = runs[runs["loss"].isin(LOSSES)][[*keys, "loss", "seed", "f1"]]
+    scores["mean"] = scores.groupby([*keys, "loss"])["f1"].transform("mean")
+    table = table.merge(scores, on=keys, how="left")
     table["significant"] = is_significant(table["p_holm"])
     table["n_seeds"] = table["n_seeds"].fillna(0).astype(int)
     table = sort_as_known(table, ["architecture", "rank", "loss", "seed"])
@@ -74,8 +73,10 @@ def draw_studies(table: pd.DataFrame) -> Figure:
     """Draw Supplementary Fig. 1: runs as dots, means as lines, a star where one is significant."""
     studies = table.drop_duplicates("rank").sort_values("rank")
     names = [
-        f"{shorten(name, NAME_MM)} ({format_count(cells)})"
-        for name, cells in zip(studies["name"], studies["n_cells"], strict=True)
+        f"{name} ({format_count(cells)})"
+        for name, cells in zip(
+            shorten_apart(studies["study"], NAME_MM), studies["n_cells"], strict=True
+        )
     ]
     architectures = list(dict.fromkeys(table["architecture"]))
     height = FRAME_MM + PANEL_MM * len(architectures) + max(map(text_width_mm, names))

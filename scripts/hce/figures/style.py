@@ -276,6 +276,14 @@ def shorten(label: str, width_mm: float, size: float = SMALL_PT) -> str:
     return wrap_label(label, width_mm - text_width_mm(" …", size), size).split("\n")[0] + " …"
 
 
+def shorten_apart(labels: Iterable[str], width_mm: float) -> list[str]:
+    """`shorten` labels; those that the cut makes equal are numbered, so that they stay apart."""
+    names = pd.Series([shorten(label, width_mm) for label in labels])
+    equal = names.duplicated(keep=False)
+    number = names.groupby(names).cumcount() + 1
+    return names.mask(equal, names + " [" + number.astype(str) + "]").tolist()
+
+
 def add_axes_mm(
     fig: Figure | SubFigure, left: float, bottom: float, width: float, height: float
 ) -> Axes:

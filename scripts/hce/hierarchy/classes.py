@@ -86,8 +86,8 @@ def cell_type_table(
     table["parents"] = ["|".join(term_ids[p] for p in row) for row in direct_parents(matrix)]
     table["depth"] = [depth[term] for term in resolve(graph, term_ids)]
     table["n_cells"] = np.bincount(training, minlength=len(term_ids))
-    for name in ("donor", "study", "tissue", "assay"):
-        plural = {"study": "studies"}.get(name, f"{name}s")
+    counted = {"donors": "donor", "studies": "dataset_id", "tissues": "tissue", "assays": "assay"}
+    for plural, name in counted.items():
         values = cells[name].cat
         pairs = label[atlas] * len(values.categories) + values.codes.to_numpy()[atlas]
         seen = np.bincount(pairs, minlength=len(term_ids) * len(values.categories)) > 0

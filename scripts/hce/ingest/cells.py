@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import networkx as nx
@@ -14,15 +15,17 @@ from pandas.api.types import union_categoricals
 from hce.atlas import SPLITS, split_cells, tech_samples
 from hce.files import checked
 from hce.ingest.order import shuffle_keys
+from hce.names import distinct
 from hce.ontology import current_ids, resolve
 
-# columns of the Census that the table carries, under the names the pipeline uses
-METADATA = {
-    "dataset_id": "dataset_id",
-    "assay": "assay",
-    "tissue_general": "tissue",
-    "disease": "disease",
+IDS = "_ontology_term_id"
+# contexts of a cell that are ontology terms: label and id in the Census
+CONTEXTS = {
+    "tissue": ("tissue_general", "tissue_general" + IDS),
+    "disease": ("disease", "disease" + IDS),
 }
+# columns of the Census that the table carries, under the names the pipeline uses
+METADATA = {"assay": "assay", **{ids: name + IDS for name, (_, ids) in CONTEXTS.items()}}
 
 
 def read_obs_columns(path: str | Path) -> pd.DataFrame:
@@ -30,7 +33,8 @@ def read_obs_columns(path: str | Path) -> pd.DataFrame:
 
     One column at a time: read at once, 28 million rows need three times their memory.
     """
-    columns = ["soma_joinid", "donor_id", "cell_type", "cell_type_ontology_term_id", *METADATA]
+    columns = ["soma_joinid", "dataset_id", "donor_id", "cell_type", "cell_type" + IDS, "assay"]
+    columns += [column for pair in CONTEXTS.values() for column in pair]
     path = checked(path)
     return pd.DataFrame(
         {name: pq.read_table(path, columns=[name])[name].to_pandas() for name in columns}
@@ -62,7 +66,8 @@ def atlas_cells(
     Returns
     -------
     pandas.DataFrame
-        soma_joinid, split (position in `SPLITS`), class, study, donor and metadata.
+        soma_joinid, split (position in `SPLITS`), class, dataset_id, collection, donor, assay, and
+        the ids of tissue and disease.
     """
     position = pd.Series(cell_types.index, index=cell_types["ontology_term_id"])
     labels = _map_categories(obs["cell_type_ontology_term_id"], position)
@@ -108,16 +113,81 @@ def ood_cells(
     return _columns(obs, rows, datasets, split, labels[rows], samples)
 
 
-def cells_table(
-    atlas: pd.DataFrame, ood: pd.DataFrame, cell_types: pd.DataFrame, shuffle_seed: int
-) -> pd.DataFrame:
-    """Join atlas and OOD cells into the final table; the two are used up.
+def context_labels(obs: pd.DataFrame) -> dict[str, pd.Series]:
+    """Label of each ontology term id of the tissues and diseases of a release (the first in order).
+
+    Raises
+    ------
+    ValueError
+        If a cell has no label or no id.
+    """
+    tables = {}
+    for name, columns in CONTEXTS.items():
+        labels, ids = (obs[column].astype("category").cat for column in columns)
+        for column, values in zip(columns, (labels, ids), strict=True):
+            if (values.codes < 0).any():
+                raise ValueError(f"a cell has no {column}; the store is no Census")
+        label = np.full(len(ids.categories), -1)
+        label[ids.codes.to_numpy()[::-1]] = labels.codes.to_numpy()[::-1]
+        there = label >= 0
+        text = labels.categories[label[there]].astype(str)
+        tables[name] = pd.Series(text, index=ids.categories[there].astype(str))
+    return tables
+
+
+def unite_labels(earlier: pd.Series, later: pd.Series) -> pd.DataFrame:
+    """What the terms of two releases are called: ontologies rename terms between them.
+
+    Parameters
+    ----------
+    earlier, later
+        Label of each id (`context_labels`). An id that is its own label is none: it stands for the
+        one term of that label, if either release has one.
 
     Returns
     -------
     pandas.DataFrame
-        soma_joinid, split, class, cell_type_ontology_term_id, cell_type, dataset_id, study, donor,
-        assay, tissue, disease, shuffle_key (uint64, the global order of the shards; see
+        By id as the releases have it: id, and label, the later release's. One id has one label and
+        one label one id: two ids of one label have themselves added.
+    """
+    both = pd.concat([earlier, later])
+    terms = both[both != both.index]
+    of_label = terms.index.to_series().groupby(terms.to_numpy()).agg(lambda ids: sorted(set(ids)))
+    table = both[~both.index.duplicated(keep="last")].rename("label").to_frame()
+    ids = [
+        of_label[label][0] if label == i and len(of_label.get(label, ())) == 1 else i
+        for i, label in table["label"].items()
+    ]
+    labels = distinct(table["label"].loc[sorted(set(ids))])
+    return pd.DataFrame({"id": ids, "label": labels[ids].to_numpy()}, index=table.index)
+
+
+def cells_table(
+    atlas: pd.DataFrame,
+    ood: pd.DataFrame,
+    cell_types: pd.DataFrame,
+    labels: Mapping[str, pd.DataFrame],
+    shuffle_seed: int,
+) -> pd.DataFrame:
+    """Join atlas and OOD cells into the final table; the two are used up.
+
+    Parameters
+    ----------
+    atlas, ood
+        What `atlas_cells` and `ood_cells` give.
+    cell_types
+        The classes.
+    labels
+        What `unite_labels` gives, for tissue and disease.
+    shuffle_seed
+        Of the order of the shards.
+
+    Returns
+    -------
+    pandas.DataFrame
+        soma_joinid, split, class, cell_type_ontology_term_id, cell_type, dataset_id (the study),
+        collection, donor, assay, tissue_ontology_term_id, tissue, disease_ontology_term_id,
+        disease, shuffle_key (uint64, the global order of the shards; see
         `hce.atlas.shuffle_keys`). Atlas cells first, each part in order of soma_joinid.
     """
     columns: dict[str, pd.api.extensions.ExtensionArray | NDArray] = {}
@@ -135,8 +205,16 @@ def cells_table(
         names = cell_types[column].tolist()
         columns[name] = pd.Categorical.from_codes(label, names)  # type: ignore[arg-type]
     # each column leaves its part as it is joined, so that 25 million cells are never there twice
-    for name in ("dataset_id", "study", "donor", "assay", "tissue", "disease"):
+    for name in ("dataset_id", "collection", "donor", "assay"):
         columns[name] = union_categoricals([atlas.pop(name), ood.pop(name)])
+    for name in CONTEXTS:
+        found = union_categoricals([atlas.pop(name + IDS), ood.pop(name + IDS)])
+        table = labels[name].loc[found.categories]
+        code, ids = pd.factorize(table["id"], sort=True)
+        codes = code.astype(np.int16)[found.codes]
+        table = table.drop_duplicates("id").set_index("id").loc[ids]
+        for column, names in ((name + IDS, list(ids)), (name, table["label"].tolist())):
+            columns[column] = pd.Categorical.from_codes(codes, names)  # type: ignore[arg-type]
     columns["shuffle_key"] = shuffle_keys(soma_joinid, shuffle_seed)
     return pd.DataFrame(columns, copy=False)
 
@@ -150,8 +228,8 @@ def _columns(
     samples: pd.Series,
 ) -> pd.DataFrame:
     dataset = _kept_categories(obs["dataset_id"], rows)
-    study = datasets.set_index("dataset_id")["collection_id"]
-    unlisted = dataset.cat.categories.difference(study.index)
+    collection = datasets.set_index("dataset_id")["collection_id"]
+    unlisted = dataset.cat.categories.difference(collection.index)
     if len(unlisted):
         raise ValueError(
             f"dataset {unlisted[0]} has cells, but is not in census_info/datasets of its release"
@@ -161,9 +239,10 @@ def _columns(
         "split": split,
         "class": labels,
     }
-    codes, studies = pd.factorize(study.loc[dataset.cat.categories], sort=True)
-    study_of = codes[dataset.cat.codes]
-    columns["study"] = pd.Categorical.from_codes(study_of, studies)  # type: ignore[arg-type]
+    columns["dataset_id"] = dataset.array
+    codes, collections = pd.factorize(collection.loc[dataset.cat.categories], sort=True)
+    of_cell = codes[dataset.cat.codes]
+    columns["collection"] = pd.Categorical.from_codes(of_cell, collections)  # type: ignore[arg-type]
     columns["donor"] = samples.cat.remove_unused_categories().array
     for census_name, name in METADATA.items():
         columns[name] = _kept_categories(obs[census_name], rows).array

@@ -85,9 +85,9 @@ def provenance_table(
         "sha256": {name: sha256(checked(path)) for name, path in shown.items()},
     }
     rows = [
-        {"section": section, "name": name, "value": value}
+        {"section": section, "name": name, "text": text}
         for section, entries in sections.items()
-        for name, value in entries.items()
+        for name, text in entries.items()
     ]
     return pd.DataFrame(rows)
 

@@ -1,9 +1,10 @@
-"""How studies name their cells: the mechanism that mixes granularities.
+"""How collections name their cells: the mechanism that mixes granularities.
 
-Study s subdivides label v or not: split_sv ~ Bernoulli(q(d(v))), q(d) = subdivide − slope·d. A cell
-is reported as the first label on its type's path from the root that s does not subdivide, or as its
-finest label if s subdivides all. Where a label has several parents, the study files it under one of
-them. This is fixed within a study, independent of expression, and drawn anew for each study.
+Collection s subdivides label v or not: split_sv ~ Bernoulli(q(d(v))), q(d) = subdivide − slope·d. A
+cell is reported as the first label on its type's path from the root that s does not subdivide, or
+as its finest label if s subdivides all. Where a label has several parents, the collection files it
+under one of them. This is fixed within a collection, independent of expression, and drawn anew for
+each collection.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hce.simulation.collection import Collections
 from hce.simulation.parameters import SimulationParameters
-from hce.simulation.studies import Studies
 from hce.simulation.types import Hierarchy
 
 
 @dataclass(frozen=True)
 class Policies:
-    """How each of N annotators (studies, or cells) names the C finest types.
+    """How each of N annotators (collections, or cells) names the C finest types.
 
     Attributes
     ----------
@@ -61,7 +62,7 @@ def draw_policies(
     hierarchy
         The C labels.
     is_ood
-        Bool N; annotators of new studies always subdivide the labels that these do not report.
+        Bool N; annotators of new collections always subdivide the labels that these do not report.
     parameters
         Uses subdivide and subdivide_slope.
     rng
@@ -78,53 +79,54 @@ def draw_policies(
     return Policies(split, parent)
 
 
-def study_policies(
-    hierarchy: Hierarchy, studies: Studies, parameters: SimulationParameters
+def collection_policies(
+    hierarchy: Hierarchy, collections: Collections, parameters: SimulationParameters
 ) -> Policies:
-    """Draw the policies of the studies so that no label goes unused.
+    """Draw the policies of the collections so that no label goes unused.
 
-    A label that too few studies use for the cells that fit none of its subtypes (first release:
-    min_studies_per_label; new studies: one) is reached in further studies by subdividing the labels
-    above it, first where the fewest must change. More subdivision never takes such a use away.
+    A label that too few collections use for the cells that fit none of its subtypes (first release:
+    min_collections_per_label; new collections: one) is reached in further collections by
+    subdividing the labels above it, first where the fewest must change. More subdivision never
+    takes such a use away.
 
     Returns
     -------
     Policies
-        One row a study.
+        One row a collection.
     """
     rng = parameters.stream("policies")
-    policies = draw_policies(hierarchy, studies.is_ood, parameters, rng)
-    tie_break = rng.random(studies.present.shape)
+    policies = draw_policies(hierarchy, collections.is_ood, parameters, rng)
+    tie_break = rng.random(collections.present.shape)
     for label in hierarchy.order:
         for group, least in (
-            (~studies.is_ood, parameters.min_studies_per_label),
-            (studies.is_ood, int(hierarchy.in_ood[label])),
+            (~collections.is_ood, parameters.min_collections_per_label),
+            (collections.is_ood, int(hierarchy.in_ood[label])),
         ):
-            candidates = np.flatnonzero(group & studies.present[:, label])
-            paths = [_path(policies, int(study), label) for study in candidates]
+            candidates = np.flatnonzero(group & collections.present[:, label])
+            paths = [_path(policies, int(collection), label) for collection in candidates]
             changes = [
-                (~policies.split[study, path]).sum()
-                for study, path in zip(candidates, paths, strict=True)
+                (~policies.split[collection, path]).sum()
+                for collection, path in zip(candidates, paths, strict=True)
             ]
             for cheapest in np.lexsort((tie_break[candidates, label], changes))[:least]:
                 policies.split[candidates[cheapest], paths[cheapest]] = True
     return policies
 
 
-def _path(policies: Policies, study: int, label: int) -> list[int]:
-    """Labels above a label in a study."""
+def _path(policies: Policies, collection: int, label: int) -> list[int]:
+    """Labels above a label in a collection."""
     path = []
-    above = int(policies.parent[study, label])
+    above = int(policies.parent[collection, label])
     while above >= 0:
         path.append(above)
-        above = int(policies.parent[study, above])
+        above = int(policies.parent[collection, above])
     return path
 
 
 def annotate(
     cells: pd.DataFrame,
     hierarchy: Hierarchy,
-    studies: Studies,
+    collections: Collections,
     policies: Policies,
     parameters: SimulationParameters,
 ) -> NDArray[np.int64]:
@@ -133,27 +135,30 @@ def annotate(
     Parameters
     ----------
     cells
-        N cells with study, finest, kept (`add_contaminants`). Cells of foreign types, finest >= C,
-        are reported as what they are.
-    hierarchy, studies, policies
-        C labels, S studies and how these name their cells.
+        N cells with collection, finest, kept (`add_contaminants`). Cells of foreign types, finest
+        >= C, are reported as what they are.
+    hierarchy, collections, policies
+        C labels, S collections and how these name their cells.
     parameters
-        annotation: `policy`, the study's; `finest`, every study annotates as finely as it can
-        (q = 1); `cell`, the policy is redrawn for every cell, which mixes granularities without a
-        signature of the study.
+        annotation: `policy`, the collection's; `finest`, every collection annotates as finely as it
+        can (q = 1); `cell`, the policy is redrawn for every cell, which mixes granularities without
+        a signature of the collection.
 
     Returns
     -------
     numpy.ndarray
         int64 N, index of the label.
     """
-    study, label = cells["study"].to_numpy(), cells["finest"].to_numpy(np.int64, copy=True)
+    collection, label = (
+        cells["collection"].to_numpy(),
+        cells["finest"].to_numpy(np.int64, copy=True),
+    )
     own = np.flatnonzero(label < len(hierarchy))
     finest = label[own]
     if parameters.annotation == "policy":
-        label[own] = policies.reported(hierarchy)[study[own], finest]
+        label[own] = policies.reported(hierarchy)[collection[own], finest]
     elif parameters.annotation == "cell":
-        is_ood, kept = studies.is_ood[study[own]], cells["kept"].to_numpy(bool)[own]
+        is_ood, kept = collections.is_ood[collection[own]], cells["kept"].to_numpy(bool)[own]
         rng = parameters.stream("policies", "cells")
         cell_policies = draw_policies(hierarchy, is_ood, parameters, rng)
         reported = cell_policies.reported(hierarchy)[np.arange(len(own)), finest].astype(np.int64)

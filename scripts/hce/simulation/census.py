@@ -1,7 +1,7 @@
-"""A simulated Census: cell types, studies that disagree about granularity, and their counts.
+"""A simulated Census: cell types, collections that disagree about granularity, and their counts.
 
 What it can show: the parameters were searched until the picture was qualitatively the paper's. The
-effect of the hierarchical loss in it has one stated cause, studies that annotate at different
+effect of the hierarchical loss in it has one stated cause, collections that annotate at different
 granularity, and shrinks or reverses when that cause is removed (`annotation`, a wrong hierarchy).
 Its two releases have the columns and the order that the Census builder gives them.
 """
@@ -17,17 +17,18 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from hce.simulation.annotation import annotate, study_policies
+from hce.simulation.annotation import annotate, collection_policies
 from hce.simulation.cells import add_contaminants, cell_numbers, check_floors, draw_cells
+from hce.simulation.collection import Collections, draw_collections
 from hce.simulation.counts import draw_genes, protein_coding_genes, simulate_counts
 from hce.simulation.parameters import SimulationParameters
-from hce.simulation.studies import Studies, draw_studies
 from hce.simulation.types import Hierarchy, build_hierarchy, type_states
 from hce.simulation.vocabulary import (
     ASSAYS,
     DISEASES,
     ETHNICITIES,
     FOREIGN_TYPES,
+    FORMER_LABELS,
     OTHER_ASSAYS,
     SEXES,
     STAGES,
@@ -63,7 +64,7 @@ class SimulatedRelease:
 
 
 def describe_cells(
-    cells: pd.DataFrame, label: NDArray[np.int64], hierarchy: Hierarchy, studies: Studies
+    cells: pd.DataFrame, label: NDArray[np.int64], hierarchy: Hierarchy, collections: Collections
 ) -> pd.DataFrame:
     """Spell the table of cells out in obs columns.
 
@@ -73,18 +74,18 @@ def describe_cells(
         N cells (`add_contaminants`).
     label
         int N, reported label; >= C are the `FOREIGN_TYPES`.
-    hierarchy, studies
-        C labels, S studies.
+    hierarchy, collections
+        C labels, S collections.
 
     Returns
     -------
     pandas.DataFrame
         N x the 21 obs columns of Census schema 1.0.0 but soma_joinid, in its order.
     """
-    donors = studies.donors.loc[cells["donor"]]
+    donors = collections.donors.loc[cells["donor"]]
     own = [Term(str(n), str(i)) for n, i in zip(hierarchy.labels, hierarchy.term_ids, strict=True)]
     types = [*own, *(foreign.cell_type for foreign in FOREIGN_TYPES)]
-    nucleus = studies.datasets["nucleus"].to_numpy()[donors["dataset"]]
+    nucleus = collections.datasets["nucleus"].to_numpy()[donors["dataset"]]
     terms: dict[str, tuple[Sequence[Term], ArrayLike]] = {
         "assay": ((*ASSAYS, *OTHER_ASSAYS), cells["assay"]),
         "cell_type": (types, label),
@@ -100,8 +101,10 @@ def describe_cells(
         columns |= _term_columns(name, *terms[name])
     columns["donor_id"] = np.array(
         [
-            f"simulated donor {study + 1:02d}-{number}"
-            for study, number in zip(studies.donors["study"], studies.donors["number"], strict=True)
+            f"simulated donor {collection + 1:02d}-{number}"
+            for collection, number in zip(
+                collections.donors["collection"], collections.donors["number"], strict=True
+            )
         ],
         dtype=object,
     )[cells["donor"]]
@@ -114,33 +117,40 @@ def describe_cells(
     return pd.DataFrame(columns)
 
 
-def build_datasets(studies: Studies) -> pd.DataFrame:
-    """Spell the datasets out; a study is a collection.
+def with_former_labels(obs: pd.DataFrame) -> pd.DataFrame:
+    """The diseases and tissues of the first release by the labels that its terms had then."""
+    former = {f"{name}_ontology_term_id": name for name in ("disease", "tissue", "tissue_general")}
+    return obs.assign(
+        **{
+            name: obs[term_id].map(FORMER_LABELS).fillna(obs[name])
+            for term_id, name in former.items()
+        }
+    )
+
+
+def build_datasets(collections: Collections) -> pd.DataFrame:
+    """Spell the datasets out; a study is a dataset.
 
     Returns
     -------
     pandas.DataFrame
         One row a dataset, the columns of Census schema 1.2.0 but soma_joinid and
-        dataset_total_cell_count, and is_new. The last row is a further dataset of the last study.
+        dataset_total_cell_count, and is_new. The last row is a further dataset of the last
+        collection.
     """
-    extra = pd.DataFrame({"study": [len(studies) - 1]})
-    extra["number"] = (studies.datasets["study"] == extra["study"][0]).sum() + 1
-    table = pd.concat([studies.datasets[["study", "number"]], extra], ignore_index=True)
-    study = table["study"] + 1
-    dataset_id = _dataset_ids(table.index)
+    collection = np.append(collections.datasets["collection"], len(collections) - 1)
+    number = np.arange(1, len(collection) + 1)
+    dataset_id = _dataset_ids(number - 1)
     return pd.DataFrame(
         {
-            "collection_id": [f"00000000-0000-4000-8000-{n:012d}" for n in study],
-            "collection_name": [f"Simulated study {n:02d}" for n in study],
-            "collection_doi": [f"10.0000/simulated.{n:02d}" for n in study],
+            "collection_id": [f"00000000-0000-4000-8000-{n:012d}" for n in collection + 1],
+            "collection_name": [f"Simulated collection {n:02d}" for n in collection + 1],
+            "collection_doi": [f"10.0000/simulated.{n:02d}" for n in collection + 1],
             "dataset_id": dataset_id,
             "dataset_version_id": [f"{i[:14]}5{i[15:]}" for i in dataset_id],
-            "dataset_title": [
-                f"Simulated study {n:02d}, dataset {i}"
-                for n, i in zip(study, table["number"], strict=True)
-            ],
+            "dataset_title": [f"Simulated study {n:02d}" for n in number],
             "dataset_h5ad_path": [f"{i}.h5ad" for i in dataset_id],
-            "is_new": studies.is_ood[table["study"]],
+            "is_new": collections.is_ood[collection],
         }
     )
 
@@ -240,7 +250,7 @@ class SimulatedCensus:
     train
         The first release, in the columns of Census schema 1.0.0 (2023-05-15).
     ood
-        The second release: all datasets of the first and the new studies, in the columns of
+        The second release: all datasets of the first and the new collections, in the columns of
         schema 1.2.0 (2023-12-15).
     protein_coding_genes
         Ensembl id as index, one column gene_names.
@@ -273,24 +283,24 @@ def simulate(
     Raises
     ------
     ValueError
-        If the parameters cannot give every label enough cells, donors and studies.
+        If the parameters cannot give every label enough cells, donors and collections.
     """
     hierarchy = build_hierarchy(graph, cell_types)
-    studies = draw_studies(hierarchy, parameters)
-    policies = study_policies(hierarchy, studies, parameters)
-    numbers = cell_numbers(hierarchy, studies, policies.reported(hierarchy), parameters)
-    cells = draw_cells(hierarchy, studies, numbers, parameters)
-    cells = add_contaminants(cells, hierarchy, studies, parameters)
-    label = annotate(cells, hierarchy, studies, policies, parameters)
-    check_floors(cells, label, hierarchy, studies, parameters)
+    collections = draw_collections(hierarchy, parameters)
+    policies = collection_policies(hierarchy, collections, parameters)
+    numbers = cell_numbers(hierarchy, collections, policies.reported(hierarchy), parameters)
+    cells = draw_cells(hierarchy, collections, numbers, parameters)
+    cells = add_contaminants(cells, hierarchy, collections, parameters)
+    label = annotate(cells, hierarchy, collections, policies, parameters)
+    check_floors(cells, label, hierarchy, collections, parameters)
     genes = draw_genes(parameters)
-    states = type_states(hierarchy, len(studies), parameters)
+    states = type_states(hierarchy, len(collections), parameters)
     is_model_gene = (genes["kind"] == "model").to_numpy()
-    counts = simulate_counts(cells, studies, states, is_model_gene, parameters)
-    datasets = build_datasets(studies)
+    counts = simulate_counts(cells, collections, states, is_model_gene, parameters)
+    datasets = build_datasets(collections)
     foreign = [foreign.cell_type.term_id for foreign in FOREIGN_TYPES]
     both = SimulatedRelease(
-        obs=describe_cells(cells, label, hierarchy, studies),
+        obs=describe_cells(cells, label, hierarchy, collections),
         var=genes[["feature_id", "feature_name", "feature_length"]],
         datasets=datasets.drop(columns="is_new"),
         counts=counts,
@@ -299,7 +309,11 @@ def simulate(
     )
     old = datasets.loc[~datasets["is_new"], "dataset_id"]
     first = restrict_to_datasets(both, old)
-    first = replace(first, datasets=first.datasets.drop(columns="dataset_version_id"))
+    first = replace(
+        first,
+        obs=with_former_labels(first.obs),
+        datasets=first.datasets.drop(columns="dataset_version_id"),
+    )
     return SimulatedCensus(
         train=shuffle_release(first, parameters.stream("release", "train")),
         ood=add_statistics(shuffle_release(both, parameters.stream("release", "ood"))),

@@ -1,13 +1,13 @@
 """Genes of the simulated Census, with names that nobody takes for real ones, and their counts.
 
-Log abundance of gene g in a cell of type t, study s, assay a, tissue u, disease e and donor i:
+Log abundance of gene g in a cell of type t, collection s, assay a, tissue u, disease e and donor i:
 
     η = b_g + W_g·(θ_st + sd_state·ε_cell) + B_sg + A_ag + U_ug + E_eg + D_ig
 
 b_g ~ N(0, sd_gene²); each gene loads on programs_per_gene of the k programs, W ~ N(0, sd_load²);
 the other effects are N(0, sd²) for each gene. Counts are negative binomial around μ = L·softmax(η)
-with variance μ + φμ²; the library size L is lognormal, with a mean of its study and a spread of its
-cells.
+with variance μ + φμ²; the library size L is lognormal, with a mean of its collection and a spread
+of its cells.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hce.simulation.collection import Collections
 from hce.simulation.parameters import SimulationParameters
-from hce.simulation.studies import Studies
 from hce.simulation.vocabulary import ASSAYS, DISEASES, OTHER_ASSAYS, TISSUES
 
 GENE_LENGTHS = (500, 10_000)
@@ -74,7 +74,7 @@ def protein_coding_genes(genes: pd.DataFrame) -> pd.DataFrame:
 
 def simulate_counts(
     cells: pd.DataFrame,
-    studies: Studies,
+    collections: Collections,
     states: NDArray[np.float32],
     is_model_gene: NDArray[np.bool_],
     parameters: SimulationParameters,
@@ -84,9 +84,9 @@ def simulate_counts(
     Parameters
     ----------
     cells
-        N cells with study, finest, donor, tissue, assay, is_empty (`add_contaminants`).
-    studies
-        S studies.
+        N cells with collection, finest, donor, tissue, assay, is_empty (`add_contaminants`).
+    collections
+        S collections.
     states
         float32 S x types x k (`type_states`).
     is_model_gene
@@ -101,24 +101,26 @@ def simulate_counts(
         float32 N x G, whole numbers.
     """
     loadings = _loadings(len(is_model_gene), parameters)
-    effects = _gene_effects(len(is_model_gene), studies, parameters)
-    library = parameters.stream("library").standard_normal(len(studies))
-    depth = np.log(parameters.library_median) + parameters.sd_library_study * library
-    # study by study: the dense counts of one study stay in cache
-    groups = cast("dict[int, NDArray[np.intp]]", cells.groupby("study", sort=True).indices)
+    effects = _gene_effects(len(is_model_gene), collections, parameters)
+    library = parameters.stream("library").standard_normal(len(collections))
+    depth = np.log(parameters.library_median) + parameters.sd_library_collection * library
+    # collection by collection: the dense counts of one collection stay in cache
+    groups = cast("dict[int, NDArray[np.intp]]", cells.groupby("collection", sort=True).indices)
     blocks = []
-    for study, rows in groups.items():
-        rng = parameters.stream("counts", int(study))
+    for collection, rows in groups.items():
+        rng = parameters.stream("counts", int(collection))
         part = cells.iloc[rows]
-        state = states[study, part["finest"].to_numpy()]
+        state = states[collection, part["finest"].to_numpy()]
         state = state + parameters.sd_state * rng.standard_normal(state.shape, dtype=np.float32)
         # a sparse product sums in one order on every machine, unlike threaded BLAS
         eta = np.asarray(loadings @ state.T).T + effects["gene"]
-        for effect in ("study", "assay", "tissue", "disease", "donor"):
-            code = studies.donors["disease"].to_numpy()[part["donor"]]
+        for effect in ("collection", "assay", "tissue", "disease", "donor"):
+            code = collections.donors["disease"].to_numpy()[part["donor"]]
             code = code if effect == "disease" else part[effect].to_numpy()
             eta += effects[effect][code]
-        size = np.exp(depth[study] + parameters.sd_library_cell * rng.standard_normal(len(part)))
+        size = np.exp(
+            depth[collection] + parameters.sd_library_cell * rng.standard_normal(len(part))
+        )
         size[part["is_empty"].to_numpy()] = 0
         blocks.append(_negative_binomial(_means(eta, size, is_model_gene), parameters, rng))
     order = np.argsort(np.concatenate(list(groups.values())), kind="stable")
@@ -138,19 +140,20 @@ def _loadings(n_genes: int, parameters: SimulationParameters) -> sparse.csr_matr
 
 
 def _gene_effects(
-    n_genes: int, studies: Studies, parameters: SimulationParameters
+    n_genes: int, collections: Collections, parameters: SimulationParameters
 ) -> dict[str, NDArray[np.float32]]:
     sizes = {
         "gene": (1, parameters.sd_gene),
-        "study": (len(studies), parameters.sd_study),
+        "collection": (len(collections), parameters.sd_collection),
         "assay": (len(ASSAYS) + len(OTHER_ASSAYS), parameters.sd_assay),
         "tissue": (len(TISSUES), parameters.sd_tissue),
         "disease": (len(DISEASES), parameters.sd_disease),
-        "donor": (len(studies.donors), parameters.sd_donor),
+        "donor": (len(collections.donors), parameters.sd_donor),
     }
     effects = {}
     for name, (levels, sd) in sizes.items():
-        rng = parameters.stream("genes", "effects", name)
+        # the name of a stream is its seed: this one keeps the first that it had
+        rng = parameters.stream("genes", "effects", "study" if name == "collection" else name)
         effects[name] = np.float32(sd) * rng.standard_normal((levels, n_genes), dtype=np.float32)
     return effects
 

@@ -39,29 +39,29 @@ class SimulationParameters:
     genes: int = _count()
     noncoding_genes: int = _count(at_least=0)
     renamed_genes: int = _count(at_least=0)
-    studies_train: int = _count()
-    studies_ood: int = _count()
+    collections_train: int = _count()
+    collections_ood: int = _count()
     donors_train: int = _count()
     donors_ood: int = _count()
     cells_train: int = _count()
     cells_ood: int = _count()
-    tissues_per_study: int = _count()
-    two_dataset_studies: float = _level(at_most=1)
+    tissues_per_collection: int = _count()
+    two_study_collections: float = _level(at_most=1)
     programs: int = _count()
     programs_per_gene: int = _count()
     sd_type: float = _level()
     decay: float = _level(at_most=1)
-    study_biology: float = _level()
+    collection_biology: float = _level()
     sd_gene: float = _level()
     sd_load: float = _level()
     sd_state: float = _level()
-    sd_study: float = _level()
+    sd_collection: float = _level()
     sd_assay: float = _level()
     sd_tissue: float = _level()
     sd_disease: float = _level()
     sd_donor: float = _level()
     library_median: float = _level()
-    sd_library_study: float = _level()
+    sd_library_collection: float = _level()
     sd_library_cell: float = _level()
     dispersion: float = _level()
     type_presence: float = _level(at_most=1)
@@ -69,7 +69,7 @@ class SimulationParameters:
     residual: float = _level()
     subdivide: float = _level(at_most=1)
     subdivide_slope: float = _level()
-    min_studies_per_label: int = _count()
+    min_collections_per_label: int = _count()
     min_tech_samples_per_label: int = _count()
     min_cells_per_label: int = _count()
     min_cells_per_ood_label: int = _count()
@@ -95,10 +95,10 @@ class SimulationParameters:
                 f"simulation.programs_per_gene is {self.programs_per_gene}, more than the "
                 f"{self.programs} of simulation.programs"
             )
-        if self.min_studies_per_label > self.studies_train:
+        if self.min_collections_per_label > self.collections_train:
             raise ValueError(
-                f"simulation.min_studies_per_label is {self.min_studies_per_label}, more than the "
-                f"{self.studies_train} of simulation.studies_train"
+                f"simulation.min_collections_per_label is {self.min_collections_per_label}, more "
+                f"than the {self.collections_train} of simulation.collections_train"
             )
         if self.library_median == 0:
             raise ValueError("simulation.library_median is 0: every cell would be empty")

@@ -1,7 +1,7 @@
 """Cell types of the simulation: they diffuse down the Cell Ontology.
 
 θ_v = mean over parents of θ_p + σ·decay^d(v)·ξ_v, ξ ~ N(0, I_k), d(v) = depth of v in the hierarchy
-of the labels. Studies differ in biology too: in study s the innovations are ξ_v + r·ζ_sv.
+of the labels. Collections differ in biology too: in collection s the innovations are ξ_v + r·ζ_sv.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Hierarchy:
     term_ids, labels
         Str C.
     in_ood
-        Bool C, whether the new studies report this label.
+        Bool C, whether the new collections report this label.
     parents
         For each label the indices of its parents among the labels.
     depth
@@ -72,7 +72,8 @@ def build_hierarchy(graph: nx.DiGraph, cell_types: pd.DataFrame) -> Hierarchy:
     Raises
     ------
     ValueError
-        If a column is missing, no label occurs in the new studies, or the ontology lacks a label.
+        If a column is missing, no label occurs in the new collections, or the ontology lacks a
+        label.
     """
     missing = [column for column in COLUMNS if column not in cell_types]
     if missing:
@@ -102,18 +103,18 @@ def build_hierarchy(graph: nx.DiGraph, cell_types: pd.DataFrame) -> Hierarchy:
 
 
 def type_states(
-    hierarchy: Hierarchy, n_studies: int, parameters: SimulationParameters
+    hierarchy: Hierarchy, n_collections: int, parameters: SimulationParameters
 ) -> NDArray[np.float32]:
-    """Expression programs of every finest type in every study.
+    """Expression programs of every finest type in every collection.
 
     Parameters
     ----------
     hierarchy
         The C labels.
-    n_studies
+    n_collections
         S.
     parameters
-        Uses programs (k), sd_type (σ), decay, study_biology (r).
+        Uses programs (k), sd_type (σ), decay, collection_biology (r).
 
     Returns
     -------
@@ -125,10 +126,10 @@ def type_states(
     n_nodes = 2 * n_labels + len(FOREIGN_TYPES)
     shared = parameters.stream("types").standard_normal((n_nodes, n_programs), dtype=np.float32)
     own = parameters.stream("types", "studies").standard_normal(
-        (n_studies, n_nodes, n_programs), dtype=np.float32
+        (n_collections, n_nodes, n_programs), dtype=np.float32
     )
-    innovation = parameters.sd_type * (shared + parameters.study_biology * own)
-    state = np.empty((n_studies, n_nodes, n_programs), dtype=np.float32)
+    innovation = parameters.sd_type * (shared + parameters.collection_biology * own)
+    state = np.empty((n_collections, n_nodes, n_programs), dtype=np.float32)
     for label in hierarchy.order:
         state[:, label] = innovation[:, label] * parameters.decay ** hierarchy.depth[label]
         if hierarchy.parents[label]:

@@ -21,7 +21,7 @@ class Term(NamedTuple):
 
 
 class Tissue(NamedTuple):
-    """A sampled tissue, the organ the Census files it under, and which studies sample it."""
+    """A sampled tissue, the organ the Census files it under, and which collections sample it."""
 
     tissue: Term
     general: Term
@@ -49,7 +49,7 @@ _OVARY = Term("ovary", "UBERON:0000992")
 _LIVER = Term("liver", "UBERON:0002107")
 _ADIPOSE_TISSUE = Term("adipose tissue", "UBERON:0001013")
 
-# A study's `U` effect and a type's habitat go by the organ (tissue_general).
+# A collection's `U` effect and a type's habitat go by the organ (tissue_general).
 TISSUES = (
     Tissue(_BLOOD, _BLOOD, True, True),
     Tissue(_BONE_MARROW, _BONE_MARROW, True, True),
@@ -90,7 +90,7 @@ ASSAYS = (
     Term("10x 3' transcription profiling", "EFO:0030003"),
     Term("10x 5' transcription profiling", "EFO:0030004"),
 )
-UNSEEN_ASSAY = "10x 5' transcription profiling"  # only the new studies use it
+UNSEEN_ASSAY = "10x 5' transcription profiling"  # only the new collections use it
 OTHER_ASSAYS = (Term("Smart-seq2", "EFO:0008931"), Term("Drop-seq", "EFO:0008722"))
 
 NORMAL = Term("normal", "PATO:0000461")
@@ -105,6 +105,12 @@ UNSEEN_DISEASES = (
     Term("systemic sclerosis", "MONDO:0005100"),
 )
 DISEASES = (NORMAL, *SEEN_DISEASES, *UNSEEN_DISEASES)
+
+# labels of the first release, by term id: ontologies rename terms between two releases
+FORMER_LABELS = {
+    "MONDO:0005148": "type II diabetes mellitus",
+    "UBERON:0002097": "skin",
+}
 
 SEXES = (Term("female", "PATO:0000383"), Term("male", "PATO:0000384"))
 ETHNICITIES = (
@@ -128,7 +134,7 @@ SUSPENSIONS = ("cell", "nucleus")
 FOREIGN_TYPES = (
     ForeignType(Term("pancreatic A cell", "CL:0000171"), "rare_type_cells"),
     ForeignType(Term("type B pancreatic cell", "CL:0000169"), "few_samples_type_cells"),
-    # the roots themselves: what a study reports when it knows nothing
+    # the roots themselves: what a collection reports when it knows nothing
     ForeignType(Term("native cell", "CL:0000003"), "general_type_cells"),
     ForeignType(Term("eukaryotic cell", "CL:0000255"), "general_type_cells"),
     ForeignType(Term("cultured cell", "CL:0000010"), "cultured_type_cells"),

@@ -17,7 +17,9 @@ from hce.compare import NO_PAIR, holm, summarize_pairs
 from hce.names import LOSSES
 
 # groupings of cells whose groups are contexts that new cells may share with the training set
-STRATA = ("tissue", "disease", "assay", "tissue_in_training", "disease_in_training")
+IN_TRAINING = ("tissue_in_training", "disease_in_training")
+LABELS_IN_BOTH = tuple(f"{grouping}_labels_in_both" for grouping in IN_TRAINING)
+STRATA = ("tissue", "disease", "assay", *IN_TRAINING, *LABELS_IN_BOTH)
 
 
 def overall_runs(scores: pd.DataFrame) -> pd.DataFrame:

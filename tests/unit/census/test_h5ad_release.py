@@ -8,6 +8,7 @@ from pathlib import Path
 import anndata
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from h5ad_example import make_file, write_file
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from scipy import sparse
 from hce.census.h5ad import file_names, read_gene_id, read_release
 from hce.census.reading import open_release, read_datasets, read_genes, read_obs
 from hce.census.writing import CensusTables, write_store
+from hce.names import study_names
 
 Change = Callable[[anndata.AnnData], None]
 
@@ -174,10 +176,10 @@ def test_counts_that_cannot_be_read_are_named(
         list(read_release([path]).counts)
 
 
-def test_a_dataset_in_two_studies_is_refused(tmp_path: Path) -> None:
+def test_a_dataset_in_two_collections_is_refused(tmp_path: Path) -> None:
     data = make_file(1)
     data.obs["collection_id"] = np.where(np.arange(len(data)) < 9, "one", "other")
-    with pytest.raises(ValueError, match="dataset a lies in two studies"):
+    with pytest.raises(ValueError, match="dataset a lies in two collections"):
         read_release([write_file(data, tmp_path / "a.h5ad")])
 
 
@@ -185,7 +187,7 @@ def test_a_dataset_in_two_studies_is_refused(tmp_path: Path) -> None:
 
 
 def test_files_of_one_name_are_two_studies(tmp_path: Path) -> None:
-    """In one release, and in two: the study of an OOD file must not be one of training."""
+    """In one release, and in two: the dataset of an OOD file must not be one of training."""
     paths = []
     for number, folder in enumerate("abc"):
         (tmp_path / folder).mkdir()
@@ -196,7 +198,53 @@ def test_files_of_one_name_are_two_studies(tmp_path: Path) -> None:
         "a/filtered": 200,
         "b/filtered": 200,
     }
-    assert ood.datasets["collection_id"].tolist() == ["c/filtered"]
+    assert ood.datasets["dataset_id"].tolist() == ["c/filtered"]
+    assert study_names(pd.concat([train.datasets, ood.datasets])).tolist() == [
+        "a/filtered",
+        "b/filtered",
+        "c/filtered",
+    ]
+
+
+# --- ontology term ids of tissues and diseases ----------------------------------------------------
+
+CONTEXTS: dict[str, tuple[dict[str, object], dict[str, str]]] = {
+    "none": ({}, {"tissue_general": "blood", "disease": "normal"}),
+    "of a Census": (
+        {
+            "tissue_general": "body fluid",
+            "tissue_ontology_term_id": "UBERON:0000178",
+            "tissue_general_ontology_term_id": "UBERON:0006314",
+            "disease_ontology_term_id": "PATO:0000461",
+        },
+        {"tissue_general": "UBERON:0006314", "disease": "PATO:0000461"},
+    ),
+    # what the id is of is the tissue then
+    "of the tissue alone": (
+        {"tissue_ontology_term_id": "UBERON:0000178"},
+        {"tissue_general": "UBERON:0000178", "disease": "normal"},
+    ),
+    "of a finer tissue": (
+        {"tissue_general": "body fluid", "tissue_ontology_term_id": "UBERON:0000178"},
+        {"tissue_general": "body fluid", "disease": "normal"},
+    ),
+    "that are none": ({"disease_ontology_term_id": "unknown"}, {"disease": "normal"}),
+    "several": (
+        {"disease_ontology_term_id": "MONDO:0005148 || MONDO:0005812"},
+        {"disease": "MONDO:0005148 || MONDO:0005812"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", sorted(CONTEXTS))
+def test_the_label_stands_for_a_term_id_that_is_not_there(tmp_path: Path, case: str) -> None:
+    columns, expected = CONTEXTS[case]
+    data = make_file(1)
+    for name, value in columns.items():
+        data.obs[name] = value
+    obs = read_release([write_file(data, tmp_path / "a.h5ad")]).obs
+    for name, term in expected.items():
+        assert set(obs[f"{name}_ontology_term_id"]) == {term}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hce.evaluation.scores import CELL_GROUPINGS, score_predictions
 
 N_CLASSES, N_CELLS = 7, 300
 TERMS = [f"CL:{number:07d}" for number in range(N_CLASSES)]
-SEEN = {"tissue": {"lung", "gut"}, "disease": {"normal"}}
+SEEN = {"tissue": {"T:lung", "T:gut"}, "disease": {"D:normal"}}
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +27,12 @@ def cells() -> pd.DataFrame:
     """Cells with their context; class 6 occurs in no cell, tissue bone in no cell."""
     rng = np.random.default_rng(2)
     label = rng.integers(N_CLASSES - 1, size=N_CELLS).astype(np.int16)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "soma_joinid": rng.permutation(N_CELLS),
             "class": label,
             "cell_type_ontology_term_id": pd.Categorical.from_codes(label, TERMS),
-            "study": pd.Categorical(rng.choice(["s1", "s2", "s3"], N_CELLS)),
+            "dataset_id": pd.Categorical(rng.choice(["s1", "s2", "s3"], N_CELLS)),
             "tissue": pd.Categorical(
                 rng.choice(["lung", "skin", "gut"], N_CELLS), ["bone", "gut", "lung", "skin"]
             ),
@@ -40,6 +40,12 @@ def cells() -> pd.DataFrame:
             "assay": pd.Categorical(["v3"] * N_CELLS),
         }
     )
+    # label 5 is in no unseen tissue
+    table.loc[table["class"] == 5, "tissue"] = "lung"
+    for context in SEEN:
+        ids = context[0].upper() + ":" + table[context].astype(str)
+        table[f"{context}_ontology_term_id"] = ids.astype("category")
+    return table
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +136,9 @@ def test_each_label_present_has_its_scores(
 def test_each_group_of_cells_is_scored_over_its_own_labels(
     scores: pd.DataFrame, joined: pd.DataFrame, reachability: NDArray[np.bool_], grouping: str
 ) -> None:
-    table = scores.loc[grouping]
-    assert set(table.index) == set(joined[grouping])
-    for group, part in joined.groupby(grouping, observed=True):
+    table, column = scores.loc[grouping], CELL_GROUPINGS[grouping]
+    assert set(table.index) == set(joined[column])
+    for group, part in joined.groupby(column, observed=True):
         assert_row(table.loc[group], by_loop(pairs_of(part), reachability, set(range(N_CLASSES))))
 
 
@@ -140,10 +146,25 @@ def test_each_group_of_cells_is_scored_over_its_own_labels(
 def test_contexts_of_training_are_scored_apart(
     scores: pd.DataFrame, joined: pd.DataFrame, reachability: NDArray[np.bool_], context: str
 ) -> None:
-    table = scores.loc[f"{context}_in_training"]
-    for group, part in joined.groupby(joined[context].isin(SEEN[context])):
-        expected = by_loop(pairs_of(part), reachability, set(range(N_CLASSES)))
-        assert_row(table.loc["seen" if group else "unseen"], expected)
+    seen = joined[f"{context}_ontology_term_id"].isin(SEEN[context])
+    both = set(joined.loc[seen, "class"]) & set(joined.loc[~seen, "class"])
+    assert len(both) == (5 if context == "tissue" else 6)
+    for grouping, labels in (
+        (f"{context}_in_training", set(range(N_CLASSES))),
+        (f"{context}_in_training_labels_in_both", both),
+    ):
+        for group, part in joined.groupby(seen):
+            expected = by_loop(pairs_of(part), reachability, labels)
+            assert_row(scores.loc[(grouping, "seen" if group else "unseen")], expected)
+
+
+def test_without_an_unseen_context_no_label_is_in_both(
+    predictions: pd.DataFrame, cells: pd.DataFrame, reachability: NDArray[np.bool_]
+) -> None:
+    seen = {context: set(cells[f"{context}_ontology_term_id"]) for context in SEEN}
+    table = score_predictions(predictions, cells, reachability, np.array([0]), seen)
+    assert not table["grouping"].str.endswith("_labels_in_both").any()
+    assert set(table.loc[table["grouping"] == "tissue_in_training", "group"]) == {"seen"}
 
 
 def test_predictions_of_other_cells_are_refused(

@@ -16,7 +16,7 @@ def test_overview_keeps_eight_groups_and_adds_up_the_rest() -> None:
         "cell_types": 8,
         "donors": 100,
         "tissues": 12,
-        "studies": 5,
+        "datasets": 5,
     }
     tissues = table[table["part"] == "tissue"]
     assert tissues["group"].tolist() == [f"tissue {i:02d}" for i in range(8)] + ["4 others"]

@@ -56,7 +56,7 @@ def test_concept_equals_the_loss_of_the_library() -> None:
 
 def test_concept_nests_each_type_under_its_nearest_ancestor() -> None:
     table = concept_table(example.cell_types(), example.reachability(), np.array(example.TERM_IDS))
-    parent = dict(zip(table["ontology_term_id"], table["parent"], strict=True))
+    parent = dict(zip(table["ontology_term_id"], table["parent_id"], strict=True))
     assert parent["CL:0000789"] == "CL:0000084"
     assert parent["CL:0000798"] == "CL:0000084"
     assert parent["CL:0000084"] == ""

@@ -19,10 +19,16 @@ def test_contexts_are_seen_or_not_and_pooled() -> None:
     pooled = mlp[mlp["part"] == "pooled"].set_index("group")
     assert pooled.loc["unseen", "gain"].tolist() == pytest.approx([0.1, 0.101, 0.102])
     assert not pooled.loc["unseen", "seen"].any() and pooled.loc["seen", "seen"].all()
+    both = mlp[mlp["part"] == "labels in both"]
+    assert both.groupby("group")["seen"].agg(["all", "any"]).to_numpy().tolist() == [
+        [True, True],
+        [False, False],
+    ]
     assert set(mlp["n_seeds"]) == {3} and mlp["significant"].all()
     # TabNet did not run: it is listed for each group, without a gain
     missing = table[table["architecture"] == "tabnet"]
-    assert missing["group"].tolist() == ["seen", "unseen", "blood", "liver", "lung"]
+    twice = ["seen", "unseen"] * 2
+    assert missing["group"].tolist() == [*twice, "blood", "liver", "lung"]
     assert missing["gain"].isna().all()
 
 
@@ -31,10 +37,13 @@ def test_unseen_contexts_stand_out() -> None:
     names = fig.axes[1].get_yticklabels()
     bold = [name.get_text().split(" (")[0] for name in names if name.get_fontweight() == "bold"]
     assert sorted(bold) == ["blood", "liver"]
-    assert texts(fig).count("+10.1*") == 6
+    # seen and unseen of three architectures, over the labels of each and over those in both
+    assert len([text for text in texts(fig) if text in ("+10.1*", "+10.2*")]) == 12
 
 
 def test_a_census_without_unseen_contexts_says_so() -> None:
     table = supplement.contexts("tissue", ["mlp"], 2)
-    written = texts(draw_contexts(table[table["group"] != "unseen"]))
+    table = table[(table["group"] != "unseen") & (table["part"] != "labels in both")]
+    written = texts(draw_contexts(table))
     assert written.count("no unseen tissue") == 3
+    assert "Cell types in both: there is none" in written

@@ -83,7 +83,7 @@ def test_cell_type_table(matrix: NDArray[np.bool_], graph: nx.DiGraph) -> None:
     split = ["train"] * 9 + ["val", "test", "ood"]
     contexts = {
         "donor": list("abababababab"),
-        "study": ["s"] * 11 + ["t"],
+        "dataset_id": ["s"] * 11 + ["t"],
         "tissue": ["lung"] * 8 + ["skin"] * 4,
         "assay": ["v2"] * 12,
     }

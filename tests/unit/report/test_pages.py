@@ -23,7 +23,7 @@ def test_provenance_names_settings_versions_and_checksums(tmp_path: Path) -> Non
     path = tmp_path / "cl.obo"
     path.write_bytes(b"ontology")
     settings = {"census": {"train": {"release": "2023-05-15"}}, "seeds": [0, 1]}
-    table = provenance_table("0a1b2c", settings, [path]).set_index(["section", "name"])["value"]
+    table = provenance_table("0a1b2c", settings, [path]).set_index(["section", "name"])["text"]
     assert table["code", "commit"] == "0a1b2c"
     assert table["configuration", "census.train.release"] == "2023-05-15"
     assert table["configuration", "seeds"] == "[0, 1]"

@@ -50,9 +50,11 @@ def test_without_dispersion_counts_are_poisson(graph: nx.DiGraph) -> None:
 
 def test_types_diffuse_down_the_hierarchy(graph: nx.DiGraph) -> None:
     hierarchy = build_hierarchy(graph, CELL_TYPES)
-    wide = parameters(programs=4000, programs_per_gene=4, study_biology=0, sd_type=2.0, decay=0.5)
+    wide = parameters(
+        programs=4000, programs_per_gene=4, collection_biology=0, sd_type=2.0, decay=0.5
+    )
     state = type_states(hierarchy, 2, wide)
-    np.testing.assert_array_equal(state[0], state[1])  # r = 0: no biology of a study
+    np.testing.assert_array_equal(state[0], state[1])  # r = 0: no biology of a collection
     labels = hierarchy.labels.tolist()
     root, child = labels.index("keratinocyte"), labels.index("T-helper 17 cell")
     assert state[0, root].var() == pytest.approx(2.0**2, rel=0.1)
@@ -64,9 +66,9 @@ def test_types_diffuse_down_the_hierarchy(graph: nx.DiGraph) -> None:
     assert (state[0, child] - state[0, sibling]).var() == pytest.approx(expected, rel=0.1)
 
 
-def test_studies_differ_in_biology(graph: nx.DiGraph) -> None:
+def test_collections_differ_in_biology(graph: nx.DiGraph) -> None:
     hierarchy = build_hierarchy(graph, CELL_TYPES)
-    state = type_states(hierarchy, 2, parameters(programs=4000, study_biology=0.7))
+    state = type_states(hierarchy, 2, parameters(programs=4000, collection_biology=0.7))
     root = hierarchy.labels.tolist().index("keratinocyte")
     difference = state[0, root] - state[1, root]
     assert difference.var() == pytest.approx(2 * 0.7**2, rel=0.1)
@@ -119,7 +121,7 @@ def test_missing_parameters_are_refused(name: str) -> None:
         ({"genes": 0}, r"simulation\.genes is 0; use a whole number of at least 1"),
         ({"genes": 10.5}, r"simulation\.genes is 10\.5; use a whole number"),
         ({"programs_per_gene": 49}, r"more than the 48 of simulation\.programs"),
-        ({"min_studies_per_label": 31}, r"more than the 30 of simulation\.studies_train"),
+        ({"min_collections_per_label": 31}, r"more than the 30 of simulation\.collections_train"),
         ({"library_median": 0}, r"library_median is 0"),
     ],
 )
@@ -131,10 +133,19 @@ def test_parameters_that_make_no_sense(changes: dict[str, Any], message: str) ->
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"cells_train": 9000}, r"cells_train is 9000: study \d+ has 300 cells, but its labels"),
-        ({"studies_train": 5}, r"studies_train is 5: too few studies sample a tissue of"),
-        ({"studies_ood": 2}, r"studies_ood is 2: too few studies sample a tissue of"),
-        ({"tissues_per_study": 17}, r"tissues_per_study is 17; there are only 16 tissues"),
+        (
+            {"cells_train": 9000},
+            r"cells_train is 9000: collection \d+ has 300 cells",
+        ),
+        (
+            {"collections_train": 5},
+            r"collections_train is 5: too few collections sample",
+        ),
+        ({"collections_ood": 2}, r"collections_ood is 2: too few collections sample"),
+        (
+            {"tissues_per_collection": 17},
+            r"tissues_per_collection is 17; there are only 16",
+        ),
         ({"min_tech_samples_per_label": 40}, r"tech_samples, fewer than 40: raise simulation"),
     ],
 )

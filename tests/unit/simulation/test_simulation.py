@@ -1,4 +1,4 @@
-"""The generative model: what it promises about labels, cells, studies and counts."""
+"""The generative model: what it promises about labels, cells, collections and counts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from small_simulation import CELL_TYPES, CONFIG, small_parameters
 
 from hce.atlas import rate_cell_types, select_cell_types, tech_samples
 from hce.ontology import reachability
-from hce.simulation.annotation import draw_policies, study_policies
+from hce.simulation.annotation import collection_policies, draw_policies
 from hce.simulation.census import SimulatedCensus, SimulatedRelease, simulate
+from hce.simulation.collection import draw_collections
 from hce.simulation.parameters import SimulationParameters
-from hce.simulation.studies import draw_studies
 from hce.simulation.types import Hierarchy
 
 TEN_X = (
@@ -70,9 +70,9 @@ def test_default_configuration(graph: nx.DiGraph) -> None:
     assert ood_labels(census) == set(CELL_TYPES.query("in_ood_test")["ontology_term_id"])
     kept = census.train.obs[census.train.kept]
     assert len(kept) == parameters.cells_train
-    assert tech_samples(kept).nunique() == parameters.studies_train * parameters.donors_train
+    assert tech_samples(kept).nunique() == parameters.collections_train * parameters.donors_train
     new = census.ood.datasets.merge(census.ood.obs[new_cells(census) & census.ood.kept])
-    assert new["collection_id"].nunique() == parameters.studies_ood
+    assert new["collection_id"].nunique() == parameters.collections_ood
     model = census.train.var["feature_name"].isin(census.protein_coding_genes["gene_names"])
     nonzero = (census.train.counts[census.train.kept][:, model.to_numpy()] > 0).mean()
     assert 0.07 < nonzero < 0.10
@@ -87,7 +87,7 @@ def test_floors_hold_for_any_seed(graph: nx.DiGraph, seed: int, annotation: str)
     by_label = obs.assign(sample=tech_samples(obs)).groupby("cell_type")
     assert len(by_label) == len(CELL_TYPES)
     assert by_label.size().min() >= parameters.min_cells_per_label
-    assert by_label["collection_id"].nunique().min() >= parameters.min_studies_per_label
+    assert by_label["collection_id"].nunique().min() >= parameters.min_collections_per_label
     assert by_label["sample"].nunique().min() >= parameters.min_tech_samples_per_label
     new = census.ood.obs[census.ood.kept & new_cells(census)]
     assert new["cell_type"].value_counts().min() >= parameters.min_cells_per_ood_label
@@ -150,12 +150,12 @@ def test_any_policy_stops_at_the_first_label_not_subdivided(
         assert reported[finest] == (stops[0] if stops else finest)
 
 
-def test_a_study_that_does_not_subdivide_t_cells_calls_all_of_them_t_cell(
+def test_a_collection_that_does_not_subdivide_t_cells_calls_all_of_them_t_cell(
     census: SimulatedCensus, graph: nx.DiGraph, hierarchy: Hierarchy
 ) -> None:
     parameters = small_parameters()
-    studies = draw_studies(hierarchy, parameters)
-    policies = study_policies(hierarchy, studies, parameters)
+    collections = draw_collections(hierarchy, parameters)
+    policies = collection_policies(hierarchy, collections, parameters)
     t_cell = hierarchy.labels.tolist().index("T cell")
     stops = (policies.reported(hierarchy)[:, t_cell] == t_cell) & ~policies.split[:, t_cell]
     term_ids = hierarchy.term_ids.tolist()
@@ -163,7 +163,7 @@ def test_a_study_that_does_not_subdivide_t_cells_calls_all_of_them_t_cell(
     obs = census.ood.obs.merge(census.ood.datasets, on="dataset_id", how="left")
     t_cells = obs[np.isin(census.ood.finest, below)]
     n_labels = t_cells.groupby("collection_name")["cell_type"].nunique()
-    coarse = [f"Simulated study {study + 1:02d}" for study in np.flatnonzero(stops)]
+    coarse = [f"Simulated collection {collection + 1:02d}" for collection in np.flatnonzero(stops)]
     assert len(coarse) >= 1
     assert (n_labels[coarse] == 1).all()
     assert set(t_cells.loc[t_cells["collection_name"].isin(coarse), "cell_type"]) == {"T cell"}

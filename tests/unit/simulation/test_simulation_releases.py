@@ -55,12 +55,24 @@ def test_second_release_holds_the_cells_of_the_first(census: SimulatedCensus) ->
     assert not old[: old.sum()].all(), "joinids must differ between the releases"
 
 
-def test_new_studies_bring_something_unseen(census: SimulatedCensus) -> None:
+def test_new_collections_bring_something_unseen(census: SimulatedCensus) -> None:
     new = census.ood.obs[new_cells(census) & census.ood.kept]
     kept = census.train.obs[census.train.kept]
     for column in ("tissue_general", "disease", "assay"):
-        assert set(new[column]) - set(kept[column]), column
-        assert set(new[column]) & set(kept[column]), column
+        term_id = f"{column}_ontology_term_id"
+        assert set(new[term_id]) - set(kept[term_id]), column
+        assert set(new[term_id]) & set(kept[term_id]), column
+
+
+def test_a_disease_and_a_tissue_of_both_releases_are_renamed(census: SimulatedCensus) -> None:
+    new = census.ood.obs[new_cells(census) & census.ood.kept]
+    for column in ("disease", "tissue_general"):
+        term_id = f"{column}_ontology_term_id"
+        before = census.train.obs.groupby(term_id)[column].agg(set)
+        now = new.groupby(term_id)[column].agg(set)
+        both = before.index.intersection(now.index)
+        renamed = [term for term in both if before[term].isdisjoint(now[term])]
+        assert len(renamed) == 1 < len(both), column
 
 
 def test_cells_live_in_their_habitats(census: SimulatedCensus, hierarchy: Hierarchy) -> None:
@@ -80,7 +92,9 @@ def test_datasets_are_contiguous_and_named_as_simulated(census: SimulatedCensus)
         changes = (release.obs["dataset_id"] != release.obs["dataset_id"].shift()).sum()
         assert changes == release.obs["dataset_id"].nunique() == len(release.datasets)
         assert release.datasets["dataset_total_cell_count"].sum() == len(release.obs)
-        assert release.datasets["collection_name"].str.startswith("Simulated study").all()
+        assert release.datasets["collection_name"].str.startswith("Simulated collection").all()
+        assert release.datasets["dataset_title"].str.startswith("Simulated study").all()
+        assert release.datasets["dataset_title"].is_unique
         assert release.datasets["collection_id"].nunique() < len(release.datasets)
         assert release.var["feature_name"].str.startswith("SIM").all()
 

@@ -89,9 +89,9 @@ def test_architectures_of_one_split_are_one_family(overall: pd.DataFrame) -> Non
 
 
 def test_groups_are_tested_each_and_constant_ones_left_out(scores: pd.DataFrame) -> None:
-    runs = group_runs(scores, "study", "study")
+    runs = group_runs(scores, "study", "dataset_id")
     assert len(runs) == 2 * 2 * 3 * 3
-    table = group_table(runs, "study", "studies").set_index(["architecture", "study"])
+    table = group_table(runs, "dataset_id", "studies").set_index(["architecture", "dataset_id"])
     assert table.index.tolist() == [(a, s) for a in ("linear", "mlp") for s in ("s1", "s2", "s3")]
     constant, varying = table.loc[("linear", "s1")], table.loc[("linear", "s2")]
     assert constant[["t", "p", "p_holm"]].isna().all()
@@ -132,15 +132,15 @@ def test_a_pair_of_losses_without_a_common_seed_is_a_row_that_says_so(
     assert row[["ce_mean", "gain_mean", "t", "p", "p_holm"]].isna().all()
     # the family is then the one architecture that has a test
     assert other["p_holm"] == other["p"] and other["n_tests"] == 1
-    groups = group_table(group_runs(apart, "study", "study"), "study", "studies")
+    groups = group_table(group_runs(apart, "study", "dataset_id"), "dataset_id", "studies")
     linear = groups[groups["architecture"] == "linear"]
-    assert linear["study"].tolist() == ["s1", "s2", "s3"] and linear["delta"].isna().all()
+    assert linear["dataset_id"].tolist() == ["s1", "s2", "s3"] and linear["delta"].isna().all()
 
 
 def test_a_group_that_one_seed_lacks_is_listed_without_a_test(scores: pd.DataFrame) -> None:
     lost = (scores["group"] == "s2") & (scores["seed"] == 1) & (scores["loss"] == "hce")
-    table = group_table(group_runs(scores[~lost], "study", "study"), "study", "studies")
-    table = table.set_index(["architecture", "study"])
+    table = group_table(group_runs(scores[~lost], "study", "dataset_id"), "dataset_id", "studies")
+    table = table.set_index(["architecture", "dataset_id"])
     row = table.loc[("linear", "s2")]
     assert row["n_seeds"] == 2 and "a seed lacks a value" in row["note"]
     assert np.isnan(row["delta"]) and np.isnan(row["p"])
