@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 
 from hce.census.reading import gene_positions, open_release, read_genes
-from hce.census.schema import HOMO_SAPIENS
+from hce.census.schema import HOMO_SAPIENS, POLICIES
 from hce.ingest.counts import block_of, read_counts, scatter_ranges
+from hce.ingest.irregular import Irregular
 from hce.ingest.shuffle import order_blocks, write_piece
 from hce.tables import read_table
 
-COLUMNS = ["soma_joinid", "split", "class", "shuffle_key"]
+COLUMNS = ["soma_joinid", "split", "class", "shuffle_key", "dataset_id"]
 
 
 def main() -> None:
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("--splits", nargs="+", required=True, help="splits of this release")
     parser.add_argument("--range", type=int, required=True, help="which range, from 0")
     parser.add_argument("--n-ranges", type=int, required=True)
+    parser.add_argument("--fractional-counts", choices=POLICIES, default="keep")
     parser.add_argument("--piece", type=Path, required=True, help="Arrow IPC file to write")
     arguments = parser.parse_args()
 
@@ -36,8 +38,12 @@ def main() -> None:
     print(f"{len(chosen):,} cells in soma_joinid {first:,} to {end:,}")
     with open_release(arguments.uri, arguments.organism) as release:
         positions = gene_positions(read_genes(release), genes)
+        irregular = Irregular(
+            chosen.set_index("soma_joinid")["dataset_id"], arguments.fractional_counts
+        )
         blocks = read_counts(release, chosen["soma_joinid"].to_numpy(), positions)
-        write_piece(arguments.piece, chosen, blocks)
+        write_piece(arguments.piece, chosen, irregular.watch(blocks))
+    print(irregular.report(), end="")
 
 
 if __name__ == "__main__":

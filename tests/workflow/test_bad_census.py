@@ -101,6 +101,7 @@ def fetch(run_script: ScriptRunner, tmp_path: Path) -> Callable[..., Path]:
         write_table(pd.DataFrame({"feature_id": genes}), tmp_path / "genes.parquet")
         cells = pd.DataFrame({"soma_joinid": [0, 2], "split": "ood", "class": [0, 1]})
         cells["shuffle_key"] = np.array([1, 2], dtype=np.uint64)
+        cells["dataset_id"] = "d"
         write_table(cells, tmp_path / "cells.parquet")
         piece = tmp_path / "pieces" / "piece.arrow"
         files = {"cells": tmp_path / "cells.parquet", "genes": tmp_path / "genes.parquet"}
@@ -302,14 +303,14 @@ def test_a_gene_list_that_is_no_longer_the_one_that_was_downloaded_is_refused(
 # --- the counts -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wrong", [-1.0, 0.5, np.nan])
+@pytest.mark.parametrize("wrong", [-1.0, np.inf, np.nan])
 def test_values_that_are_no_counts_are_named_and_leave_no_piece(
     fetch: Callable[..., Path], tmp_path: Path, wrong: float
 ) -> None:
     counts = COUNTS.copy()
     counts[2, 1] = wrong
     store = write_census(tmp_path / "store", counts=counts)
-    message = rf"{store}.*raw count {wrong} in cell 2 is not a non-negative integer"
+    message = rf"{store}.*raw count {wrong} in cell 2 is no count"
     with pytest.raises(ValueError, match=message):
         fetch(store, ["ENSGA", "ENSGB"])
     assert list(tmp_path.rglob("pieces/*")) == []
