@@ -140,22 +140,21 @@ def sort_genes(rows: SparseRows) -> SparseRows:
     """
     if _genes_ascend(rows.indptr, rows.genes):
         return rows
-    row = np.repeat(np.arange(len(rows)), np.diff(rows.indptr))
+    row = np.repeat(np.arange(len(rows), dtype=np.uint64), np.diff(rows.indptr))
     # a sort by (row, gene) as one integer is faster than many small sorts
-    key = (row << 16) | rows.genes
-    order = np.argsort(key, kind="stable")
-    key = key[order]
+    order = np.argsort((row << np.uint64(16)) | rows.genes, kind="stable")
     assert isinstance(rows.counts, Counts)  # as all that RowBuilder makes
-    values = rows.counts.wide()[order]  # no sum overflows it
-    again = np.flatnonzero(key[1:] == key[:-1]) + 1
+    genes, counts = rows.genes[order], rows.counts.take(order)
+    again = np.flatnonzero(genes[1:] == genes[:-1]) + 1
+    again = again[~np.isin(again, rows.indptr)]  # the last gene of a cell and the first of the next
     if not len(again):
-        return SparseRows(rows.indptr, rows.genes[order], Counts.of(values))
-    first = np.delete(np.arange(len(key)), again)
-    summed = key[again] >> 16
+        return SparseRows(rows.indptr, genes, counts)
+    first = np.delete(np.arange(len(genes)), again)
+    summed = np.searchsorted(rows.indptr, again, side="right") - 1
     lost = np.cumsum(np.bincount(summed, minlength=len(rows)))
     indptr = rows.indptr - np.concatenate([[0], lost])
-    counts = Counts.of(np.add.reduceat(values, first))
-    return SparseRows(indptr, rows.genes[order][first], counts, summed)
+    sums = np.add.reduceat(counts.wide(), first)  # float64, which no sum overflows
+    return SparseRows(indptr, genes[first], Counts.of(sums), summed)
 
 
 @compiled()

@@ -51,6 +51,13 @@ class Counts:
             self.small[start:end], self.large_at[first:last] - start, self.large[first:last]
         )
 
+    def take(self, positions: NDArray[np.int64]) -> Counts:
+        """Return the counts at these positions, in that order."""
+        small = self.small[positions]
+        large_at = np.flatnonzero(small == LARGE)
+        large = self.large[np.searchsorted(self.large_at, positions[large_at])]
+        return Counts(small, large_at, large)
+
     def wide(self, dtype: DTypeLike = np.float64) -> NDArray:
         """Return them as numbers of a type that holds them all (`count_type`)."""
         counts = self.small.astype(dtype)
