@@ -1,5 +1,7 @@
 # What the rules share; the modules are in workflow/lib/.
 
+from os import environ
+
 import disk
 import folder_lock
 import slurm_guard
@@ -11,6 +13,7 @@ from snakemake_private import (
     given_keys,
     hosted_commit,
     resources_folder,
+    retries_of_network_jobs,
     runs_on_slurm,
 )
 
@@ -24,6 +27,9 @@ repository = Repository(
 )
 script, fingerprint = repository.script, repository.fingerprint
 memory, minutes = run.resources.memory, run.resources.minutes
+# by the environment, not as a parameter: another proxy gives no other data, so nothing runs again
+environ["HCE_S3"] = run.s3()
+network_retries = retries_of_network_jobs(workflow)
 
 
 wildcard_constraints:
