@@ -198,7 +198,7 @@ rule sample_augmentations:
 
 
 rule plan_run:
-    """Report what the run will need, from the table of cells alone, and check the disk."""
+    """Report what the run will need, from the tables of cells and genes, and check the disk."""
     input:
         cells="<results>/atlas/cells.parquet",
         genes="<results>/atlas/genes.parquet",
