@@ -1,4 +1,4 @@
-"""Report what a run will need, from the tables of cells and genes, and check that the disk holds it."""
+"""Report what a run needs, from the tables of cells and genes, and check that the disk has it."""
 
 from __future__ import annotations
 
