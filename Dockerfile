@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="5abbd2926ea8192fac8765ebd34df20d8ac282329bb6dbade1b03d8a2250f660"
+LABEL io.github.snakemake.conda_env_hash="510e21fcfaf837482ac754a9ef4c9a8f8b1d7c2f216ffc531c20c0df82d30f33"
 # Conda environment:
 #   source: envs/analysis.yaml
 #   prefix: /conda-envs/cab1e6c8fb15111e2d236700d85661ff
@@ -175,7 +175,7 @@ RUN mkdir -p /conda-envs/7f5743f39ff50277cf9263cc2745f479
 COPY envs/census.yaml /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml
 # Conda environment:
 #   source: envs/ontology.yaml
-#   prefix: /conda-envs/590a34ad2dca24cb585a2401949bbd63
+#   prefix: /conda-envs/0eaad11a3671805999734aad45ffca39
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -183,18 +183,21 @@ COPY envs/census.yaml /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.y
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - matplotlib-base=3.11.2
 #     - networkx=3.6.1
 #     - numpy=2.4.6
 #     - obonet=1.3.0
 #     - pandas=2.3.3
 #     - pyarrow=26.0.1
+#     - scipy=1.17.1
+#     - statsmodels=0.15.0
 #     - pip
 #     - pip:
 #         - cellxgene-ontology-guide==1.11.1
 #         - semantic-version==2.10.0
 #         - zstandard==0.25.0
-RUN mkdir -p /conda-envs/590a34ad2dca24cb585a2401949bbd63
-COPY envs/ontology.yaml /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml
+RUN mkdir -p /conda-envs/0eaad11a3671805999734aad45ffca39
+COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
 #   prefix: /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24
@@ -223,6 +226,6 @@ COPY envs/train.yaml /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24/environment.ya
 RUN conda env create --prefix /conda-envs/cab1e6c8fb15111e2d236700d85661ff --file /conda-envs/cab1e6c8fb15111e2d236700d85661ff/environment.yaml && \
     conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
     conda env create --prefix /conda-envs/7f5743f39ff50277cf9263cc2745f479 --file /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml && \
-    conda env create --prefix /conda-envs/590a34ad2dca24cb585a2401949bbd63 --file /conda-envs/590a34ad2dca24cb585a2401949bbd63/environment.yaml && \
+    conda env create --prefix /conda-envs/0eaad11a3671805999734aad45ffca39 --file /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml && \
     conda env create --prefix /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24 --file /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24/environment.yaml && \
     conda clean --all -y

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hce.census.access import add_argument
 from hce.census.reading import gene_positions, open_release, read_genes
-from hce.census.schema import HOMO_SAPIENS
+from hce.census.schema import HOMO_SAPIENS, POLICIES
 from hce.ingest.counts import block_of, read_counts, scatter_ranges
+from hce.ingest.irregular import Irregular
 from hce.ingest.shuffle import order_blocks, write_piece
 from hce.tables import read_table
 
-COLUMNS = ["soma_joinid", "split", "class", "shuffle_key"]
+COLUMNS = ["soma_joinid", "split", "class", "shuffle_key", "dataset_id"]
 
 
 def main() -> None:
@@ -23,7 +25,12 @@ def main() -> None:
     parser.add_argument("--splits", nargs="+", required=True, help="splits of this release")
     parser.add_argument("--range", type=int, required=True, help="which range, from 0")
     parser.add_argument("--n-ranges", type=int, required=True)
+    parser.add_argument(
+        "--missing-genes", choices=("refuse", "zero"), default="refuse", help="if the release lacks"
+    )
+    parser.add_argument("--fractional-counts", choices=POLICIES, default="keep")
     parser.add_argument("--piece", type=Path, required=True, help="Arrow IPC file to write")
+    add_argument(parser)
     arguments = parser.parse_args()
 
     genes = read_table(arguments.genes)["feature_id"].tolist()
@@ -34,10 +41,14 @@ def main() -> None:
     chosen = cells[(joinids >= first) & (joinids < end)]
     chosen = order_blocks(chosen, block_of(chosen["soma_joinid"].to_numpy()))
     print(f"{len(chosen):,} cells in soma_joinid {first:,} to {end:,}")
-    with open_release(arguments.uri, arguments.organism) as release:
-        positions = gene_positions(read_genes(release), genes)
+    with open_release(arguments.uri, arguments.organism, arguments.s3) as release:
+        positions = gene_positions(read_genes(release), genes, arguments.missing_genes)
+        irregular = Irregular(
+            chosen.set_index("soma_joinid")["dataset_id"], arguments.fractional_counts
+        )
         blocks = read_counts(release, chosen["soma_joinid"].to_numpy(), positions)
-        write_piece(arguments.piece, chosen, blocks)
+        write_piece(arguments.piece, chosen, irregular.watch(blocks))
+    print(irregular.report(), end="")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Report what a run will need, from the table of cells alone, and check that the disk holds it."""
+"""Report what a run needs, from the tables of cells and genes, and check that the disk has it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from hce.tables import read_table
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=Path, required=True)
+    parser.add_argument("--genes", type=Path, help="genes of the model")
     parser.add_argument("--ranges", nargs="+", required=True, help="train=240 ood=28")
     parser.add_argument("--shards", nargs="+", required=True, help="shards of each split")
     parser.add_argument("--n-models", type=int, required=True)
@@ -42,6 +43,8 @@ def main() -> None:
         shard_rows(cells, split, settings.shards[split]) for split in ("train", "val")
     )
     text = report(cells, stages, needed, free)
+    if arguments.genes:
+        text += genes_report(read_table(arguments.genes))
     text += training_report(trainings, train, validation, arguments.bench) + "\n"
     print(text, end="")
     if needed > free:
@@ -78,6 +81,15 @@ def report(cells: pd.DataFrame, stages: pd.DataFrame, needed: float, free: float
         f"beside the transfer of {stages['transfer_gb'].sum():,.0f} GB from the store.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def genes_report(genes: pd.DataFrame) -> str:
+    """How many genes of the model the OOD release has."""
+    if "in_ood" not in genes:
+        return ""
+    there, n_genes = int(genes["in_ood"].sum()), len(genes)
+    said = f"Genes: {n_genes:,}, of which the OOD release has {there:,} ({there / n_genes:.2%})"
+    return f"{said}{'' if there == n_genes else '; the counts of the others are taken as 0'}.\n"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hce.census.access import add_argument
 from hce.census.reading import open_release, read_datasets, read_obs
 from hce.census.schema import HOMO_SAPIENS
 from hce.files import write_atomically
@@ -20,8 +21,9 @@ def main() -> None:
     parser.add_argument("--assays", nargs="+", required=True, help="assays to keep")
     parser.add_argument("--obs", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--datasets", type=Path, required=True, help="Parquet file to write")
+    add_argument(parser)
     arguments = parser.parse_args()
-    with open_release(arguments.uri, arguments.organism) as release:
+    with open_release(arguments.uri, arguments.organism, arguments.s3) as release:
         datasets = read_datasets(release)
         obs = read_obs(release, arguments.assays)
     print(f"{arguments.uri}: {obs.num_rows:,} cells pass, {len(datasets):,} datasets")

@@ -56,6 +56,8 @@ def write_shard(
 def write_manifest(path: str | Path, n_genes: int, shards: dict[str, list[Path]]) -> None:
     """List every shard of every split with its rows, nonzero counts, bytes and SHA-256.
 
+    counts is the type of the counts, where it is not uint16.
+
     Parameters
     ----------
     path
@@ -84,8 +86,9 @@ def _describe(shard: Path, folder: Path) -> dict[str, str | int]:
     # that of whoever wrote it: one of what is there now would make it right
     digest = recorded_checksum(shard) or sha256(shard)
     with open_store(checked(shard)) as store:
-        rows, nonzero = store.n_cells, store.data.size
-    return {
+        rows, nonzero, counts = store.n_cells, store.data.size, store.data.dtype.name
+    wider: dict[str, str | int] = {} if counts == "uint16" else {"counts": counts}
+    return wider | {
         "path": shard.relative_to(folder).as_posix(),
         "rows": rows,
         "nonzero": nonzero,

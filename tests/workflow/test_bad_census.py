@@ -16,9 +16,11 @@ from shard_example import csr_of
 import fetch_counts
 import read_obs
 import select_genes
+from hce.census.check import check_release
 from hce.files import record_checksum, sha256
 from hce.ingest.shuffle import gather_part
 from hce.tables import write_table
+from plan_run import genes_report
 
 ScriptRunner = Callable[..., None]
 GENES = ["A", "B", "C", "D"]
@@ -41,7 +43,10 @@ def add_table(
     frame = parent.add_new_dataframe(
         name, schema=content.schema, index_column_names=[index], domain=domain
     )
-    frame.write(content)
+    # in the handle that made it, values of an enumeration would be lost
+    frame.close()
+    with tiledbsoma.DataFrame.open(frame.uri, "w") as opened:
+        opened.write(content)
 
 
 def write_census(
@@ -56,7 +61,10 @@ def write_census(
     rows, columns = np.nonzero(counts)
     with tiledbsoma.Collection.create(folder.as_posix()) as census:
         datasets = pd.DataFrame({"soma_joinid": [0], "dataset_id": "d", "collection_id": "c"})
-        add_table(census.add_new_collection("census_info"), "datasets", datasets)
+        info = census.add_new_collection("census_info")
+        add_table(info, "datasets", datasets)
+        summary = pd.DataFrame({"soma_joinid": [0], "label": "census_schema_version"})
+        add_table(info, "summary", summary.assign(value="9.0.0"))
         organisms = census.add_new_collection("census_data")
         experiment = organisms.add_new_collection(organism, tiledbsoma.Experiment)
         add_table(experiment, "obs", obs, index)
@@ -98,15 +106,16 @@ def select(run_script: ScriptRunner, tmp_path: Path) -> Callable[..., list[str]]
 def fetch(run_script: ScriptRunner, tmp_path: Path) -> Callable[..., Path]:
     """Function (store, genes of the model) that fetches the counts of cells 0 and 2."""
 
-    def run(store: Path, genes: list[str]) -> Path:
+    def run(store: Path, genes: list[str], **more: str) -> Path:
         write_table(pd.DataFrame({"feature_id": genes}), tmp_path / "genes.parquet")
         cells = pd.DataFrame({"soma_joinid": [0, 2], "split": "ood", "class": [0, 1]})
         cells["shuffle_key"] = np.array([1, 2], dtype=np.uint64)
+        cells["dataset_id"] = "d"
         write_table(cells, tmp_path / "cells.parquet")
         piece = tmp_path / "pieces" / "piece.arrow"
         files = {"cells": tmp_path / "cells.parquet", "genes": tmp_path / "genes.parquet"}
         options = {"splits": ["ood"], "range": 0, "n_ranges": 1, "piece": piece}
-        run_script(fetch_counts, uri=store, **files, **options)
+        run_script(fetch_counts, uri=store, **files, **options, **more)
         return piece
 
     return run
@@ -126,6 +135,37 @@ def test_a_valid_store_passes(
     joinids, label, counts = gather_part([piece], "ood", 0, keys)
     assert (joinids.tolist(), label.tolist()) == ([0, 2], [0, 1])
     assert csr_of(counts, 2).toarray().tolist() == [[2, 1], [1, 1]]
+
+
+def test_enumerations_of_later_releases_are_read_as_text_that_is_there(
+    read: Callable[[Path], pd.DataFrame], tmp_path: Path
+) -> None:
+    """Two diseases of a cell stay one text, which is a context of its own."""
+    both = "COVID-19 || type 2 diabetes mellitus"
+    plain = OBS.assign(disease=["normal", both, "normal"], donor_id=["1", "01", "NA"])
+    listed = plain.copy()
+    for name in ("assay", *TEXT):
+        listed[name] = pd.Categorical(plain[name], [*plain[name].unique(), "of no cell"])
+    found = read(write_census(tmp_path / "listed", listed))
+    pd.testing.assert_frame_equal(found, read(write_census(tmp_path / "plain", plain)))
+    assert found["disease"].tolist() == ["normal", both, "normal"]
+    assert "of no cell" not in found["disease"].cat.categories
+
+
+@pytest.mark.parametrize(
+    ("tables", "missing"),
+    [
+        ({"obs": OBS.drop(columns="disease")}, "obs has no disease"),
+        ({"var": VAR.drop(columns="feature_name")}, "var of RNA has no feature_name"),
+    ],
+)
+def test_a_release_of_another_schema_is_known_before_it_is_read(
+    tmp_path: Path, tables: dict[str, pd.DataFrame], missing: str
+) -> None:
+    store = write_census(tmp_path / "store", **tables)
+    said = rf"{missing}: this release has another schema \(9\.0\.0\) .*check census\.\*\.uri"
+    with pytest.raises(ValueError, match=said):
+        check_release(store.as_posix())
 
 
 @pytest.mark.parametrize("script", [read_obs, select_genes, fetch_counts])
@@ -243,6 +283,47 @@ def test_genes_that_an_ood_release_lacks_can_be_left_out(
         select(store, listed, ood_uri=few, ood_genes="shared")
 
 
+def test_genes_that_an_ood_release_lacks_can_count_as_zero(
+    select: Callable[..., list[str]],
+    fetch: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """B lies nowhere in var: what X holds in its column is no gene of the model."""
+    store = write_census(tmp_path / "store")
+    other = write_census(tmp_path / "other", var=VAR[VAR["feature_name"] != "B"])
+    listed = pd.DataFrame({"gene_names": GENES})
+    assert select(store, listed, ood_uri=other, ood_genes="zero") == GENES
+    assert "take counts of 0 for 1 genes that the OOD release lacks: ENSGB B" in (
+        capsys.readouterr().out
+    )
+    genes = pd.read_parquet(tmp_path / "genes.parquet")
+    assert genes["in_ood"].tolist() == [True, False, True, True]
+    assert genes_report(genes) == (
+        "Genes: 4, of which the OOD release has 3 (75.00%); the counts of the others are taken as "
+        "0.\n"
+    )
+    assert genes_report(genes.assign(in_ood=True)).endswith("has 4 (100.00%).\n")
+    ids = genes["feature_id"].tolist()
+    with pytest.raises(ValueError, match=r"unless census\.missing_genes is zero"):
+        fetch(other, ids)
+    piece = fetch(other, ids, missing_genes="zero")
+    keys = pd.Series(np.array([1, 2], dtype=np.uint64), index=[0, 2])
+    counts = gather_part([piece], "ood", 0, keys)[2]
+    assert csr_of(counts, 4).toarray().tolist() == [[0, 0, 0, 1], [1, 0, 1, 1]]
+    few = write_census(tmp_path / "few", var=VAR.head(1))
+    with pytest.raises(ValueError, match=r"few: has 1 of the 4 genes of .*store, and lacks ENSGB"):
+        select(store, listed, ood_uri=few, ood_genes="zero")
+
+
+def test_all_genes_of_a_symbol_are_kept(
+    select: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = write_census(tmp_path / "store", var=VAR.assign(feature_name=["A", "B", "A", "D"]))
+    assert select(store, pd.DataFrame({"gene_names": ["A", "D"]})) == ["A", "A", "D"]
+    assert "symbol A has 2 genes, all are kept: ENSGA, ENSGC\n" in capsys.readouterr().out
+
+
 def test_a_gene_list_without_its_column_is_refused(
     select: Callable[..., list[str]], tmp_path: Path
 ) -> None:
@@ -303,14 +384,14 @@ def test_a_gene_list_that_is_no_longer_the_one_that_was_downloaded_is_refused(
 # --- the counts -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wrong", [-1.0, 0.5, np.nan])
+@pytest.mark.parametrize("wrong", [-1.0, np.inf, np.nan])
 def test_values_that_are_no_counts_are_named_and_leave_no_piece(
     fetch: Callable[..., Path], tmp_path: Path, wrong: float
 ) -> None:
     counts = COUNTS.copy()
     counts[2, 1] = wrong
     store = write_census(tmp_path / "store", counts=counts)
-    message = rf"{store}.*raw count {wrong} in cell 2 is not a non-negative integer"
+    message = rf"{store}.*raw count {wrong} in cell 2 is no count"
     with pytest.raises(ValueError, match=message):
         fetch(store, ["ENSGA", "ENSGB"])
     assert list(tmp_path.rglob("pieces/*")) == []

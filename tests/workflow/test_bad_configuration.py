@@ -15,6 +15,30 @@ BAD = {
         {"architectures": ["linear", "transformer"]},
         ["'transformer' is not one of linear, mlp, tabnet", "models.transformer.file is missing"],
     ),
+    "secret of a bucket": (
+        {"census": {"s3": {"vfs.s3.aws_secret_access_key": "never-to-be-seen"}}},
+        ["census.s3: vfs.s3.aws_secret_access_key is a secret", "AWS_SECRET_ACCESS_KEY"],
+    ),
+    "password of a proxy": (
+        {"census": {"s3": {"vfs.s3.proxy_password": "never-to-be-seen"}}},
+        ["vfs.s3.proxy_password is a secret", "TILEDB_VFS_S3_PROXY_PASSWORD"],
+    ),
+    "half a proxy": (
+        {"census": {"s3": {"proxy_host": "proxy"}}},
+        ["census.s3: proxy_host and proxy_port are given together"],
+    ),
+    "address in place of a host": (
+        {"census": {"s3": {"proxy_host": "http://proxy", "proxy_port": 3128}}},
+        ["census.s3.proxy_host: 'http://proxy' does not match", "without scheme"],
+    ),
+    "typo in the way to a bucket": (
+        {"census": {"s3": {"regoin": "eu-west-1"}}},
+        ["census.s3.regoin: no such key; did you mean region?"],
+    ),
+    "unknown policy for fractions": (
+        {"census": {"fractional_counts": "round"}},
+        ["'round' is not one of", "census.fractional_counts:"],
+    ),
     "unknown loss": (
         {"losses": ["ce", "hce", "focal"]},
         ["'focal' is not one of ce, hce", "own_losses.focal.file is missing"],

@@ -13,6 +13,7 @@ from snakemake.exceptions import WorkflowError
 from test_paper_configuration import merged, read
 
 from configuration import check_results_folder, complete, identity, parse_numbers
+from run import Run
 
 
 @pytest.fixture
@@ -77,3 +78,41 @@ def test_a_run_before_there_were_other_organisms_is_that_of_man(
     config["census"]["organism"] = "mus_musculus"
     with pytest.raises(WorkflowError, match=r"census\.organism: 'homo_sapiens' there"):
         check_results_folder(config)
+
+
+def test_how_data_are_reached_and_read_says_not_which_they_are(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    complete(config, [], [], REPOSITORY)
+    config["results"] = str(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps(identity(config)))
+    census = config["census"]
+    census["s3"] |= {"proxy_host": "proxy", "vfs.s3.use_virtual_addressing": False}
+    census |= {"fractional_counts": "refuse", "missing_genes": "zero"}
+    check_results_folder(config)
+    assert "proxy" not in Run(config).recorded_configuration()
+    assert json.loads(Run(config).s3()) == {
+        "region": "us-west-2",
+        "anonymous": True,
+        "proxy_host": "proxy",
+        "vfs.s3.use_virtual_addressing": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "given", "meant"),
+    [
+        ("released", None, "keep"),
+        ("h5ad", None, "refuse"),
+        ("h5ad", "keep", "keep"),
+        ("released", "refuse", "refuse"),
+    ],
+)
+def test_fractions_are_kept_in_a_release_and_refused_in_files(
+    config: dict[str, Any], source: str, given: str | None, meant: str
+) -> None:
+    release = {"release": "2030-01-01", "uri": "s3://bucket/soma", "files": ["a.h5ad"]}
+    census = {"source": source, "train": release, "ood": release, "gene_list": "genes.parquet"}
+    config["census"] = census | {"fractional_counts": given}
+    complete(config, [], [], REPOSITORY)
+    assert config["census"]["fractional_counts"] == meant

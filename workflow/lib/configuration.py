@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,10 @@ PAPER_LOSSES = ("ce", "hce")
 CONTROL_LOSSES = {"hce_permuted": "permuted", "hce_random": "random"}
 # HCE that counts descendants in part, between CE and HCE: hce_discount_0.5
 DISCOUNT_LOSS = "hce_discount_"
+# keys of census that say how the data are reached and read, not which they are
+HOW_READ = ("s3", "fractional_counts", "missing_genes")
+# of TileDB's settings, those that hold credentials
+SECRET = re.compile(r"secret|password|username|token|access_key|account_key|credential")
 # keys that run.json of earlier versions lacks, and what those versions did
 ADDED_KEYS = {"census": {"organism": "homo_sapiens"}}
 
@@ -65,6 +70,7 @@ def complete(
     config |= whole_numbers(config, read_schema(schema), schema)
     normalize(config)
     check_sources(config)
+    check_s3(config["census"]["s3"])
     check_models(config)
     check_results_folder(config)
     check_losses(config)
@@ -139,8 +145,10 @@ def check_sections(config: Config, repository: Path) -> None:
 
 
 def check_sources(config: Config) -> None:
-    """Refuse a source of cells or of the ontology without what it needs."""
+    """Refuse a source of cells or of the ontology without what it needs; settle a default."""
     census, ontology = config["census"], config["ontology"]
+    if census["fractional_counts"] is None:
+        census["fractional_counts"] = "refuse" if census["source"] == "h5ad" else "keep"
     if census["source"] == "released":
         for name in ("train", "ood"):
             if not census[name].get("uri"):
@@ -160,6 +168,20 @@ def check_sources(config: Config) -> None:
         raise WorkflowError("section simulation is missing: census.source is simulated.")
     if ontology["source"] == "file" and not ontology["path"]:
         raise WorkflowError("ontology.path is missing: ontology.source is file.")
+
+
+def check_s3(s3: Config) -> None:
+    """Refuse credentials, which a configuration would show to everybody, and half a proxy."""
+    for key in s3:
+        if SECRET.search(key):
+            raise WorkflowError(
+                f"census.s3: {key} is a secret, and a configuration is no place for one: logs and "
+                "reports show it. Take it out; credentials are those of the environment "
+                "(AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for a proxy "
+                "TILEDB_VFS_S3_PROXY_USERNAME and TILEDB_VFS_S3_PROXY_PASSWORD)."
+            )
+    if (s3["proxy_host"] is None) != (s3["proxy_port"] is None):
+        raise WorkflowError("census.s3: proxy_host and proxy_port are given together, or neither.")
 
 
 def check_models(config: Config) -> None:
@@ -224,7 +246,9 @@ def identity(config: Config) -> Config:
     sections = ["census", "ontology"]
     if config["census"]["source"] == "simulated":
         sections.append("simulation")
-    return {name: config[name] for name in sections}
+    chosen = {name: config[name] for name in sections}
+    census = {key: value for key, value in config["census"].items() if key not in HOW_READ}
+    return chosen | {"census": census}
 
 
 def recorded_identity(stamp: Path) -> Config:

@@ -109,6 +109,22 @@ class Run:
         """Name of a release."""
         return self.config["census"][wildcards.release]["release"]
 
+    def s3(self) -> str:
+        """How releases are reached, as JSON: what is not set has the value of the scripts."""
+        return json.dumps({k: v for k, v in self.config["census"]["s3"].items() if v is not None})
+
+    def ood_genes(self) -> str:
+        """What is done with genes of the model that the later release lacks."""
+        census = self.config["census"]
+        if census["missing_genes"] == "zero":
+            return "zero"
+        # a user's files may lack genes of each other, two releases of the Census do not
+        return "shared" if census["source"] == "h5ad" else "all"
+
+    def missing_genes(self, wildcards: Any) -> str:
+        """Whether a release may lack genes of the model, which are those of the train release."""
+        return "refuse" if wildcards.release == "train" else self.config["census"]["missing_genes"]
+
     def gene_list(self, wildcards: Any) -> str:
         """The list of protein-coding genes; of a user's own files, all genes."""
         if self.config["census"]["source"] == "h5ad":
@@ -337,7 +353,10 @@ class Run:
         sections = ["census", "ontology", "architectures", "seeds", "selection", "split"]
         if self.own_losses:
             sections += ["losses", "own_losses"]
-        return json.dumps({name: self.config[name] for name in sections})
+        recorded = {name: self.config[name] for name in sections}
+        # names of a site's servers are nobody's business
+        census = {key: value for key, value in recorded["census"].items() if key != "s3"}
+        return json.dumps(recorded | {"census": census})
 
     def simulation(self) -> str:
         """Parameters of the embedded Census, as JSON."""

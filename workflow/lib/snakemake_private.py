@@ -92,6 +92,15 @@ def resources_folder(workflow: Any) -> Path:
     return Path(workflow.pathvars.apply("<resources>"))
 
 
+def retries_of_network_jobs(workflow: Any) -> int:
+    """How often a job that reads over a network is tried again.
+
+    Why: a job on a node of a cluster is itself a Snakemake, which would retry in the same
+    allocation; the one that submitted it asks for a larger one.
+    """
+    return 3 if workflow.is_main_process else 0
+
+
 def runs_on_slurm(workflow: Any) -> bool:
     """Whether jobs go to SLURM.
 

@@ -87,6 +87,7 @@ rule fetch_counts:
     wildcard_constraints:
         range=r"\d+",
         n_ranges=r"\d+",
+    retries: network_retries
     conda:
         "../../envs/atlas.yaml"
     resources:
@@ -98,11 +99,14 @@ rule fetch_counts:
         uri=run.uri,
         organism=config["census"]["organism"],
         splits=run.release_splits,
+        fractional_counts=config["census"]["fractional_counts"],
+        missing_genes=run.missing_genes,
     message:
         "Reading counts of release {wildcards.release}, range {wildcards.range} of {wildcards.n_ranges}"
     shell:
         "python {params.script:q} --uri {params.uri:q} --organism {params.organism:q} "
         "--cells {input.cells:q} --genes {input.genes:q} --splits {params.splits:q} "
+        "--fractional-counts {params.fractional_counts:q} --missing-genes {params.missing_genes:q} "
         "--range {wildcards.range:q} --n-ranges {wildcards.n_ranges:q} --piece {output:q} > {log:q} 2>&1"
 
 
@@ -197,9 +201,10 @@ rule sample_augmentations:
 
 
 rule plan_run:
-    """Report what the run will need, from the table of cells alone, and check the disk."""
+    """Report what the run will need, from the tables of cells and genes, and check the disk."""
     input:
         cells="<results>/atlas/cells.parquet",
+        genes="<results>/atlas/genes.parquet",
     output:
         "<results>/plan.txt",
     log:
@@ -222,7 +227,7 @@ rule plan_run:
     message:
         "Planning the run"
     shell:
-        "(python {params.script:q} --cells {input.cells:q} --ranges {params.ranges:q} "
+        "(python {params.script:q} --cells {input.cells:q} --genes {input.genes:q} --ranges {params.ranges:q} "
         "--shards {params.shards:q} --n-models {params.n_models:q} --trainings {params.trainings:q} "
         "--bench {params.results:q}/benchmarks/bench.json "
         "--results {params.results:q} --plan {output:q}) 2>&1 | tee {log:q}"

@@ -110,12 +110,13 @@ rule convert_h5ad:
         release=run.release_name,
         others=run.other_files,
         organism=config["census"]["organism"],
+        fractional_counts=config["census"]["fractional_counts"],
         store=subpath(output.manifest, parent=True),
     message:
         "Converting the h5ad files of the {wildcards.release} release"
     shell:
         "python {params.script:q} --files {input.files:q} --other-files {params.others:q} --release {params.release:q} "
-        "--organism {params.organism:q} --store {params.store:q}/soma --genes {output.genes:q} "
+        "--organism {params.organism:q} --fractional-counts {params.fractional_counts:q} --store {params.store:q}/soma --genes {output.genes:q} "
         "--manifest {output.manifest:q} > {log:q} 2>&1"
 
 
@@ -131,6 +132,7 @@ rule read_obs:
         "<logs>/read_obs/{release}.log",
     benchmark:
         "<benchmarks>/read_obs/{release}.jsonl"
+    retries: network_retries
     conda:
         "../../envs/census.yaml"
     resources:
@@ -161,6 +163,7 @@ rule select_genes:
         "<logs>/select_genes.log",
     benchmark:
         "<benchmarks>/select_genes.jsonl"
+    retries: network_retries
     conda:
         "../../envs/census.yaml"
     resources:
@@ -171,8 +174,7 @@ rule select_genes:
         code=fingerprint("select_genes"),
         train_uri=run.release_uri("train"),
         ood_uri=run.release_uri("ood"),
-        # a user's files may lack genes of each other, two releases of the Census do not
-        ood_genes="shared" if config["census"]["source"] == "h5ad" else "all",
+        ood_genes=run.ood_genes(),
         organism=config["census"]["organism"],
         datasets=repository.datasets,
     message:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from os import environ
 
 import disk
 import folder_lock
@@ -15,6 +16,7 @@ from snakemake_private import (
     hosted_commit,
     let_sigterm_end_runs,
     resources_folder,
+    retries_of_network_jobs,
     runs_on_slurm,
 )
 
@@ -29,6 +31,9 @@ repository = Repository(
 )
 script, fingerprint = repository.script, repository.fingerprint
 memory, minutes = run.resources.memory, run.resources.minutes
+# by the environment, not as a parameter: another proxy gives no other data, so nothing runs again
+environ["HCE_S3"] = run.s3()
+network_retries = retries_of_network_jobs(workflow)
 
 
 wildcard_constraints:

@@ -63,7 +63,7 @@ def resolve(schema: Schema, root: Schema) -> Schema:
 def describe_type(schema: Schema) -> str:
     """Type and limits of a value in words."""
     if "enum" in schema:
-        return " or ".join(f"`{value}`" for value in schema["enum"])
+        return " or ".join(f"`{value or 'null'}`" for value in schema["enum"])
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     if kinds == ["array"]:
         kinds = [f"list of {describe_type(schema['items'])}"]

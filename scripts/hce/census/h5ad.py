@@ -69,12 +69,12 @@ class CountsFile:
 class H5adCounts:
     """Counts of all cells of some files, in their order (`hce.census.writing.RowBlocks`).
 
-    Iterating raises ValueError where a value is no count or cannot be read; nothing is in memory
-    before.
+    Entries of one cell and gene are added up. Iterating raises ValueError where a value is no count
+    or cannot be read; nothing is in memory before.
     """
 
-    def __init__(self, files: Sequence[CountsFile]) -> None:
-        self.files = list(files)
+    def __init__(self, files: Sequence[CountsFile], fractional_counts: str) -> None:
+        self.files, self.fractional_counts = list(files), fractional_counts
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -83,15 +83,30 @@ class H5adCounts:
 
     def __iter__(self) -> Iterator[sparse.csr_matrix]:
         for source in self.files:
+            fractional = summed = 0
             with _open(source.path) as file:
                 first = 0
                 for block in _row_blocks(file[source.place]):
-                    check_counts(block.data, source.path, source.place)
+                    check_counts(block.data, source.path, source.place, self.fractional_counts)
                     taken = source.cells[first : first + block.shape[0]]
                     first += block.shape[0]
                     chosen = (block if taken.all() else block[taken])[:, source.genes]
-                    chosen.sort_indices()
+                    entries = chosen.nnz
+                    chosen.sum_duplicates()
+                    summed += entries - chosen.nnz
+                    at = np.flatnonzero(chosen.data != np.floor(chosen.data))
+                    fractional += len(np.unique(np.searchsorted(chosen.indptr, at, side="right")))
                     yield chosen
+            if summed:
+                logger.info(
+                    "%s: added %d entries to another of the same cell and gene", source.path, summed
+                )
+            if fractional:
+                logger.info(
+                    "%s: %d cells have counts that are no integers, kept as they are",
+                    source.path,
+                    fractional,
+                )
 
 
 @contextmanager
@@ -132,7 +147,7 @@ def check_filters(file: h5py.File, path: Path) -> None:
             item.visititems(check)
 
 
-def counts_place(file: h5py.File, path: Path) -> str:
+def counts_place(file: h5py.File, path: Path, fractional_counts: str = "refuse") -> str:
     """Where the raw counts of a file are: raw/X if there is a raw, else X.
 
     Raises
@@ -154,17 +169,23 @@ def counts_place(file: h5py.File, path: Path) -> str:
             f"{path}: {place.replace('/', '.')} is stored as {kind or 'no known matrix'}; write "
             "it as a csr_matrix with anndata"
         )
-    check_counts(first, path, place)
+    check_counts(first, path, place, fractional_counts)
     return place
 
 
-def check_counts(values: NDArray, path: Path, place: str) -> None:
-    """Refuse values that are negative or no integers."""
-    wrong = (values < 0) | (values != np.round(values))
+def check_counts(values: NDArray, path: Path, place: str, fractional_counts: str) -> None:
+    """Refuse values that are negative, not finite or, unless they shall be kept, no integers."""
+    impossible = ~((values >= 0) & (values < np.inf))
+    wrong = impossible
+    if fractional_counts == "refuse":
+        wrong = impossible | (values != np.round(values))
     if wrong.any():
+        remedy = "the pipeline normalizes by itself, so give raw counts in raw.X or X"
+        if not impossible.any():
+            remedy += "; or set census.fractional_counts to keep if these are raw"
         raise ValueError(
             f"{path}: {place.replace('/', '.')} holds {values[wrong].flat[0]:.6g}, which is no "
-            "count; the pipeline normalizes by itself, so give raw counts in raw.X or X"
+            f"count; {remedy}"
         )
 
 
@@ -232,7 +253,10 @@ def file_names(paths: Sequence[Path], others: Sequence[Path] = ()) -> list[str]:
 
 
 def read_release(
-    paths: Sequence[Path], organism: str = HOMO_SAPIENS, others: Sequence[Path] = ()
+    paths: Sequence[Path],
+    organism: str = HOMO_SAPIENS,
+    others: Sequence[Path] = (),
+    fractional_counts: str = "refuse",
 ) -> CensusTables:
     """Read h5ad files into the tables of one release.
 
@@ -248,6 +272,8 @@ def read_release(
         Whose cells these are, as the Census names it; see `hce.census.obs.check_organism`.
     others
         Files of the other release: no two files of both share a name (`file_names`).
+    fractional_counts
+        refuse or keep those that are no integers.
 
     Returns
     -------
@@ -263,9 +289,13 @@ def read_release(
         the counts the first of each file are checked here, the others when they are read.
     """
     names = file_names(paths, others)
-    parts = [_read_file(Path(p), name, organism) for p, name in zip(paths, names, strict=True)]
+    parts = [
+        _read_file(Path(path), name, organism, fractional_counts)
+        for path, name in zip(paths, names, strict=True)
+    ]
     genes = _common_genes(parts)
-    counts = H5adCounts([part.counts_of(genes["feature_id"]) for part in parts])
+    files = [part.counts_of(genes["feature_id"]) for part in parts]
+    counts = H5adCounts(files, fractional_counts)
     obs = pd.concat([part.obs for part in parts], ignore_index=True)
     return CensusTables(
         obs.drop(columns="collection_id"), genes.reset_index(drop=True), _datasets(obs), counts
@@ -287,7 +317,7 @@ class _FileTables:
         return CountsFile(self.path, self.place, self.kept, position[genes].to_numpy())
 
 
-def _read_file(path: Path, name: str, organism: str) -> _FileTables:
+def _read_file(path: Path, name: str, organism: str, fractional_counts: str) -> _FileTables:
     with _open(path) as file:
         check_filters(file, path)
     try:
@@ -304,7 +334,7 @@ def _read_file(path: Path, name: str, organism: str) -> _FileTables:
             f"{path}: not a readable h5ad file (of anndata before 0.7; write it again with anndata)"
         )
     with _open(path) as file:
-        place = counts_place(file, path)
+        place = counts_place(file, path, fractional_counts)
         shape = _opened(file[place]).shape
     if shape != (len(obs), len(names)):
         raise ValueError(

@@ -6,8 +6,8 @@ service and treats a local folder and S3 alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 import cellxgene_census
@@ -17,6 +17,7 @@ import pyarrow as pa
 import tiledbsoma
 from numpy.typing import NDArray
 
+from hce.census.access import reason, settings
 from hce.census.schema import HOMO_SAPIENS
 
 OBS_COLUMNS = (
@@ -31,24 +32,6 @@ OBS_COLUMNS = (
     "disease",
     "disease_ontology_term_id",
 )
-# On a disk small buffers are the fastest: decoded tiles stay in the processor's cache, and memory
-# is used again instead of being asked for. 8 and 16 MiB against 16 and 64 MiB gave 1.15 times the
-# cells a CPU second and an eighth of the page faults (`make bench-ingest`'s store).
-LOCAL_SETTINGS = {
-    "soma.init_buffer_bytes": 8 * 1024**2,
-    "sm.mem.tile_upper_memory_limit": 16 * 1024**2,
-}
-# Over a network every read waits, so fewer and larger ones are faster: at 80 ms a request, 16 and
-# 64 MiB gave 4,000 cells a second, 64 and 256 MiB 5,000 (against a local S3-like server).
-REMOTE_SETTINGS = {
-    "soma.init_buffer_bytes": 64 * 1024**2,
-    "sm.mem.tile_upper_memory_limit": 256 * 1024**2,
-    "vfs.s3.region": "us-west-2",
-    "vfs.s3.no_sign_request": "true",
-    "vfs.s3.connect_max_tries": 10,
-    "vfs.s3.connect_timeout_ms": 30_000,
-    "vfs.s3.request_timeout_ms": 30_000,
-}
 
 
 @dataclass(frozen=True)
@@ -63,10 +46,13 @@ class Release:
         The release's `soma` collection.
     organism
         Name of the organism's experiment in `census_data`.
+    s3
+        How it was reached (`hce.census.access.settings`).
     """
 
     census: tiledbsoma.Collection
     organism: str
+    s3: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def experiment(self) -> tiledbsoma.Experiment:
@@ -79,6 +65,10 @@ class Release:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.census.close()
         if isinstance(error, tiledbsoma.SOMAError):
+            if not self.census.uri.startswith("file:"):
+                raise ValueError(
+                    f"{self.census.uri}: {reason(self.census.uri, error, self.s3)}"
+                ) from error
             raise ValueError(
                 f"{self.census.uri}: cannot be read ({error}); if the disk has changed a store "
                 "that the workflow has written, delete it and the manifest.json beside it, and the "
@@ -86,7 +76,9 @@ class Release:
             ) from error
 
 
-def open_release(uri: str, organism: str = HOMO_SAPIENS) -> Release:
+def open_release(
+    uri: str, organism: str = HOMO_SAPIENS, s3: Mapping[str, object] | None = None
+) -> Release:
     """Open a Census release.
 
     Parameters
@@ -95,6 +87,8 @@ def open_release(uri: str, organism: str = HOMO_SAPIENS) -> Release:
         Folder or S3 address of the release's `soma` collection.
     organism
         As the Census names it, for example mus_musculus.
+    s3
+        How a bucket is reached (`hce.census.access.settings`); by default as the Census's own.
 
     Returns
     -------
@@ -104,19 +98,17 @@ def open_release(uri: str, organism: str = HOMO_SAPIENS) -> Release:
     Raises
     ------
     ValueError
-        If there is no SOMA store, it is no Census, or has no data of the organism.
+        If it cannot be reached, there is no SOMA store, it is no Census, or has no data of the
+        organism. The message is one sentence, with the key to change.
     """
-    settings = REMOTE_SETTINGS if "://" in uri else LOCAL_SETTINGS
+    s3 = s3 or {}
     try:
-        census = cellxgene_census.open_soma(uri=uri, tiledb_config=settings)
-    except (tiledbsoma.DoesNotExistError, tiledbsoma.SOMAError, ValueError) as error:
-        raise ValueError(
-            f"{uri}: cannot be opened as a Census release ({error}); check census.*.uri in the "
-            "configuration"
-        ) from error
-    there = sorted(census["census_data"]) if "census_data" in census else []
+        census = cellxgene_census.open_soma(uri=uri, tiledb_config=settings(uri, s3))
+        there = sorted(census["census_data"]) if "census_data" in census else []
+    except (tiledbsoma.SOMAError, ValueError) as error:
+        raise ValueError(f"{uri}: {reason(uri, error, s3)}") from error
     if organism in there:
-        return Release(census, organism)
+        return Release(census, organism, s3)
     census.close()
     if not there:
         raise ValueError(
@@ -195,7 +187,8 @@ def model_genes(var: pd.DataFrame, symbols: Sequence[str]) -> pd.DataFrame:
     """The genes of the model: those whose Census symbol is in a list, in the Census's order.
 
     Matching by symbol, not by id, is what scTab did: symbols that the Census renamed to
-    SYMBOL_ENSG... because they are not unique drop out (26 of 19,357).
+    SYMBOL_ENSG... because they are not unique drop out (26 of 19,357). Later releases rename none:
+    all genes of such a symbol are kept.
 
     Parameters
     ----------
@@ -226,7 +219,9 @@ def model_genes(var: pd.DataFrame, symbols: Sequence[str]) -> pd.DataFrame:
     return kept[["feature_id", "feature_name"]].reset_index(drop=True)
 
 
-def gene_positions(var: pd.DataFrame, feature_ids: Sequence[str]) -> NDArray[np.int32]:
+def gene_positions(
+    var: pd.DataFrame, feature_ids: Sequence[str], missing: str = "refuse"
+) -> NDArray[np.int32]:
     """Map a release's gene joinids to positions in the model.
 
     The order of genes differs between releases, so the map goes by Ensembl id.
@@ -237,6 +232,8 @@ def gene_positions(var: pd.DataFrame, feature_ids: Sequence[str]) -> NDArray[np.
         Genes of the release to read.
     feature_ids
         Genes of the model, in order.
+    missing
+        refuse a release that lacks some, or zero: no entry will have their positions.
 
     Returns
     -------
@@ -246,14 +243,15 @@ def gene_positions(var: pd.DataFrame, feature_ids: Sequence[str]) -> NDArray[np.
     Raises
     ------
     ValueError
-        If the release lacks a gene of the model.
+        If the release lacks a gene of the model and shall not.
     """
     model = pd.Index(feature_ids)
     lacking = model.difference(pd.Index(var["feature_id"]))
-    if len(lacking):
+    if len(lacking) and missing == "refuse":
         raise ValueError(
             f"the release lacks {len(lacking)} of the model's {len(model)} genes, for example "
-            f"{lacking[0]}; both releases must hold every gene of genes.parquet"
+            f"{lacking[0]}; both releases must hold every gene of genes.parquet, unless "
+            "census.missing_genes is zero"
         )
     table = np.full(int(var["soma_joinid"].max()) + 1, -1, dtype=np.int32)
     table[var["soma_joinid"]] = model.get_indexer(pd.Index(var["feature_id"]))
@@ -289,13 +287,21 @@ def _ascending(table: pa.Table) -> bool:
 
 
 def _dictionary_encode(batch: pa.Table) -> pa.Table:
-    for position, field in enumerate(batch.schema):
-        if pa.types.is_dictionary(field.type):
-            continue
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            column = batch.column(position).cast(pa.string()).dictionary_encode()
-            if field.name != "donor_id":
+    """Text as dictionaries of one type, with the values that are there.
+
+    Later releases have enumerations: dictionaries of any integer type, with all that they ever had.
+    """
+    for position, (name, kind) in enumerate(
+        zip(batch.column_names, batch.schema.types, strict=True)
+    ):
+        column = batch.column(position)
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+            column = column.cast(kind)
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            column = column.cast(pa.string()).dictionary_encode()
+            if name != "donor_id":
                 # few names: 2 bytes a cell in place of 4, of 28 million cells and nine columns
                 column = column.cast(pa.dictionary(pa.int16(), pa.string()))
-            batch = batch.set_column(position, field.name, column)
+            batch = batch.set_column(position, name, column)
     return batch

@@ -1,4 +1,4 @@
-"""Names of organisms as the CELLxGENE Census spells them."""
+"""Names of organisms as the CELLxGENE Census spells them, and what may be done with its counts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ TAXONS = {
     "callithrix_jacchus": "NCBITaxon:9483",
     "pan_troglodytes": "NCBITaxon:9598",
 }
+# census.fractional_counts: what is done with a raw count that is no integer
+POLICIES = ("keep", "refuse")
 
 
 def organism_label(organism: str) -> str:

@@ -59,7 +59,8 @@ def concept_table(
         One row a type of the example that the run has: ontology_term_id, label, is_target,
         parent_id (its nearest ancestor within the example, empty for none), p (the paper's; their
         sum is 1, if the run has all types), s, loss_ce = -log(p) and loss_hce = -log(s + 1e-6),
-        both as if this type were the label. If the run has none of the types, one row without values.
+        both as if this type were the label. If the run has none of the types, one row without
+        values.
     """
     position = {term_id: index for index, term_id in enumerate(term_ids)}
     shown = [term_id for term_id in EXAMPLE_PROBABILITIES if term_id in position]

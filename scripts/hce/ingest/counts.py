@@ -2,7 +2,8 @@
 
 Every count passes through the compiled loops of `RowBuilder`, which turn the entries of the
 Census's X into sparse rows, so they decide how fast the ingest is. They hold 16-bit gene positions
-and one byte a count: 3 bytes a nonzero, where scipy's coordinate format holds 20.
+and one byte a count: 3 bytes a nonzero, where scipy's coordinate format holds 20. Two entries of
+one cell and gene are added up, and a count may be a fraction: `hce.ingest.irregular` says both.
 """
 
 from __future__ import annotations
@@ -68,8 +69,7 @@ class RowBuilder:
         Raises
         ------
         ValueError
-            If a wanted value is negative, not an integer or not below 2^32, or a column has no
-            gene.
+            If a wanted value is negative, not finite or not below 2^32, or a column has no gene.
         """
         if column.size and column.max() >= len(self.gene_of):
             raise ValueError(
@@ -92,7 +92,7 @@ class RowBuilder:
             self._refuse(row, column, value)
 
     def build(self) -> SparseRows:
-        """Return the rows, genes ascending, in arrays that the next builder uses again."""
+        """Return the rows, each gene once and ascending, in arrays that the next builder reuses."""
         indptr = np.zeros(len(self.sizes) + 1, dtype=np.int64)
         np.cumsum(self.sizes, out=indptr[1:])
         genes, counts, run_rows, run_starts, large_at, large = self._room(0)
@@ -118,31 +118,43 @@ class RowBuilder:
             self.scratch.reserve("run_rows", np.int32, runs, self.runs),
             self.scratch.reserve("run_starts", np.int64, runs, self.runs),
             self.scratch.reserve("large_at", np.int64, large, self.n_large),
-            self.scratch.reserve("large", np.uint32, large, self.n_large),
+            self.scratch.reserve("large", np.float64, large, self.n_large),
         )
 
     def _refuse(
         self, row: NDArray[np.int64], column: NDArray[np.int64], value: NDArray[np.float32]
     ) -> None:
         wanted = (self.row_of[row - self.first] >= 0) & (self.gene_of[column] >= 0)
-        is_count = (value >= 0) & (value < 2**32) & (value == np.floor(value))
+        is_count = (value >= 0) & (value < 2**32)
         wrong = np.flatnonzero(wanted & ~is_count)[0]
         raise ValueError(
-            f"raw count {value[wrong]} in cell {row[wrong]} is not a non-negative integer; "
-            "this layer does not hold raw counts"
+            f"raw count {value[wrong]} in cell {row[wrong]} is no count: negative, infinite or "
+            "not below 2^32; this layer does not hold raw counts"
         )
 
 
 def sort_genes(rows: SparseRows) -> SparseRows:
-    """Return the same cells, genes ascending within each; as they are if they already are."""
+    """Return the same cells, genes ascending within each; as they are if they already are.
+
+    Where a gene is there twice its entries are added up, as scipy's `sum_duplicates` does.
+    """
     if _genes_ascend(rows.indptr, rows.genes):
         return rows
     row = np.repeat(np.arange(len(rows), dtype=np.uint64), np.diff(rows.indptr))
     # a sort by (row, gene) as one integer is faster than many small sorts
     order = np.argsort((row << np.uint64(16)) | rows.genes, kind="stable")
     assert isinstance(rows.counts, Counts)  # as all that RowBuilder makes
-    counts = Counts.of(rows.counts.wide()[order])
-    return SparseRows(rows.indptr, rows.genes[order], counts)
+    genes, counts = rows.genes[order], rows.counts.take(order)
+    again = np.flatnonzero(genes[1:] == genes[:-1]) + 1
+    again = again[~np.isin(again, rows.indptr)]  # the last gene of a cell and the first of the next
+    if not len(again):
+        return SparseRows(rows.indptr, genes, counts)
+    first = np.delete(np.arange(len(genes)), again)
+    summed = np.searchsorted(rows.indptr, again, side="right") - 1
+    lost = np.cumsum(np.bincount(summed, minlength=len(rows)))
+    indptr = rows.indptr - np.concatenate([[0], lost])
+    sums = np.add.reduceat(counts.wide(), first)  # float64, which no sum overflows
+    return SparseRows(indptr, genes[first], Counts.of(sums), summed)
 
 
 @compiled()
@@ -175,13 +187,13 @@ def _narrow(
             gene, count = gene_of[column[i]], value[i]
             # written always and kept only if wanted: a branch here would be mispredicted
             wanted = (gene >= 0) & (count > 0)
-            genes[entries], counts[entries] = gene, np.uint8(min(max(count, 0.0), LARGE))
-            if count >= LARGE and gene >= 0:  # rare, so predicted
-                large_at[n_large], large[n_large] = entries, np.uint32(count)
+            small = np.uint8(min(max(count, 0.0), LARGE))
+            genes[entries], counts[entries] = gene, small
+            if ((small == LARGE) | (small != count)) & (gene >= 0):  # rare, so predicted
+                valid &= (count >= 0) & (count < 4294967296.0)
+                counts[entries] = LARGE
+                large_at[n_large], large[n_large] = entries, count
                 n_large += 1
-            # compared before the conversion, which has no defined result out of range
-            is_count = (count >= 0) & (count < 4294967296.0) & (np.floor(count) == count)
-            valid &= (gene < 0) | is_count
             entries += wanted
             i += 1
         if entries > start:
@@ -285,7 +297,7 @@ def read_counts(
     Raises
     ------
     ValueError
-        If a count is negative or not an integer.
+        If a value is negative or not finite.
     """
     matrix = release.experiment.ms["RNA"].X["raw"]
     scratch = Scratch()

@@ -7,9 +7,9 @@ nothing but the table of cells and the seed, so the shards are the same however 
 ran. A scatter job holds one block, a gather job one shard.
 
 Pieces live for one run only, so they are made for speed: Arrow IPC without compression, mapped
-into memory. Counts take one byte; the few from 255 on stand in lists of their own, with their
-positions in the cell. That is 3 bytes a nonzero, as large as lz4 makes 6 of them, and costs no
-compression (`make bench-ingest`).
+into memory. Counts take one byte; the few from 255 on, and fractions, stand in lists of their own,
+with their positions in the cell. That is 3 bytes a nonzero, as large as lz4 makes 6 of them, and
+costs no compression (`make bench-ingest`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ PIECE_SCHEMA = pa.schema(
         pa.field("genes", _list_of(pa.uint16()), nullable=False),
         pa.field("counts", _list_of(pa.uint8()), nullable=False),
         pa.field("large_at", _list_of(pa.uint16()), nullable=False),
-        pa.field("large_counts", _list_of(pa.uint32()), nullable=False),
+        pa.field("large_counts", _list_of(pa.float64()), nullable=False),
     ]
 )
 
@@ -260,7 +260,7 @@ def _gather_counts(slices: list[_Slice], order: NDArray[np.int64], scratch: Scra
     rank[order] = np.arange(len(order))
     genes = scratch.reserve("genes", np.uint16, indptr[-1])[: indptr[-1]]
     small = scratch.reserve("counts", np.uint8, indptr[-1])[: indptr[-1]]
-    done, large_at, large = 0, [np.zeros(0, np.int64)], [np.zeros(0, np.uint32)]
+    done, large_at, large = 0, [np.zeros(0, np.int64)], [np.zeros(0, np.float64)]
     for part in slices:
         to = indptr[rank[done : done + part.end - part.first]]
         for name, gathered in (("genes", genes), ("counts", small)):

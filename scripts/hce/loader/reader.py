@@ -171,7 +171,7 @@ class ShardReader(ShardFiles):
     def _loaded(self, positions: Sequence[int]) -> Block:
         """Decode shards into one block of the kind that this device and this split want."""
         if self.kept.residency == "device":
-            return self.with_count_type(lambda: self._device_block(positions))
+            return self._device_block(positions)
         block = self.block(positions, torch.get_num_threads())
         # normalized once and kept so: 32 MB at most
         small = self.small and self.device.type == "cpu"
@@ -182,7 +182,7 @@ class ShardReader(ShardFiles):
         rows, entries = self.starts(positions)
         block = DeviceBlock(rows[-1], entries[-1], self.count_type, self.device, self.gene_type)
         for i, position in enumerate(positions):
-            block.fill(self._decoded([position], 1), rows[i], entries[i])
+            block.fill(self.block([position]), rows[i], entries[i])
         return block
 
 

@@ -31,14 +31,6 @@ class Cells:
         return Cells(self.soma_joinid[rows], self.label[rows], self.expression[rows])
 
 
-class CountTypeError(Exception):
-    """The counts of a shard need a wider type than the block has: this one."""
-
-    def __init__(self, dtype: np.dtype) -> None:
-        super().__init__(f"the block must hold counts of type {dtype}")
-        self.dtype = dtype
-
-
 @dataclass(frozen=True)
 class CellBlock:
     """Raw counts of some cells: gene positions and counts, nearly always of 16 bits each.
@@ -93,10 +85,9 @@ class CellBlock:
 
         Raises
         ------
-        CountTypeError
-            If the counts do not fit into the type of the block.
         ValueError
-            If the shard is larger than the block, or its arrays do not belong together.
+            If the shard is larger than the block, its counts are of a wider type, or its arrays do
+            not belong together.
         """
         n_cells, n_genes = shard.n_cells, shard.n_genes
         end, last = row + n_cells, entry + shard.indices.size
@@ -105,7 +96,7 @@ class CellBlock:
         if shard.indices.dtype != self.genes.dtype:
             raise ValueError(f"gene positions of type {shard.indices.dtype}")
         if widest(shard.data.dtype, self.counts.dtype) != self.counts.dtype:
-            raise CountTypeError(shard.data.dtype)
+            raise ValueError(f"counts of type {shard.data.dtype}, wider than expected")
         indptr, genes = np.empty(n_cells + 1, dtype=np.int64), self.genes[entry:last]
         read_arrays(
             [

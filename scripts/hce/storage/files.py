@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from hce.files import checked, sha256
-from hce.storage.blocks import CellBlock, Cells, CountTypeError, widest
+from hce.storage.blocks import CellBlock, Cells, widest
 from hce.storage.residency import Size
 from hce.storage.store import open_store, position_type
 
-Loaded = TypeVar("Loaded")
 # up to this many nonzeros a split does without numba, whose import takes longer than an epoch of it
 SMALL = 2**22
 # what zip files, zarr and its codecs raise for bytes that they did not write
@@ -58,14 +56,15 @@ class ShardFiles:
         self.small = self.nonzero <= SMALL
         for shard in self.shards:
             self._check_size(shard)
-        self.count_type = np.dtype(np.uint16)
+        self.count_type = widest(*(shard.get("counts", "uint16") for shard in self.shards))
         self.gene_type = position_type(self.n_genes)
         self._verified: set[int] = set()
 
     def size(self, window: int) -> Size:
         """Return how much memory the cells take, read from the disk so many shards at a time."""
         rows, nonzero = ([shard[name] for shard in self.shards] for name in ("rows", "nonzero"))
-        return Size.of(rows, nonzero, window)
+        bytes_a_nonzero = self.gene_type.itemsize + self.count_type.itemsize
+        return Size.of(rows, nonzero, window, bytes_a_nonzero)
 
     def read(self, position: int) -> Cells:
         """Return the normalized cells of one shard (float32 csr, log1p of counts per 10,000)."""
@@ -73,23 +72,6 @@ class ShardFiles:
 
     def block(self, positions: Sequence[int], n_threads: int = 1) -> CellBlock:
         """Return the cells of some shards, in order, with raw counts; threads divide the shards."""
-        return self.with_count_type(lambda: self._decoded(positions, n_threads))
-
-    def with_count_type(self, load: Callable[[], Loaded]) -> Loaded:
-        """Load cells, once more with a wider `count_type` where a shard needs it."""
-        while True:
-            try:
-                return load()
-            except CountTypeError as error:  # so rare that decoding again does not matter
-                self.count_type = widest(self.count_type, error.dtype)
-
-    def starts(self, positions: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Return the first row and first entry of each shard in a block of them, and the end."""
-        rows = [self.shards[position]["rows"] for position in positions]
-        entries = [self.shards[position]["nonzero"] for position in positions]
-        return np.cumsum([0, *rows]).tolist(), np.cumsum([0, *entries]).tolist()
-
-    def _decoded(self, positions: Sequence[int], n_threads: int) -> CellBlock:
         rows, entries = self.starts(positions)
         block = CellBlock.empty(rows[-1], entries[-1], self.count_type, self.gene_type)
 
@@ -105,6 +87,12 @@ class ShardFiles:
         with ThreadPoolExecutor(n_threads) as executor:
             list(executor.map(fill, range(len(positions))))
         return block
+
+    def starts(self, positions: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Return the first row and first entry of each shard in a block of them, and the end."""
+        rows = [self.shards[position]["rows"] for position in positions]
+        entries = [self.shards[position]["nonzero"] for position in positions]
+        return np.cumsum([0, *rows]).tolist(), np.cumsum([0, *entries]).tolist()
 
     def _fill(self, block: CellBlock, position: int, row: int, entry: int) -> tuple[int, int]:
         path = self._path(position)

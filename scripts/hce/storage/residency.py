@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 RESIDENCIES = ("auto", "stream", "host", "device")
-# gene and count of an entry; identity, label and offset of a cell
+# gene and count of an entry, 16 bits each nearly always; identity, label and offset of a cell
 BYTES_A_NONZERO, BYTES_A_CELL = 4, 18
 MB = 10**6
 # A process with torch and the code, and what a step makes of a dense batch, as a multiple of it
@@ -38,10 +38,15 @@ class Size:
     shard: int
 
     @staticmethod
-    def of(rows: Sequence[int], nonzero: Sequence[int], window: int) -> Size:
+    def of(
+        rows: Sequence[int],
+        nonzero: Sequence[int],
+        window: int,
+        bytes_a_nonzero: int = BYTES_A_NONZERO,
+    ) -> Size:
         """Of shards with so many cells and nonzero counts, so many of which are one window."""
         shards = [
-            BYTES_A_CELL * n_cells + BYTES_A_NONZERO * entries
+            BYTES_A_CELL * n_cells + bytes_a_nonzero * entries
             for n_cells, entries in zip(rows, nonzero, strict=True)
         ]
         return Size(sum(shards), sum(sorted(shards)[-window:]), max(shards))

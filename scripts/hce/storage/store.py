@@ -57,12 +57,10 @@ def position_type(n_genes: int) -> np.dtype:
 
 
 def count_type(counts: Counts | NDArray) -> np.dtype:
-    """The smallest type that holds counts exactly: uint16, uint32, or float32 for fractions."""
-    if isinstance(counts, Counts):
-        largest = counts.large.max(initial=0)
-    elif np.array_equal(counts, np.floor(counts)):
-        largest = counts.max(initial=0)
-    else:
+    """The smallest type that holds counts: uint16, uint32, or float32 for fractions."""
+    values = counts.large if isinstance(counts, Counts) else counts
+    largest = values.max(initial=0)
+    if largest >= 2**32 or not np.array_equal(values, np.floor(values)):
         return np.dtype(np.float32)
     return np.dtype(np.uint16 if largest < 2**16 else np.uint32)
 
