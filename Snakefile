@@ -35,6 +35,7 @@ rule all:
         run.everything,
 
 
+include: "workflow/rules/check.smk"
 include: "workflow/rules/census.smk"
 include: "workflow/rules/ontology.smk"
 include: "workflow/rules/atlas.smk"
@@ -51,6 +52,7 @@ include: "workflow/rules/controls.smk"
 onstart:
     folder_lock.hold(config["results"])
     run.announce_own_files()
+    run.check_releases(script("check_run"), workflow.dag.needrun_jobs())
     if runs_on_slurm(workflow):
         slurm_guard.prepare(workflow)
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +346,40 @@ class Run:
         if census["source"] == "h5ad":
             return f"h5ad files, {train} and {ood}{of}"
         return f"CELLxGENE Census {train} and {ood}{of}"
+
+    def asked(self) -> str:
+        """Sections of the configuration that are looked at before a run, as JSON."""
+        names = ("census", "ontology", "selection", "resources", "results")
+        return json.dumps({name: self.config[name] for name in names})
+
+    def uris(self) -> str:
+        """Where both releases are opened, as JSON; a user's own files are none yet."""
+        return json.dumps({name: self.release_uri(name) for name in ("train", "ood")})
+
+    def check_releases(self, script: Path, jobs: Iterable[Any]) -> None:
+        """Open the releases before the first job, if a job will read them.
+
+        Raises
+        ------
+        WorkflowError
+            If one does not open, with its sentence.
+        """
+        reads = self.config["census"]["source"] == "released" and any(
+            job.rule.name == "read_obs" for job in jobs
+        )
+        # with --sdm conda the packages of the Census are where its jobs run, and they will tell
+        if not reads or find_spec("cellxgene_census") is None:
+            return
+        command = [sys.executable, str(script), "--config", self.asked(), "--uris", self.uris()]
+        done = subprocess.run(
+            [*command, "--releases-only"], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            failed = [line for line in done.stdout.splitlines() if line.startswith("will fail")]
+            said = "\n".join(failed) or done.stderr.strip()
+            raise WorkflowError(
+                f"{said}\nThe run stops before the first job. snakemake check looks at the rest."
+            )
 
     def identity(self) -> str:
         """Which data the results folder holds, as JSON."""

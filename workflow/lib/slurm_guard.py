@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import json
+import os
 import re
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,7 @@ SETTINGS = {
     "qos": "HCE_SLURM_QOS",
     "gpu_model": "HCE_SLURM_GPU_TYPE",
 }
+SITE = ("ACCOUNT", "PARTITION", "GPU_PARTITION", "QOS", "GPU_TYPE")
 AMOUNTS = ("gpu", "cpus_per_task", "mem_mb", "runtime")
 
 
@@ -176,6 +179,55 @@ def check_request(request: dict[str, Any]) -> None:
     limit = time_limit(request["slurm_partition"])
     if limit is not None and request["runtime"] > limit:
         raise WorkflowError(refusal(request, given, f"its time limit is {limit} minutes"))
+
+
+def judge(resources: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What the cluster says of the largest jobs of a run, for the check before it.
+
+    Parameters
+    ----------
+    resources
+        Section of that name of the configuration.
+
+    Returns
+    -------
+    list of tuple
+        What was asked, `right` or `will fail`, and why.
+    """
+    site = {name: os.environ.get(f"HCE_SLURM_{name}") for name in SITE}
+    common = {"slurm_account": site["ACCOUNT"], "qos": site["QOS"]}
+    jobs = {
+        "SLURM: a heavy job": {
+            **{"slurm_partition": site["PARTITION"], "gpu": 0, "gpu_model": None},
+            **{"cpus_per_task": 1, "mem_mb": resources["memory"], "runtime": resources["runtime"]},
+        },
+        "SLURM: a training": {
+            "slurm_partition": site["GPU_PARTITION"] or site["PARTITION"],
+            **{"gpu": resources["gpus"], "gpu_model": site["GPU_TYPE"]},
+            "cpus_per_task": resources["train_threads"],
+            **{"mem_mb": resources["train_memory"], "runtime": resources["train_runtime"]},
+        },
+    }
+    findings = []
+    for what, job in jobs.items():
+        try:
+            check_request(common | job)
+        except WorkflowError as error:
+            findings.append((what, "will fail", str(error)))
+        else:
+            asked = f"{job['mem_mb']} MB, {job['runtime']} minutes, {job['gpu']} GPUs"
+            findings.append((what, "right", asked))
+    return findings
+
+
+def said_of(resources: dict[str, Any], workflow: Any) -> Callable[[Any], list[str]]:
+    """`judge`, as an argument of the check's script and not before it runs; locally nothing."""
+
+    def get_arguments(wildcards: Any) -> list[str]:
+        on_slurm = workflow.executor_plugin.name == "slurm"
+        return ["--cluster", json.dumps(judge(resources))] if on_slurm else []
+
+    return get_arguments
 
 
 def refusal(request: dict[str, Any], given: list[str], reason: str) -> str:
