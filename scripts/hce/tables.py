@@ -21,7 +21,7 @@ PARQUET = (".parquet", ".pq")
 # columns that hold names of the data, whichever table they are in: what is called "" is called so
 NAME_COLUMNS = (
     *("assay", "cell_type", "collection", "dataset_id", "disease", "donor", "group", "name"),
-    *("study", "tissue"),
+    *("study", "tissue", "unit"),
 )
 # columns that hold names or words
 TEXT_COLUMNS = (
@@ -32,7 +32,7 @@ TEXT_COLUMNS = (
     *("key", "kind", "label", "labels", "loss", "measure", "method", "metric", "node_kind", "note"),
     *("ontology_term_id", "ours", "over", "panel", "parent_id", "parents", "part", "property"),
     *("quantity", "relation", "release", "rule", "second", "section", "series", "source"),
-    *("split", "subset", "text", "unit", "verdict", "view", "why"),
+    *("split", "subset", "text", "verdict", "view", "why"),
 )
 TEXT_TYPES: dict[Hashable, type[str]] = dict.fromkeys(TEXT_COLUMNS, str)
 
