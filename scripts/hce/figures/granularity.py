@@ -51,11 +51,14 @@ def _draw_panel(ax: Axes, part: pd.DataFrame) -> None:
         ax.plot(means.index, means, color=color, linewidth=1.1)
         draw_dots(ax, gains["level"], 100 * gains["gain"], color)
         if rule == "argmax":
+            tops = 100 * gains.groupby("level")["gain"].max()
             for level, mean in means.items():
-                write_beside(ax, format_signed(mean, 1), (level, mean), (5, 4))
+                above = {"ha": "center", "va": "bottom"}
+                write_beside(ax, format_signed(mean, 1), (level, tops[level]), (0, 4), **above)
     labels = part.drop_duplicates("level").set_index("level")["n_labels"]
     ax.set_xticks(labels.index, [f"{level}\n{n} types" for level, n in labels.items()])
     ax.set_xlabel("levels coarser")
     ax.axhline(0, color=INK, linewidth=0.6)
+    ax.margins(y=0.12)
     ax.set_xlim(-0.3, max(labels.index, default=0) + 0.6)
     ax.grid(axis="y", color=GRID)

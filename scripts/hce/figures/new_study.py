@@ -19,7 +19,7 @@ from hce.figures.style import (
     RULE,
     dot_handle,
     new_figure,
-    shorten,
+    shorten_apart,
 )
 from hce.names import architecture_name, known_architectures
 
@@ -53,7 +53,7 @@ def draw_forest(table: pd.DataFrame) -> Figure:
     unit, units = WORDS[kind]
     single = table[table["method"] == "unit"]
     ranked = single.drop_duplicates("rank").sort_values("rank")
-    names = [shorten(str(name), NAME_MM) for name in ranked["name"]]
+    names = shorten_apart(ranked["name"].astype(str), NAME_MM)
     below = [text.format(unit=unit, units=units) for text in METHODS.values()]
     architectures = known_architectures(table["architecture"])
     height = FRAME_MM + ROW_MM * (len(names) + len(below) + 1)
