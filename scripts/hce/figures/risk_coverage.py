@@ -15,6 +15,7 @@ from hce.figures.style import (
     LOSS_COLORS,
     QUIET,
     RULE,
+    SMALL_PT,
     format_signed,
     loss_handles,
     name_runs,
@@ -41,7 +42,8 @@ def draw_risk_coverage(table: pd.DataFrame) -> Figure:
         *(_marker(t, INK, label=f"τ = {t}") for t in MARKED),
     ]
     title = "Safe calls (descend while s ≥ τ): how specific, how often right, how sure"
-    note = "Lines, means over seeds for τ from 0.05 to 0.95; gray, right as often as said; no test"
+    note = "Lines, means over seeds, τ from 0.05 to 0.95; gray, right as often as said; "
+    note += "numbers, points that s is too high; no test"
     fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, handles, note=note)
     rows = [(split, x) for x in ("information", "said") for split in SPLIT_NAMES]
     axes = fig.subplots(len(rows), len(architectures), squeeze=False)
@@ -84,14 +86,13 @@ def _draw_panel(ax: Axes, part: pd.DataFrame, x: str) -> None:
         gap = 100 * (chosen["said"] - chosen["right"])
         least = 100 * (chosen["said"] - chosen["right"] - chosen["finer"])
         written = (format_signed(value, 0) for value in (least, gap))
-        gaps.append(f"{LOSS_NAMES[loss]}: {' to '.join(written)}")
+        gaps.append(f"{LOSS_NAMES[loss]} {' to '.join(written)}")
     ax.set(ylim=(0, 102), yticks=range(0, 101, 20))
     ax.grid(color=GRID)
     if x == "said":
         ax.plot([0, 100], [0, 100], color=RULE, linewidth=0.8, zorder=0)
         if gaps:
-            text = "\n".join([f"s too high at τ = {WRITTEN}, points", *gaps])
-            ax.text(0.97, 0.03, text, transform=ax.transAxes, ha="right", va="bottom")
+            ax.set_title(f"{', '.join(gaps)} at τ = {WRITTEN}", fontsize=SMALL_PT)
     if part.empty:
         ax.text(0.5, 0.5, "not run", color=QUIET, ha="center", transform=ax.transAxes)
 
