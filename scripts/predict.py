@@ -1,6 +1,7 @@
 """Predict the cell type of every cell of some splits with some trained models.
 
 The cells are read once for all models, which are those of the seeds of one architecture and loss.
+And count what the safe call would be at a ladder of thresholds.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import torch
 from torch import nn
 
 from hce import decode
 from hce.evaluation.predictions import CALL_COLUMNS, SCHEMA, prediction_writer
+from hce.evaluation.thresholds import THRESHOLD_CALLS, ThresholdCounts
 from hce.extension.build import build_any_model
 from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.loader.batches import Batch, forward, sparse_batch
 from hce.loader.reader import ShardReader
+from hce.tables import write_table
 from hce.training.inputs import model_input
 from hce.training.state import load_model
 
@@ -35,6 +39,7 @@ def main() -> None:
     parser.add_argument("--manifest", type=Path, required=True, help="of the shards")
     parser.add_argument("--cell-types", type=Path, required=True)
     parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", required=True, help="of the models")
     parser.add_argument("--splits", nargs="+", required=True)
     parser.add_argument("--batch-size", type=int, default=2048)
     parser.add_argument(
@@ -49,12 +54,20 @@ def main() -> None:
         required=True,
         help="Parquet files to write: of all models for the first split, then for the next",
     )
+    parser.add_argument(
+        "--threshold-calls",
+        type=Path,
+        required=True,
+        help="Parquet file to write: safe calls at a ladder of thresholds, counted",
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
     term_ids = read_cell_types(arguments.cell_types)["ontology_term_id"].tolist()
     reachability = torch.from_numpy(read_reachability(arguments.reachability)[0]).to(device)
     n_models = len(arguments.models)
+    if len(arguments.seeds) != n_models:
+        parser.error("--seeds: one for each model")
     if len(arguments.predictions) != n_models * len(arguments.splits):
         parser.error("--predictions: one file for each model and split")
     readers = [
@@ -70,9 +83,16 @@ def main() -> None:
         for path in arguments.models
     ]
     outputs = np.reshape(arguments.predictions, (len(readers), n_models))
+    counted = []
     for split, reader, paths in zip(arguments.splits, readers, outputs, strict=True):
-        predict(models, reader, reachability, arguments.batch_size, arguments.threshold, paths)
+        counts = predict(
+            models, reader, reachability, arguments.batch_size, arguments.threshold, paths
+        )
+        for seed, count in zip(arguments.seeds, counts, strict=True):
+            counted.append(count.table().assign(split=split, seed=seed))
         print(f"{split}: {reader.n_cells:,} cells, {n_models} models", flush=True)
+    table = pd.concat(counted, ignore_index=True)[THRESHOLD_CALLS]
+    write_table(table, arguments.threshold_calls)
 
 
 @torch.inference_mode()
@@ -83,28 +103,43 @@ def predict(
     batch_size: int,
     threshold: float,
     paths: Sequence[Path],
-) -> None:
-    """Write what each model calls each cell by every decision rule, with p and s = R p."""
+) -> list[ThresholdCounts]:
+    """Write what each model calls each cell by every decision rule, with p and s = R p.
+
+    Returns
+    -------
+    list
+        The counts of each model at a ladder of thresholds.
+    """
+    counts = [ThresholdCounts(len(reachability)) for _ in models]
     with ExitStack() as stack:
         writers = [stack.enter_context(prediction_writer(path)) for path in paths]
         for cells in reader.in_order(batch_size):
             expression, _ = sparse_batch(cells)
-            for model, writer in zip(models, writers, strict=True):
+            for model, writer, count in zip(models, writers, counts, strict=True):
                 logits, _ = forward(model, model_input(expression, model, "auto"))
                 probability = torch.softmax(logits, dim=1)
-                writer.write_batch(record(cells, probability, reachability, threshold))
+                walk = decode.path(probability, reachability)
+                writer.write_batch(record(cells, probability, walk, reachability, threshold))
+                # on the host: a GPU adds in any order, and the sums would differ in the last bits
+                count.add(cells.label, *(part.cpu().numpy() for part in walk))
+    return counts
 
 
 def record(
-    cells: Batch, probability: torch.Tensor, reachability: torch.Tensor, threshold: float
+    cells: Batch,
+    probability: torch.Tensor,
+    walk: tuple[torch.Tensor, torch.Tensor],
+    reachability: torch.Tensor,
+    threshold: float,
 ) -> pa.RecordBatch:
-    """One batch of `SCHEMA` from the probabilities of the classes (float B x C)."""
+    """One batch of `SCHEMA` from the probabilities of the classes (float B x C) and the walk."""
     calls = {
         "argmax": decode.argmax(probability),
         "leaf": decode.leaf(probability, reachability),
         "finest": decode.finest(probability, reachability),
-        "descend": decode.descend(probability, reachability),
-        "safe": decode.descend(probability, reachability, threshold),
+        "descend": decode.stop(*walk),
+        "safe": decode.stop(*walk, threshold),
     }
     score = decode.scores(probability, reachability)
     columns: dict[str, np.ndarray] = {

@@ -80,8 +80,9 @@ def finest(
     The call is the paper's, said as finely as it can be: by the paper's rule, which forgives finer
     calls, it is right wherever the argmax is right. Parameters and errors as for `descend`.
     """
+    _check_threshold(threshold)
     given, matrix = _checked(probability, reachability)
-    return _as_given(_walk(given, matrix, given.argmax(dim=1), threshold), probability)
+    return _as_given(stop(*_path(given, matrix, given.argmax(dim=1)), threshold), probability)
 
 
 def descend(
@@ -105,24 +106,70 @@ def descend(
     ValueError
         If the shapes do not fit, or the threshold does not lie in [0, 1].
     """
+    _check_threshold(threshold)
+    return stop(*path(probability, reachability), threshold)
+
+
+def path(probability: Values, reachability: ArrayLike | Tensor) -> tuple[Values, Values]:
+    """The whole walk of `descend`, from the best root to a leaf: all its safe calls lie on it.
+
+    Parameters and errors as for `scores`.
+
+    Returns
+    -------
+    tuple
+        The classes, int64 B x D, from general to specific; and their scores s = R p, float B x D in
+        the precision of `probability`. D is the length of the longest walk of these cells; shorter
+        ones are filled up with class -1 and score 0.
+    """
     given, matrix = _checked(probability, reachability)
     inner = _strict(matrix).any(dim=0)
     start = _scores(given, matrix).masked_fill(inner, -torch.inf).argmax(dim=1)
-    return _as_given(_walk(given, matrix, start, threshold), probability)
+    classes, score = _path(given, matrix, start)
+    return _as_given(classes, probability), _as_given(score, probability)
 
 
-def _walk(probability: Tensor, matrix: Tensor, call: Tensor, threshold: float | None) -> Tensor:
-    """From a class of each cell down to the best child, and on, while there is one that may be."""
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
+def stop(classes: Values, score: Values, threshold: float | None = None) -> Values:
+    """Where walks end: int64 B, what `descend` calls with this threshold.
+
+    Parameters
+    ----------
+    classes, score
+        B x D, what `path` gives.
+    threshold
+        As for `descend`.
+
+    Raises
+    ------
+    ValueError
+        If the threshold does not lie in [0, 1].
+    """
+    _check_threshold(threshold)
+    walked, reached = torch.as_tensor(classes), torch.as_tensor(score)[:, 1:] >= (threshold or 0)
+    # a class counts if all those above it do, the first always
+    last = (reached & (walked[:, 1:] >= 0)).long().cumprod(dim=1).sum(dim=1, keepdim=True)
+    return _as_given(walked.gather(1, last).squeeze(1), classes)
+
+
+def _path(probability: Tensor, matrix: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """From a class of each cell down to the best child, and on, until all are at a leaf."""
     score, children = _scores(probability, matrix), _direct_children(matrix)
+    call, classes = start, [start]
+    reached = [score.gather(1, start.unsqueeze(1)).squeeze(1)]
     while True:
         # a leaf has no child: its best is -inf
         best, child = score.masked_fill(~children[call], -torch.inf).max(dim=1)
-        further = best >= (threshold or 0)
+        further = best > -torch.inf
         if not further.any():
-            return call
+            return torch.stack(classes, dim=1), torch.stack(reached, dim=1)
+        classes.append(torch.where(further, child, -1))
+        reached.append(torch.where(further, best, 0))
         call = torch.where(further, child, call)
+
+
+def _check_threshold(threshold: float | None) -> None:
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
 
 
 def _scores(probability: Tensor, matrix: Tensor) -> Tensor:

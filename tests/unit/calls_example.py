@@ -17,6 +17,7 @@ from hce.figures.granularity import draw_granularity
 from hce.figures.metrics import draw_metrics
 from hce.figures.new_study import draw_forest, forest_rows
 from hce.figures.power import draw_power
+from hce.figures.risk_coverage import draw_risk_coverage
 from hce.figures.specificity import draw_specificity
 from hce.names import LOSSES
 from hce.statistics.decisions import (
@@ -28,6 +29,7 @@ from hce.statistics.decisions import (
 )
 from hce.statistics.new_study import gains_by, over_seeds
 from hce.statistics.power import detectable
+from hce.statistics.risk_coverage import risk_coverage
 
 HIERARCHY = Hierarchy(example.reachability(), np.full(8, 100), np.array([3, 5, 6, 7, 7, 6, 4, 9]))
 DISCOUNTS = {"ce": 0.0, "hce_discount_0.5": 0.5, "hce": 1.0}
@@ -118,3 +120,15 @@ def frontier(architectures: list[str], n_seeds: int) -> Figure:
     table = calls(architectures, n_seeds, tuple(DISCOUNTS))
     runs = metric_runs(table, HIERARCHY, np.arange(8))
     return draw_frontier(frontier_points(runs, DISCOUNTS))
+
+
+def risks(architectures: list[str], n_seeds: int) -> Figure:
+    """Return the risk-coverage curves: the higher the threshold, the more cells are called 0."""
+    table = calls(architectures, n_seeds)
+    table = table[table["rule"] == "safe"].reset_index(drop=True)
+    parts = []
+    for threshold in (0.05, 0.5, 0.8, 0.95):
+        called = table["call"].where(table.index % 20 >= 20 * threshold, 0)
+        said = np.full(len(table), (1 + threshold) / 2)
+        parts.append(table.assign(threshold=threshold, call=called, score_sum=said))
+    return draw_risk_coverage(risk_coverage(pd.concat(parts, ignore_index=True), HIERARCHY))

@@ -72,6 +72,25 @@ def test_walks_as_those_of_each_cell(
 
 
 @given(seed=seeds, n_classes=class_counts)
+def test_path_holds_the_safe_calls_of_all_thresholds(
+    make_hierarchy: HierarchyMaker, seed: int, n_classes: int
+) -> None:
+    reach = make_hierarchy(seed, n_classes)
+    probability = make_probabilities(seed, n_classes)
+    classes, score = decode.path(probability, reach)
+    walked = classes >= 0
+    assert np.array_equal(np.sort(~walked, axis=1), ~walked)
+    own = decode.scores(probability, reach)
+    expected = np.where(walked, np.take_along_axis(own, classes, axis=1), 0)
+    np.testing.assert_array_equal(score, expected)
+    above, below = classes[:, :-1][walked[:, 1:]], classes[:, 1:][walked[:, 1:]]
+    assert reach[above, below].all() and (above != below).all()
+    for threshold in [None, 0.0, *np.linspace(0.05, 0.95, 19)]:
+        calls = [walk(p, reach, threshold, from_argmax=False) for p in probability.tolist()]
+        assert decode.stop(classes, score, threshold).tolist() == calls
+
+
+@given(seed=seeds, n_classes=class_counts)
 def test_leaf_is_the_most_probable_one(
     make_hierarchy: HierarchyMaker, seed: int, n_classes: int
 ) -> None:
@@ -104,6 +123,7 @@ def test_rules_differ_on_a_cell_that_is_torn() -> None:
     assert decode.descend(probability, DIAMOND).tolist() == [3]
     assert decode.descend(probability, DIAMOND, threshold=0.5).tolist() == [2]
     assert decode.descend(probability, DIAMOND, threshold=0.9).tolist() == [0]
+    assert decode.path(probability, DIAMOND)[0].tolist() == [[0, 2, 3]]
     score = decode.scores(probability, DIAMOND)
     torch.testing.assert_close(score, torch.tensor([[0.68, 0.36, 0.53, 0.26, 0.32]]))
 
@@ -116,7 +136,9 @@ def test_kinds_of_tensors_and_arrays() -> None:
     assert isinstance(decode.argmax(probability.detach().numpy()), np.ndarray)
 
 
-@pytest.mark.parametrize("rule", [decode.leaf, decode.finest, decode.descend, decode.scores])
+@pytest.mark.parametrize(
+    "rule", [decode.leaf, decode.finest, decode.descend, decode.scores, decode.path]
+)
 def test_what_does_not_fit_is_refused(rule: Callable[..., torch.Tensor]) -> None:
     with pytest.raises(ValueError, match=r"reachability has shape \(5, 5\).* 4 classes"):
         rule(torch.rand(2, 4), DIAMOND)

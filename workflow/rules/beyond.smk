@@ -1,4 +1,5 @@
-# Beyond the paper: is the gain real, training curves, mistakes, ontology drift, calibration.
+# Beyond the paper: is the gain real, training curves, mistakes, ontology drift, calibration,
+# risk-coverage.
 
 BEYOND = [
     "decisions",
@@ -12,6 +13,7 @@ BEYOND = [
     "confusion",
     "ontology_drift",
     "calibration",
+    "risk_coverage",
 ]
 
 
@@ -209,6 +211,35 @@ rule tabulate_calibration:
         "Comparing what the models say with how often they are right"
     shell:
         "python {params.script:q} --predictions {input.predictions:q} "
+        "--reachability {input.reachability:q} --data-source {params.data_source:q} "
+        "--output {output:q} > {log:q} 2>&1"
+
+
+rule tabulate_risk_coverage:
+    """Write how specific the safe calls are at each threshold, and how often they are right."""
+    input:
+        calls=run.calls("threshold_calls"),
+        cell_types="<results>/ontology/cell_types.tsv",
+        reachability="<results>/ontology/reachability.npz",
+    output:
+        "<results>/figures/source_data/risk_coverage.csv",
+    log:
+        "<logs>/tabulate_risk_coverage.log",
+    benchmark:
+        "<benchmarks>/tabulate_risk_coverage.jsonl"
+    conda:
+        "../../envs/ontology.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(30),
+    params:
+        script=script("tabulate_risk_coverage"),
+        code=fingerprint("tabulate_risk_coverage"),
+        data_source=run.data_source(),
+    message:
+        "Setting how often the safe calls are right against how specific they are"
+    shell:
+        "python {params.script:q} --calls {input.calls:q} --cell-types {input.cell_types:q} "
         "--reachability {input.reachability:q} --data-source {params.data_source:q} "
         "--output {output:q} > {log:q} 2>&1"
 

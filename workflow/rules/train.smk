@@ -131,6 +131,7 @@ rule predict:
         ood=run.seeds(
             "<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet"
         ),
+        threshold_calls="<results>/calls/{architecture}/{loss}/threshold_calls.parquet",
     log:
         "<logs>/predict/{architecture}/{loss}.log",
     benchmark:
@@ -148,11 +149,14 @@ rule predict:
         code=fingerprint("predict"),
         device=run.device,
         threshold=config["decoding"]["threshold"],
+        seeds=config["seeds"],
     message:
         "Predicting with {wildcards.architecture}, {wildcards.loss}, all seeds"
     shell:
         "python {params.script:q} --models {input.models:q} --manifest {input.manifest:q} "
         "--architecture-file {input.architecture_file:q} "
         "--cell-types {input.cell_types:q} --reachability {input.reachability:q} "
-        "--splits test ood --device {params.device:q} --threshold {params.threshold:q} "
-        "--threads {threads} --predictions {output.test:q} {output.ood:q} > {log:q} 2>&1"
+        "--seeds {params.seeds:q} --splits test ood --device {params.device:q} "
+        "--threshold {params.threshold:q} --threads {threads} "
+        "--predictions {output.test:q} {output.ood:q} "
+        "--threshold-calls {output.threshold_calls:q} > {log:q} 2>&1"

@@ -107,6 +107,9 @@ DRAWINGS = {
     "calibration": Drawing(
         "hce.figures.calibration:draw_calibration", BEYOND, {"figure": "calibration of p and s"}
     ),
+    "risk_coverage": Drawing(
+        "hce.figures.risk_coverage:draw_risk_coverage", BEYOND, {"figure": "safe calls"}
+    ),
     "decisions": Drawing(
         "hce.figures.decisions:draw_decisions", BEYOND, {"figure": "decision rules"}
     ),

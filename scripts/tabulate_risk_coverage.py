@@ -1,0 +1,38 @@
+"""Write how specific the safe calls are at each threshold, and how often they are right."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from hce.evaluation.calls import read_calls
+from hce.evaluation.hierarchy_metrics import Hierarchy
+from hce.hierarchy.files import read_cell_types, read_reachability
+from hce.statistics.risk_coverage import risk_coverage
+from hce.tables import write_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--calls", type=Path, nargs="+", required=True, help="threshold_calls of each model"
+    )
+    parser.add_argument("--cell-types", type=Path, required=True)
+    parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument("--data-source", required=True, help="named in the table")
+    parser.add_argument("--output", type=Path, required=True, help="CSV to write: source data")
+    arguments = parser.parse_args()
+    classes = read_cell_types(arguments.cell_types)
+    hierarchy = Hierarchy(
+        read_reachability(arguments.reachability)[0],
+        classes["n_cells"].to_numpy(np.int64),
+        classes["depth"].to_numpy(np.int64),
+    )
+    table = risk_coverage(read_calls(arguments.calls), hierarchy)
+    write_table(table, arguments.output, arguments.data_source)
+
+
+if __name__ == "__main__":
+    main()
