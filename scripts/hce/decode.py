@@ -17,6 +17,7 @@ class with the smaller index is taken. Tensors give tensors on their device, arr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -106,23 +107,58 @@ def descend(
         If the shapes do not fit, or the threshold does not lie in [0, 1].
     """
     given, matrix = _checked(probability, reachability)
-    inner = _strict(matrix).any(dim=0)
-    start = _scores(given, matrix).masked_fill(inner, -torch.inf).argmax(dim=1)
+    start = _best_root(given, matrix)
     return _as_given(_walk(given, matrix, start, threshold), probability)
+
+
+def descend_path(probability: Values, reachability: ArrayLike | Tensor) -> tuple[Values, Values]:
+    """Every step of the walk of `descend`, from the best root to a leaf.
+
+    The scores fall from step to step, so `descend` with a threshold is the last of the leading
+    steps whose score reaches it.
+
+    Returns
+    -------
+    tuple of Tensor or numpy.ndarray
+        int64 B x L classes and float B x L scores; L is the longest walk of these cells. After the
+        leaf come -1 and 0. Parameters and errors as for `descend`.
+    """
+    given, matrix = _checked(probability, reachability)
+    steps = torch.stack(list(_steps(given, matrix, _best_root(given, matrix), None)), dim=1)
+    score = _scores(given, matrix).gather(1, steps)
+    ended = torch.zeros_like(steps, dtype=torch.bool)
+    ended[:, 1:] = steps[:, 1:] == steps[:, :-1]
+    steps, score = steps.masked_fill(ended, -1), score.masked_fill(ended, 0)
+    return _as_given(steps, probability), _as_given(score, probability)
+
+
+def _best_root(probability: Tensor, matrix: Tensor) -> Tensor:
+    inner = _strict(matrix).any(dim=0)
+    return _scores(probability, matrix).masked_fill(inner, -torch.inf).argmax(dim=1)
 
 
 def _walk(probability: Tensor, matrix: Tensor, call: Tensor, threshold: float | None) -> Tensor:
     """From a class of each cell down to the best child, and on, while there is one that may be."""
+    *_, call = _steps(probability, matrix, call, threshold)
+    return call
+
+
+def _steps(
+    probability: Tensor, matrix: Tensor, call: Tensor, threshold: float | None
+) -> Iterator[Tensor]:
+    """Where each cell is before the walk and after each step; who has ended stays."""
     if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
     score, children = _scores(probability, matrix), _direct_children(matrix)
+    yield call
     while True:
         # a leaf has no child: its best is -inf
         best, child = score.masked_fill(~children[call], -torch.inf).max(dim=1)
         further = best >= (threshold or 0)
         if not further.any():
-            return call
+            return
         call = torch.where(further, child, call)
+        yield call
 
 
 def _scores(probability: Tensor, matrix: Tensor) -> Tensor:
