@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="510e21fcfaf837482ac754a9ef4c9a8f8b1d7c2f216ffc531c20c0df82d30f33"
+LABEL io.github.snakemake.conda_env_hash="351d14c5c782a50dfb85802eef80001d78a4e018a1aca674b9f3c8f2ca80f8bc"
 # Conda environment:
 #   source: envs/analysis.yaml
 #   prefix: /conda-envs/cab1e6c8fb15111e2d236700d85661ff
@@ -104,7 +104,7 @@ RUN mkdir -p /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
 COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml
 # Conda environment:
 #   source: envs/census.yaml
-#   prefix: /conda-envs/7f5743f39ff50277cf9263cc2745f479
+#   prefix: /conda-envs/dca05f40db2afb6f782e917577ba851b
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -115,10 +115,13 @@ COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.ya
 #     - anndata=0.12.19
 #     - h5py=3.16.0
 #     - networkx=3.6.1
+#     - numba=0.68.1
 #     - numpy=2.4.6
 #     - obonet=1.3.0
 #     - pandas=2.3.3
+#     - psutil=7.2.2
 #     - pyarrow=26.0.1
+#     - pytorch=2.13.0
 #     - scipy=1.17.1
 #     - pip
 #     - pip:
@@ -130,6 +133,7 @@ COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.ya
 #         - attrs==26.1.0
 #         - botocore==1.43.117
 #         - cellxgene-census==1.18.0
+#         - cellxgene-ontology-guide==1.11.1
 #         - certifi==2026.10.18
 #         - charset-normalizer==3.5.2
 #         - cloudpickle==3.1.2
@@ -138,18 +142,15 @@ COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.ya
 #         - fonttools==4.68.0
 #         - formulaic==1.2.2
 #         - frozenlist==1.8.0
-#         - fsspec==2026.9.0
 #         - idna==3.20
 #         - interface-meta==2.0.1
 #         - jmespath==1.1.0
 #         - joblib==1.6.0
 #         - kiwisolver==1.5.1
-#         - llvmlite==0.50.0
 #         - matplotlib==3.11.2
 #         - more-itertools==11.2.1
 #         - multidict==7.2.1
 #         - narwhals==2.29.0
-#         - numba==0.68.1
 #         - patsy==1.0.3
 #         - pillow==13.0.0
 #         - propcache==0.5.4
@@ -161,6 +162,7 @@ COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.ya
 #         - scanpy==1.11.5
 #         - scikit-learn==1.9.1
 #         - seaborn==0.13.2
+#         - semantic-version==2.10.0
 #         - shapely==2.2.0
 #         - somacore==1.0.29
 #         - statsmodels==0.15.0
@@ -171,8 +173,9 @@ COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.ya
 #         - urllib3==2.8.0
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
-RUN mkdir -p /conda-envs/7f5743f39ff50277cf9263cc2745f479
-COPY envs/census.yaml /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml
+#         - zstandard==0.25.0
+RUN mkdir -p /conda-envs/dca05f40db2afb6f782e917577ba851b
+COPY envs/census.yaml /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml
 # Conda environment:
 #   source: envs/ontology.yaml
 #   prefix: /conda-envs/0eaad11a3671805999734aad45ffca39
@@ -200,7 +203,7 @@ RUN mkdir -p /conda-envs/0eaad11a3671805999734aad45ffca39
 COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24
+#   prefix: /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -208,6 +211,8 @@ COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - anndata=0.12.19
+#     - h5py=3.16.0
 #     - numba=0.68.1
 #     - numpy=2.4.6
 #     - pandas=2.3.3
@@ -220,12 +225,12 @@ COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment
 #     - pip
 #     - pip:
 #         - entmax==1.3
-RUN mkdir -p /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24
-COPY envs/train.yaml /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24/environment.yaml
+RUN mkdir -p /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270
+COPY envs/train.yaml /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270/environment.yaml
 
 RUN conda env create --prefix /conda-envs/cab1e6c8fb15111e2d236700d85661ff --file /conda-envs/cab1e6c8fb15111e2d236700d85661ff/environment.yaml && \
     conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
-    conda env create --prefix /conda-envs/7f5743f39ff50277cf9263cc2745f479 --file /conda-envs/7f5743f39ff50277cf9263cc2745f479/environment.yaml && \
+    conda env create --prefix /conda-envs/dca05f40db2afb6f782e917577ba851b --file /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml && \
     conda env create --prefix /conda-envs/0eaad11a3671805999734aad45ffca39 --file /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml && \
-    conda env create --prefix /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24 --file /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24/environment.yaml && \
+    conda env create --prefix /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270 --file /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270/environment.yaml && \
     conda clean --all -y
