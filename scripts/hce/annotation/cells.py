@@ -175,13 +175,12 @@ def open_cells(path: Path, layer: str | None = None) -> Iterator[CellFile]:
 
 
 def _table(group: Any, place: str, path: Path) -> pd.DataFrame:
-    table = read_elem(group[place])
-    if not isinstance(table, pd.DataFrame):
+    if _kind(group[place]) != "dataframe":
         raise ValueError(
-            f"{path}: {place} is no table (of anndata before 0.7); read the file with an anndata "
-            "of its time, or with scanpy, and write it again"
+            f"{path}: {place} is no table (of anndata before 0.7?); read the file with scanpy and "
+            "write it again"
         )
-    return table
+    return read_elem(group[place])
 
 
 # --- where the counts are ---

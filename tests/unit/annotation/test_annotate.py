@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -357,6 +358,17 @@ def test_a_zarr_store_gives_a_zarr_store(tmp_path: Path, annotate: Annotator, ve
     assert table["cell"].tolist() == done.obs_names.tolist()
     np.testing.assert_array_equal(table["hce_probability"], expected)
     with pytest.raises(SystemExit, match="is there; remove it"):
+        main(command)
+
+
+def test_a_file_of_an_old_anndata_is_refused(annotate: Annotator, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "old.h5ad", "w") as file:
+        file["X"] = counts()
+        file["obs"] = np.array([(f"cell{i}".encode(),) for i in range(40)], dtype=[("index", "S6")])
+        file["var"] = np.array([(name.encode(),) for name in GENE_IDS], dtype=[("index", "S15")])
+    command = ["annotate", "--model", str(tmp_path / "model0.safetensors")]
+    command += [str(tmp_path / "old.h5ad"), "--output", str(tmp_path / "out.h5ad")]
+    with pytest.raises(SystemExit, match=r"old\.h5ad: obs is no table \(of anndata bef"):
         main(command)
 
 
