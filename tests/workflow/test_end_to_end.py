@@ -30,6 +30,13 @@ TABLES = [
     "strata",
     "strata_runs",
     "claims",
+    "decisions",
+    "metrics",
+    "metrics_runs",
+    "specificity_runs",
+    "new_study",
+    "new_study_units",
+    "power",
     "tableS1",
     "tableS2",
     "tableS3",
@@ -59,6 +66,8 @@ JOBS = {
     "tabulate_figureS5to8": 1,
     "tabulate_figureS9to10": 1,
     "tabulate_hyperparameters": 1,
+    "tabulate_decisions": 1,
+    "tabulate_new_study": 1,
     "summarize_run": 1,
     **{f"draw_{figure}": 1 for figure in FIGURES + PAGES},
 }
@@ -137,7 +146,7 @@ def test_a_second_run_has_nothing_to_do(finished_run: FinishedRun) -> None:
 
 def test_forcing_a_rule_runs_it_and_what_follows(finished_run: FinishedRun) -> None:
     forced = snakemake(finished_run.folder, *TINY, "-n", "--forcerun", "compare_losses")
-    kinds = "draw|tabulate_f|compare|check|summarize_run"
+    kinds = "draw|tabulate_(f|new)|compare|check|summarize_run"
     follows = {rule for rule in JOBS if re.match(kinds, rule)}
     assert forced.jobs == dict.fromkeys(follows, 1)
 
@@ -257,7 +266,8 @@ def test_a_new_time_stamp_of_the_code_reruns_nothing(finished_run: FinishedRun) 
 
 def test_controls_are_planned_beside_the_run(finished_run: FinishedRun) -> None:
     jobs = snakemake(finished_run.folder, *TINY, "-n", "controls").jobs
-    assert jobs["train_model"] == 3 * 2  # HCE with the permuted hierarchy
+    # HCE with the permuted hierarchy, and with random trees
+    assert jobs["train_model"] == 2 * 3 * 2
     assert jobs["finest_train_model"] == 3 * 2 * 2
     assert jobs["finest_simulate_census"] == jobs["draw_controls"] == 1
     assert "simulate_census" not in jobs

@@ -105,7 +105,7 @@ def test_every_figure_is_displayed_within_the_page(
             right = browser.wait(IMAGE)
             assert right <= width, (category, row)
             shown += 1
-    assert shown == 4 + 6 + 5 + 10
+    assert shown == 11 + 6 + 5 + 10
 
 
 def test_the_search_of_the_report_finds_a_figure(report: Path, browser: Browser) -> None:

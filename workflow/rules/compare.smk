@@ -96,7 +96,7 @@ rule check_claims:
             "<results>/tables/claims.tsv",
             caption="../report/claims.rst",
             category="At a glance",
-            labels={"page": "claims of the paper (table)"},
+            labels={"page": "the claims of the paper (table)"},
         ),
     log:
         "<logs>/check_claims.log",

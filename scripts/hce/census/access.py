@@ -51,6 +51,11 @@ def add_argument(parser: ArgumentParser) -> None:
     )
 
 
+def is_local(uri: str) -> bool:
+    """Whether a store is a folder of this machine."""
+    return "://" not in uri or uri.startswith("file:")
+
+
 def settings(uri: str, s3: Mapping[str, object]) -> Settings:
     """Settings of TileDB for a store.
 
@@ -68,7 +73,7 @@ def settings(uri: str, s3: Mapping[str, object]) -> Settings:
     dict
         For `tiledb_config`. Credentials are none of them: TileDB takes those of the environment.
     """
-    if "://" not in uri:
+    if is_local(uri):
         return dict(LOCAL_SETTINGS)
     chosen: Settings = dict(REMOTE_SETTINGS)
     chosen["vfs.s3.region"] = str(s3.get("region") or REGION)
@@ -96,7 +101,7 @@ def reason(uri: str, error: Exception, s3: Mapping[str, object]) -> str:
     code = _first(r"\[Exception: (\w+)\]", said)
     status = _first(r"\[HTTP Response Code: (\d+)\]", said)
     curl = _first(r"curlCode: (\d+)", said)
-    if "://" not in uri:
+    if is_local(uri):
         return (
             f"cannot be opened as a Census release ({said}); check census.*.uri in the "
             "configuration"

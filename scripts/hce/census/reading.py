@@ -17,7 +17,7 @@ import pyarrow as pa
 import tiledbsoma
 from numpy.typing import NDArray
 
-from hce.census.access import reason, settings
+from hce.census.access import is_local, reason, settings
 from hce.census.schema import HOMO_SAPIENS
 
 OBS_COLUMNS = (
@@ -65,7 +65,7 @@ class Release:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.census.close()
         if isinstance(error, tiledbsoma.SOMAError):
-            if not self.census.uri.startswith("file:"):
+            if not is_local(self.census.uri):
                 raise ValueError(
                     f"{self.census.uri}: {reason(self.census.uri, error, self.s3)}"
                 ) from error

@@ -35,7 +35,7 @@ def test_concept_has_the_numbers_of_the_paper() -> None:
     table = paper_table().set_index("label")
     assert table["p"].tolist() == [0.1, 0.1, 0.2, 0.1, 0.5, 0, 0]
     assert table["s"].tolist() == pytest.approx([1.0, 0.1, 0.8, 0.1, 0.5, 0, 0])
-    assert table["parent"].tolist() == ["", PAPER[0], PAPER[0], PAPER[2], PAPER[2], "", ""]
+    assert table["parent_id"].tolist() == ["", PAPER[0], PAPER[0], PAPER[2], PAPER[2], "", ""]
     assert table.index[table["is_target"]].tolist() == ["T cell"]
     written = lines(draw_concept(paper_table()))
     assert written.count("p = 0.0") == written.count("s = 0.0") == 2
