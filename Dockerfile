@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="57efc32204dff68c3e68fe8d1ca903a817c99d800555d2733a0d1fdeb023aae5"
+LABEL io.github.snakemake.conda_env_hash="351d14c5c782a50dfb85802eef80001d78a4e018a1aca674b9f3c8f2ca80f8bc"
 # Conda environment:
 #   source: envs/analysis.yaml
 #   prefix: /conda-envs/cab1e6c8fb15111e2d236700d85661ff
@@ -203,7 +203,7 @@ RUN mkdir -p /conda-envs/0eaad11a3671805999734aad45ffca39
 COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24
+#   prefix: /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -211,6 +211,8 @@ COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - anndata=0.12.19
+#     - h5py=3.16.0
 #     - numba=0.68.1
 #     - numpy=2.4.6
 #     - pandas=2.3.3
@@ -223,12 +225,12 @@ COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment
 #     - pip
 #     - pip:
 #         - entmax==1.3
-RUN mkdir -p /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24
-COPY envs/train.yaml /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24/environment.yaml
+RUN mkdir -p /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270
+COPY envs/train.yaml /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270/environment.yaml
 
 RUN conda env create --prefix /conda-envs/cab1e6c8fb15111e2d236700d85661ff --file /conda-envs/cab1e6c8fb15111e2d236700d85661ff/environment.yaml && \
     conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
     conda env create --prefix /conda-envs/dca05f40db2afb6f782e917577ba851b --file /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml && \
     conda env create --prefix /conda-envs/0eaad11a3671805999734aad45ffca39 --file /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml && \
-    conda env create --prefix /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24 --file /conda-envs/c6a00d06b522f3d1d214b845dc3c5c24/environment.yaml && \
+    conda env create --prefix /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270 --file /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270/environment.yaml && \
     conda clean --all -y

@@ -40,6 +40,7 @@ include: "workflow/rules/census.smk"
 include: "workflow/rules/ontology.smk"
 include: "workflow/rules/atlas.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/annotate.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/figures.smk"
@@ -82,6 +83,12 @@ rule overview:
         figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
         run.tables(),
         "<results>/overview.html",
+
+
+rule annotations:
+    """The cells of a user's own files, called by the models of the run."""
+    input:
+        run.annotations(),
 
 
 rule plan:

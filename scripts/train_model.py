@@ -17,11 +17,12 @@ from hce.extension.build import build_any_loss, build_any_model
 from hce.files import checked, sha256, write_atomically
 from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.loader.reader import open_splits
+from hce.models import ModelFacts, save_model
 from hce.storage.residency import MB, overhead
 from hce.tables import write_table
 from hce.training.lock import sole_writer
 from hce.training.loop import Trainer, TrainingParameters
-from hce.training.state import checkpoint_key, save_model
+from hce.training.state import checkpoint_key
 
 
 def main() -> None:
@@ -53,20 +54,33 @@ def train(arguments: argparse.Namespace) -> None:
         f"cells, {trainer.train.n_genes:,} genes, device {device}, {arguments.threads} threads\n"
         f"training cells: {trainer.train.kept}; validation cells: {trainer.validation.kept}"
     )
+    facts = model_facts(arguments, trainer)
     weights = trainer.run(report=say)
-    term_ids = read_cell_types(arguments.cell_types)["ontology_term_id"].tolist()
-    save_model(
-        arguments.model,
-        weights,
-        arguments.architecture,
-        json.loads(arguments.hyperparameters),
-        trainer.train.n_genes,
-        term_ids,
-    )
+    save_model(arguments.model, weights, facts)
     write_records(arguments, parameters, trainer, own_files)
     # those of trainings that were given up, with other hyperparameters, go too
     for checkpoint in arguments.model.parent.glob("*checkpoint-*.safetensors"):
         checkpoint.unlink()
+
+
+def model_facts(arguments: argparse.Namespace, trainer: Trainer) -> ModelFacts:
+    """What the model file says of the model, so that it can be used alone."""
+    types = read_cell_types(arguments.cell_types)
+    reachability, _ = read_reachability(arguments.reachability)
+    return ModelFacts(
+        arguments.architecture,
+        json.loads(arguments.hyperparameters),
+        *trainer.train.gene_names(),
+        types["ontology_term_id"].tolist(),
+        types["label"].tolist(),
+        reachability,
+        {
+            "data_source": arguments.data_source,
+            "loss": arguments.loss,
+            "seed": arguments.seed,
+            "training_cells": trainer.train.n_cells,
+        },
+    )
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -92,6 +106,7 @@ def parse_arguments() -> argparse.Namespace:
         nargs="?",
         help="hierarchy of the loss, if not the true one",
     )
+    parser.add_argument("--data-source", default="unknown", help="said by the model file")
     parser.add_argument("--augmentations", type=Path, nargs="?", help="leave out to train without")
     parser.add_argument(
         "--code",

@@ -1,16 +1,29 @@
-"""The three architectures of the paper (Supplementary Tables 1-3; scTab)."""
+"""The three architectures of the paper (Supplementary Tables 1-3; scTab), and trained models.
+
+A trained model is one safetensors file that can be used without anything else: its genes, its
+classes and their hierarchy are in it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hce.loader.expression import SparseExpression
+from hce.networks.files import load_tensors, load_weights, save_tensors
 from hce.networks.sparse import affine, store_by_gene
 from hce.networks.tabnet import TabNet
 
 ARCHITECTURES = ("linear", "mlp", "tabnet")
+Hyperparameters = Mapping[str, float | int | str]
+# of the description in a model file; 1, without genes, had no number
+FORMAT = 2
 
 
 class LinearClassifier(nn.Module):
@@ -101,3 +114,103 @@ def build_model(
         return classes[architecture](n_genes, n_classes, **hyperparameters)
     except TypeError as error:
         raise ValueError(f"hyperparameters of {architecture}: {error}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFacts:
+    """What a trained model is, beside its weights.
+
+    Attributes
+    ----------
+    architecture, hyperparameters
+        What `build_model` builds the network from.
+    gene_ids, symbols
+        feature_id and feature_name of the G genes, in the order in which the network takes them.
+    term_ids, labels
+        Ontology term id and name of the C classes, in the order of the logits.
+    reachability
+        Bool C x C, R[i, j]: class j is class i or a descendant of it.
+    trained
+        On what and how: data_source, loss, seed and whatever else the training says.
+    """
+
+    architecture: str
+    hyperparameters: Hyperparameters
+    gene_ids: list[str]
+    symbols: list[str]
+    term_ids: list[str]
+    labels: list[str]
+    reachability: NDArray[np.bool_]
+    trained: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A network in evaluation mode, on the CPU, and what it is."""
+
+    module: nn.Module
+    facts: ModelFacts
+
+
+def save_model(path: str | Path, weights: dict[str, Tensor], facts: ModelFacts) -> None:
+    """Write a trained model to one safetensors file, atomically; equal models give equal bytes.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    weights
+        All parameters and buffers by name, on the CPU.
+    facts
+        What the model is.
+    """
+    description = {one.name: getattr(facts, one.name) for one in fields(facts)}
+    matrix = np.asarray(facts.reachability, dtype=bool)
+    description["reachability"] = [np.flatnonzero(row).tolist() for row in matrix]
+    save_tensors(path, "model", weights, description | {"format": FORMAT})
+
+
+def load_model(path: str | Path, build: Callable[..., nn.Module] | None = None) -> TrainedModel:
+    """Read a trained model; nothing but its file is needed.
+
+    Parameters
+    ----------
+    path
+        Written by `save_model`.
+    build
+        Makes the untrained network from its architecture, the numbers of genes and classes, and
+        the hyperparameters; `build_model` if left out.
+
+    Returns
+    -------
+    TrainedModel
+        Its module maps expression as `build_model` says.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is no model, or one of another version, or its weights do not fit.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such model")
+    description, weights = load_tensors(path, "model")
+    found = description.pop("format", 1)
+    if found != FORMAT:
+        remedy = "train the model again" if found < FORMAT else "install that version of hce"
+        age = "an earlier" if found < FORMAT else "a later"
+        raise ValueError(
+            f"{path}: a model file of {age} version of this pipeline (format {found}, this one "
+            f"reads {FORMAT}); {remedy}"
+        )
+    matrix = np.zeros((len(description["term_ids"]),) * 2, dtype=bool)
+    for row, reached in enumerate(description["reachability"]):
+        matrix[row, reached] = True
+    facts = ModelFacts(**description | {"reachability": matrix})
+    module = (build or build_model)(
+        facts.architecture, len(facts.gene_ids), len(facts.term_ids), **facts.hyperparameters
+    )
+    load_weights(module, weights, path)
+    return TrainedModel(module.eval(), facts)

@@ -71,6 +71,24 @@ def test_walks_as_those_of_each_cell(
         assert rule(probability, reach, threshold).tolist() == expected
 
 
+@given(seed=seeds, n_classes=class_counts, threshold=st.sampled_from([0.0, 0.2, 0.5, 0.9]))
+def test_the_steps_of_a_walk_end_at_every_call(
+    make_hierarchy: HierarchyMaker, seed: int, n_classes: int, threshold: float
+) -> None:
+    reach = make_hierarchy(seed, n_classes)
+    probability = make_probabilities(seed, n_classes)
+    steps, score = decode.path(probability, reach)
+    called = decode.descend(probability, reach, threshold)
+    for path, reached, call in zip(steps, score, called, strict=True):
+        walked = path[path >= 0]
+        assert reach[walked[:-1], walked[1:]].all()
+        assert reach[walked[-1]].sum() == 1
+        assert (path[len(walked) :] == -1).all()
+        # the root is called whatever its score
+        last = max(1, int((reached[: len(walked)] >= threshold).sum()))
+        assert walked[last - 1] == call
+
+
 @given(seed=seeds, n_classes=class_counts)
 def test_path_holds_the_safe_calls_of_all_thresholds(
     make_hierarchy: HierarchyMaker, seed: int, n_classes: int

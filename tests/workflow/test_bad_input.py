@@ -22,9 +22,9 @@ import summarize_hierarchy
 from hce.census.reading import open_release, read_obs
 from hce.files import record_checksum, sha256
 from hce.hierarchy.files import write_reachability
-from hce.models import build_model
+from hce.models import ModelFacts, build_model, save_model
 from hce.shards import ShardReader
-from hce.training.state import copy_weights, save_model
+from hce.training.state import copy_weights
 
 OboWriter = Callable[..., Path]
 ScriptRunner = Callable[..., None]
@@ -314,7 +314,9 @@ def test_a_model_of_other_genes_or_classes_predicts_nothing(
 ) -> None:
     model, cell_types = tmp_path / "model.safetensors", tmp_path / "cell_types.tsv"
     network = build_model("linear", n_genes, len(terms))
-    save_model(model, copy_weights(network), "linear", {}, n_genes, terms)
+    genes, matrix = [f"GENE{i}" for i in range(n_genes)], np.eye(len(terms), dtype=bool)
+    facts = ModelFacts("linear", {}, genes, genes, terms, terms, matrix)
+    save_model(model, copy_weights(network), facts)
     table = pd.DataFrame({"index": range(3), "ontology_term_id": ["CL:1", "CL:2", "CL:3"]})
     table.to_csv(cell_types, sep="\t", index=False)
     write_reachability(tmp_path / "reachability.npz", np.eye(3, dtype=bool), terms)

@@ -57,7 +57,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     reachability[0, 1:3] = True
     terms = [f"CL:{number:07d}" for number in range(N_CLASSES)]
     write_reachability(folder / "reachability.npz", reachability, terms)
-    table = {"index": range(N_CLASSES), "ontology_term_id": terms, "class_weight": 1.0}
+    table = {"index": range(N_CLASSES), "ontology_term_id": terms, "label": terms}
+    table["class_weight"] = np.ones(N_CLASSES)
     pd.DataFrame(table).to_csv(folder / "cell_types.tsv", sep="\t", index=False)
     vectors = np.random.default_rng(3).normal(0, 0.3, (20, N_GENES)).astype(np.float32)
     np.save(folder / "augmentations.npy", vectors)

@@ -74,6 +74,7 @@ def complete(
     check_models(config)
     check_results_folder(config)
     check_losses(config)
+    check_annotation(config)
 
 
 def parse_numbers(value: Any) -> Any:
@@ -235,6 +236,17 @@ def check_losses(config: Config) -> None:
             raise WorkflowError(
                 f"own_losses.{name}: no model would be trained with it; add {name} to losses or "
                 f"take own_losses.{name} out."
+            )
+
+
+def check_annotation(config: Config) -> None:
+    """Refuse models to annotate with that the run does not train."""
+    for key, among in (("architecture", "architectures"), ("loss", "losses")):
+        name = config["annotation"][key]
+        if config["annotate"] and name not in config[among]:
+            raise WorkflowError(
+                f"annotation.{key}: {name!r} is not one of {among} ({', '.join(config[among])}); "
+                "take one of them, or add it there."
             )
 
 

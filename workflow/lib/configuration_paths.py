@@ -30,6 +30,7 @@ PATHS = (
     "ontology.path",
     "models.*.file",
     "own_losses.*.file",
+    "annotate.*",
 )
 # a release names a folder
 NAMES = ("census.train.release", "census.ood.release", "ontology.release")

@@ -290,6 +290,25 @@ class Run:
         architectures, seeds = self.config["architectures"], self.config["seeds"]
         return expand(pattern, architecture=architectures, loss=losses, seed=seeds)
 
+    def annotating_models(self) -> list[str]:
+        """The models that call a user's own cells."""
+        chosen = {key: self.config["annotation"][key] for key in ("architecture", "loss")}
+        pattern = "<results>/models/{architecture}/{loss}/seed{seed}/model.safetensors"
+        return expand(pattern, seed=self.config["seeds"], **chosen)
+
+    def annotating_file(self) -> list[str]:
+        """The file of their architecture, if it is not the paper's."""
+        file = self.config["models"][self.config["annotation"]["architecture"]].get("file")
+        return [file] if file else []
+
+    def cells_to_annotate(self, wildcards: Any) -> str:
+        """A user's own file."""
+        return self.config["annotate"][wildcards.name]
+
+    def annotations(self) -> list[str]:
+        """The annotated copies of all of them."""
+        return expand("<results>/annotations/{name}.h5ad", name=self.config["annotate"])
+
     def predictions(self, splits: Iterable[str]) -> list[str]:
         """What all models of CE and HCE said of the cells of some splits."""
         pattern = "<results>/predictions/{{architecture}}/{{loss}}/seed{{seed}}/{split}.parquet"

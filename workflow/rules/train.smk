@@ -99,6 +99,7 @@ rule train_model:
         hyperparameters=run.hyperparameters,
         training=run.training,
         device=run.device,
+        data_source=run.data_source(),
     message:
         "Training {wildcards.architecture} with {wildcards.loss}, seed {wildcards.seed}"
     shell:
@@ -109,7 +110,7 @@ rule train_model:
         "--cell-types {input.cell_types:q} --reachability {input.reachability:q} "
         "--loss-reachability {input.loss_reachability:q} "
         "--architecture-file {input.architecture_file:q} "
-        "--augmentations {input.augmentations:q} "
+        "--augmentations {input.augmentations:q} --data-source {params.data_source:q} "
         "--code {params.code:q} --device {params.device:q} --threads {threads} "
         "--memory {resources.mem_mb} --model {output.model:q} --history {output.history:q} --record {output.record:q} > {log:q} 2>&1"
 

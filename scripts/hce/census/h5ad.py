@@ -9,7 +9,6 @@ read whole, since its rows lie scattered over the file.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,20 +25,15 @@ from scipy import sparse
 from hce.census.obs import check_organism, read_cells, read_column, read_text
 from hce.census.schema import HOMO_SAPIENS
 from hce.census.writing import CensusTables
+from hce.h5ad import OTHER_SPECIES, check_filters, without_version
 
 # entries of one block, 8 bytes each and some times as much while it is written; 4 M is 2,000
 # cells of a whole transcriptome, one row of the store's tiles
 BLOCK_ENTRIES = 2**22
 SPARSE = ("csr_matrix", "csc_matrix")
-# filters of HDF5 that come with hdf5plugin, by their registered numbers
-FILTERS = {32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32015: "zstd", 32026: "blosc2"}
 ORGANISM = ("organism", "organism_ontology_term_id")
 # share of a file's genes that all files must have
 LEAST_GENES = 0.5
-# of Ensembl's ids only: in other ids what follows a dot is no version (AC010642.1)
-VERSION = re.compile(r"^(ENS[A-Z]*G[0-9]{11})\.[0-9]+(?=$|_)")
-# a gene of mouse is ENSMUSG..., of human ENSG...
-OTHER_SPECIES = r"ENS[A-Z]+G[0-9]{11}"
 
 logger = logging.getLogger(__name__)
 
@@ -117,34 +111,6 @@ def _open(path: Path) -> Iterator[h5py.File]:
             yield file
     except (OSError, KeyError) as error:
         raise ValueError(f"{path}: not a readable h5ad file ({error})") from error
-
-
-def check_filters(file: h5py.File, path: Path) -> None:
-    """Refuse compression that this installation of HDF5 cannot undo.
-
-    Raises
-    ------
-    ValueError
-        If obs, var or the counts are compressed so.
-    """
-
-    def check(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if not isinstance(item, h5py.Dataset):
-            return
-        created = item.id.get_create_plist()
-        for code in {created.get_filter(i)[0] for i in range(created.get_nfilters())}:
-            if not h5py.h5z.filter_avail(code):
-                raise ValueError(
-                    f"{path}: {place}{name and '/'}{name} is compressed by "
-                    f"{FILTERS.get(code, 'HDF5 filter')} ({code}), which is not read here; write "
-                    "the file again with compression='gzip'"
-                )
-
-    for place in ("obs", "raw/var", "raw/X") if "raw" in file else ("obs", "var", "X"):
-        item = file.get(place)
-        check("", item)
-        if isinstance(item, h5py.Group):
-            item.visititems(check)
 
 
 def counts_place(file: h5py.File, path: Path, fractional_counts: str = "refuse") -> str:
@@ -319,7 +285,8 @@ class _FileTables:
 
 def _read_file(path: Path, name: str, organism: str, fractional_counts: str) -> _FileTables:
     with _open(path) as file:
-        check_filters(file, path)
+        raw = "raw" in file
+        check_filters(file, path, ("obs", "raw/var", "raw/X") if raw else ("obs", "var", "X"))
     try:
         with h5py.File(path) as file:
             # anndata would read the layers and embeddings, too
@@ -380,7 +347,7 @@ def _common_genes(parts: Sequence[_FileTables]) -> pd.DataFrame:
 
 def read_gene_id(value: object) -> str:
     """A gene id without the version of Ensembl: ENSG00000000003 for ENSG00000000003.15."""
-    return VERSION.sub(r"\1", read_text(value))
+    return without_version(read_text(value))
 
 
 def _genes(names: pd.DataFrame, path: Path) -> pd.DataFrame:

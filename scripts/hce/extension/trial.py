@@ -18,7 +18,8 @@ from torch.nn import functional
 from hce.extension.build import build_any_loss, build_any_model
 from hce.files import write_atomically
 from hce.loader.batches import forward
-from hce.training.state import copy_weights, load_weights
+from hce.networks.files import load_weights
+from hce.training.state import copy_weights
 
 N_GENES, N_CLASSES, N_CELLS = 2000, 20, 64
 NONZERO = 0.1  # of the counts of a cell, as in the Census

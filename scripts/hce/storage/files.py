@@ -13,7 +13,7 @@ import numpy as np
 from hce.files import checked, sha256
 from hce.storage.blocks import CellBlock, Cells, widest
 from hce.storage.residency import Size
-from hce.storage.store import open_store, position_type
+from hce.storage.store import open_store, position_type, read_gene_names
 
 # up to this many nonzeros a split does without numba, whose import takes longer than an epoch of it
 SMALL = 2**22
@@ -87,6 +87,11 @@ class ShardFiles:
         with ThreadPoolExecutor(n_threads) as executor:
             list(executor.map(fill, range(len(positions))))
         return block
+
+    def gene_names(self) -> tuple[list[str], list[str]]:
+        """Return the ids and the symbols of the G genes, in order."""
+        self._verify(0)
+        return read_gene_names(self._path(0))
 
     def starts(self, positions: Sequence[int]) -> tuple[list[int], list[int]]:
         """Return the first row and first entry of each shard in a block of them, and the end."""

@@ -126,6 +126,22 @@ def open_store(path: Path) -> Iterator[StoredShard]:
         yield StoredShard(n_cells, n_genes, *of_cells, *of_counts)
 
 
+def read_gene_names(path: Path) -> tuple[list[str], list[str]]:
+    """Return feature_id and feature_name of the genes of a shard, in order.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        If it is no AnnData of this layout.
+    """
+    store = ZipStore(path, mode="r")
+    root = zarr.open_group(store=store, mode="r")
+    with store:
+        arrays = [_array(root, f"var/{name}") for name in ("feature_id", "feature_name")]
+        ids, symbols = (np.asarray(array[:]).tolist() for array in arrays)
+    return ids, symbols
+
+
 def _array(root: zarr.Group, name: str) -> zarr.Array:
     array = root[name]
     if not isinstance(array, zarr.Array):

@@ -1,27 +1,22 @@
-"""What a training leaves on disk: the weights of a model, and running checkpoints.
+"""Running checkpoints: the full state of an unfinished training.
 
-A model is one safetensors file with everything needed to build it again. A checkpoint is the full
-state of an unfinished training in one safetensors file beside the model it will become. Its name
-carries a key of everything that determines the result (data, hierarchy, hyperparameters, code), so
-a training never resumes from the checkpoint of another one.
+A checkpoint is one safetensors file beside the model it will become. Its name carries a key of
+everything that determines the result (data, hierarchy, hyperparameters, code), so a training never
+resumes from the checkpoint of another one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hce.files import sha256, write_atomically
-from hce.models import build_model
+from hce.files import sha256
+from hce.networks.files import load_tensors, save_tensors
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -34,123 +29,6 @@ def copy_weights(model: nn.Module) -> dict[str, Tensor]:
         name: tensor.detach().to("cpu", copy=True).contiguous()
         for name, tensor in model.state_dict().items()
     }
-
-
-def save_model(
-    path: str | Path,
-    weights: dict[str, Tensor],
-    architecture: str,
-    hyperparameters: dict[str, float | int | str],
-    n_genes: int,
-    term_ids: list[str],
-) -> None:
-    """Write the weights of a trained model, with the architecture and its classes as metadata."""
-    description = {
-        "architecture": architecture,
-        "hyperparameters": hyperparameters,
-        "n_genes": n_genes,
-        "term_ids": term_ids,
-    }
-    _save(path, "model", weights, description)
-
-
-def _save(
-    path: str | Path, kind: str, tensors: dict[str, Tensor], description: dict[str, Any]
-) -> None:
-    """Write tensors, what they are, and a digest of both; safetensors has no checksum."""
-    content = description | {"sha256": _digest(tensors, description)}
-    with write_atomically(path) as temporary:
-        # one metadata entry: safetensors writes several in arbitrary order
-        save_file(tensors, temporary, metadata={kind: json.dumps(content, sort_keys=True)})
-
-
-def _load(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read what `_save` wrote, or refuse it."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})[kind])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        recorded = description.pop("sha256")
-    except (SafetensorError, KeyError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path}: not a model written by this pipeline ({error})") from error
-    if _digest(tensors, description) != recorded:
-        raise ValueError(
-            f"{path}: is not what was written there (SHA-256 in its metadata): the disk has "
-            "changed it. Delete it, and the same command trains the model again"
-        )
-    return description, tensors
-
-
-def _digest(tensors: dict[str, Tensor], description: dict[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        # numpy has no bfloat16
-        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def load_model(
-    path: str | Path,
-    n_genes: int,
-    term_ids: list[str],
-    build: Callable[..., nn.Module] = build_model,
-) -> nn.Module:
-    """Build a trained model from its file, in evaluation mode on the CPU.
-
-    Parameters
-    ----------
-    path
-        Written by `save_model`.
-    n_genes
-        Genes of the cells it shall see.
-    term_ids
-        Ontology term ids of the classes, in the order of the predictions.
-    build
-        Makes the untrained model from its architecture, the numbers of genes and classes, and the
-        hyperparameters, as `hce.models.build_model` does for the paper's architectures.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is no model, or was trained on other genes or classes.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such model")
-    description, weights = _load(path, "model")
-    if description["n_genes"] != n_genes:
-        raise ValueError(
-            f"{path}: trained on {description['n_genes']} genes, the cells have {n_genes}; "
-            "train the model again on these shards"
-        )
-    if description["term_ids"] != term_ids:
-        raise ValueError(
-            f"{path}: trained on {len(description['term_ids'])} cell types, which are not the "
-            f"{len(term_ids)} of this run (or not in this order); train the model again"
-        )
-    model = build(
-        description["architecture"], n_genes, len(term_ids), **description["hyperparameters"]
-    )
-    load_weights(model, weights, path)
-    return model.eval()
-
-
-def load_weights(model: nn.Module, weights: dict[str, Tensor], source: str | Path) -> None:
-    """Load weights by name.
-
-    Raises
-    ------
-    ValueError
-        If a name or a shape does not fit the model; `source` is named in the message.
-    """
-    try:
-        with torch.no_grad():
-            model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f"{source}: its weights do not fit this model: {error}") from error
 
 
 @dataclass
@@ -201,7 +79,7 @@ def save_checkpoint(
             tensors[f"optimizer.{parameter}.{slot}"] = copy
     for name, generator in generators.items():
         tensors[f"generator.{name}"] = generator.get_state()
-    _save(path, "progress", tensors, asdict(progress))
+    save_tensors(path, "progress", tensors, asdict(progress))
 
 
 def restore_checkpoint(
@@ -228,7 +106,7 @@ def restore_checkpoint(
         "optimizer": {},
         "generator": {},
     }
-    described, tensors = _load(path, "progress")
+    described, tensors = load_tensors(path, "progress")
     progress = Progress(**described)
     for name, tensor in tensors.items():
         part, rest = name.split(".", 1)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from hce.extension.build import build_any_model
-from hce.training.state import copy_weights, load_model, save_model
+from hce.models import ModelFacts, load_model, save_model
+from hce.training.state import copy_weights
 
 FILE = """
 from torch import nn
@@ -31,12 +33,14 @@ def test_what_is_saved_is_loaded(file: Path, tmp_path: Path) -> None:
     model = build_any_model("mine", 5, 3, file, bias=False)
     path = tmp_path / "model.safetensors"
     terms = ["CL:0000001", "CL:0000002", "CL:0000003"]
-    save_model(path, copy_weights(model), "mine", {"bias": False}, 5, terms)
+    genes, matrix = [f"GENE{i}" for i in range(5)], np.eye(3, dtype=bool)
+    facts = ModelFacts("mine", {"bias": False}, genes, genes, terms, terms, matrix)
+    save_model(path, copy_weights(model), facts)
     cells = torch.randn(4, 5)
-    loaded = load_model(path, 5, terms, partial(build_any_model, file=file))
+    loaded = load_model(path, partial(build_any_model, file=file)).module
     assert torch.equal(loaded(cells), model(cells))
     with pytest.raises(ValueError, match="unknown architecture 'mine'"):
-        load_model(path, 5, terms)
+        load_model(path)
 
 
 def test_without_a_file_it_is_one_of_the_paper() -> None:

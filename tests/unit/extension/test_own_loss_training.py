@@ -45,8 +45,9 @@ def arguments(tmp_path: Path) -> Arguments:
     """Function (changed options) -> the command line of a training with the loss of FILE."""
     terms = [f"CL:{number:07d}" for number in range(N_CLASSES)]
     write_reachability(tmp_path / "reachability.npz", np.eye(N_CLASSES, dtype=bool), terms)
-    table = {"index": range(N_CLASSES), "ontology_term_id": terms, "class_weight": 1.0}
-    pd.DataFrame(table).to_csv(tmp_path / "cell_types.tsv", sep="\t", index=False)
+    table = {"index": range(N_CLASSES), "ontology_term_id": terms, "label": terms}
+    types = pd.DataFrame(table).assign(class_weight=1.0)
+    types.to_csv(tmp_path / "cell_types.tsv", sep="\t", index=False)
     cells = {
         split: [random_cells(48, N_GENES, N_CLASSES, seed, 1000 * seed)]
         for split, seed in (("train", 1), ("val", 2))
@@ -65,6 +66,7 @@ def arguments(tmp_path: Path) -> Arguments:
         "cell_types": tmp_path / "cell_types.tsv",
         "reachability": tmp_path / "reachability.npz",
         "loss_reachability": None,
+        "data_source": "nowhere",
         "augmentations": None,
         "code": "0123456789abcdef",
         "device": "cpu",
