@@ -20,6 +20,7 @@ from hce.annotation.calls import Calls, annotate, columns_of
 from hce.annotation.cells import CellFile, open_cells
 from hce.annotation.genes import match_genes
 from hce.annotation.output import check_output, write_annotated
+from hce.annotation.page import write_page
 from hce.annotation.scores import depth_table, label_classes, label_scores, risk_coverage
 from hce.extension.build import build_any_model
 from hce.files import sha256
@@ -60,6 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, help="copy of the file with the calls in obs")
     parser.add_argument("--table", type=Path, help="Parquet table of the calls")
+    parser.add_argument("--page", type=Path, help="HTML summary: hierarchy, levels, groups")
+    parser.add_argument(
+        "--by", nargs="+", default=[], help="obs columns that --page tells apart: clusters, samples"
+    )
     parser.add_argument("--layer", help="layer with the raw counts; default raw.X, else X")
     parser.add_argument(
         "--threshold", type=_share, default=0.8, help="least score of the safe call (default 0.8)"
@@ -105,6 +110,7 @@ def _run(arguments: argparse.Namespace) -> None:
         label = None
         if arguments.labels is not None:
             label = label_classes(_column(cells, arguments.labels), facts)
+        groups = {name: _column(cells, name) for name in arguments.by}
         genes = match_genes(cells.var, facts, cells.path, arguments.least_genes)
         print(
             f"{cells.path}: {len(cells.obs):,} cells, counts of {cells.counts_name}\n"
@@ -137,6 +143,10 @@ def _run(arguments: argparse.Namespace) -> None:
         said["scores"] = label_scores(calls, label, facts, arguments.threshold)
         said["risk_coverage"] = risk_coverage(calls, label, facts)
     _report(said)
+    if arguments.page:
+        safe, _ = calls.safe(arguments.threshold)
+        steps = calls.steps(arguments.threshold)
+        write_page(arguments.page, safe, steps, facts, said, groups)
     columns = columns_of(calls, facts, arguments.threshold)
     if arguments.table:
         table = columns.assign(cell=cells.obs.index.to_numpy())
@@ -149,8 +159,10 @@ def _check(arguments: argparse.Namespace) -> None:
     """Refuse a command line that asks for nothing, or for what cannot be."""
     if arguments.cells is None:
         raise ValueError("no file of cells: give an .h5ad or .zarr beside --model")
-    if not (arguments.output or arguments.table):
-        raise ValueError("nothing to write: give --output, --table or both")
+    if not (arguments.output or arguments.table or arguments.page):
+        raise ValueError("nothing to write: give --output, --table or --page")
+    if arguments.by and not arguments.page:
+        raise ValueError("--by: says what --page tells apart; give --page, too")
     if arguments.batch_size < 1:
         raise ValueError(f"--batch-size {arguments.batch_size}: a batch has at least one cell")
     if arguments.table and arguments.table.suffix not in PARQUET:

@@ -323,6 +323,7 @@ def test_models_of_other_data_are_not_averaged(annotate: Annotator, tmp_path: Pa
         (["{cells}", "--output", "{cells}"], "is the input, which is never changed"),
         (["{cells}", "--output", "a.zarr"], r"name it \.h5ad"),
         (["{cells}"], "nothing to write"),
+        (["{cells}", "--by", "sample", "--table", "t.parquet"], "give --page, too"),
         (["--output", "a.h5ad"], "no file of cells"),
         (["gone.h5ad", "--output", "a.h5ad"], "gone.h5ad: no such file"),
         (["{cells}", "--output", "a.h5ad", "--labels", "x"], "no column 'x'; there are sample"),
