@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="351d14c5c782a50dfb85802eef80001d78a4e018a1aca674b9f3c8f2ca80f8bc"
+LABEL io.github.snakemake.conda_env_hash="5d30233fec8055c1c013f29a95bddeee1481ffa0583c9228cd7c009fd5549b25"
 # Conda environment:
 #   source: envs/analysis.yaml
 #   prefix: /conda-envs/cab1e6c8fb15111e2d236700d85661ff
@@ -203,7 +203,7 @@ RUN mkdir -p /conda-envs/0eaad11a3671805999734aad45ffca39
 COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270
+#   prefix: /conda-envs/8199cf7502010cff831b81922c86243c
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -213,8 +213,11 @@ COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment
 #     - python=3.11
 #     - anndata=0.12.19
 #     - h5py=3.16.0
+#     - jinja2=3.1.6
+#     - networkx=3.6.1
 #     - numba=0.68.1
 #     - numpy=2.4.6
+#     - obonet=1.3.0
 #     - pandas=2.3.3
 #     - pyarrow=26.0.1
 #     - pytorch=2.13.0
@@ -225,12 +228,12 @@ COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment
 #     - pip
 #     - pip:
 #         - entmax==1.3
-RUN mkdir -p /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270
-COPY envs/train.yaml /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270/environment.yaml
+RUN mkdir -p /conda-envs/8199cf7502010cff831b81922c86243c
+COPY envs/train.yaml /conda-envs/8199cf7502010cff831b81922c86243c/environment.yaml
 
 RUN conda env create --prefix /conda-envs/cab1e6c8fb15111e2d236700d85661ff --file /conda-envs/cab1e6c8fb15111e2d236700d85661ff/environment.yaml && \
     conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
     conda env create --prefix /conda-envs/dca05f40db2afb6f782e917577ba851b --file /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml && \
     conda env create --prefix /conda-envs/0eaad11a3671805999734aad45ffca39 --file /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml && \
-    conda env create --prefix /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270 --file /conda-envs/4ff8c5c7c0042af3a9adcdfa128ad270/environment.yaml && \
+    conda env create --prefix /conda-envs/8199cf7502010cff831b81922c86243c --file /conda-envs/8199cf7502010cff831b81922c86243c/environment.yaml && \
     conda clean --all -y
