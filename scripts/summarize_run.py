@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 import pandas as pd
 
 from hce.files import write_atomically
 from hce.names import architecture_name
+from hce.report.decoded import decoded
 from hce.tables import read_table
 
 
@@ -55,26 +55,6 @@ def headline(table: pd.DataFrame, decisions: pd.DataFrame, figures: str) -> str:
         )
     lines += ["", *decoded(decisions), "", f"Figures: {figures}"]
     return "\n".join(lines) + "\n"
-
-
-def decoded(decisions: pd.DataFrame) -> list[str]:
-    """Two sentences on CE by the rule `descend`, and on the exact label, OOD."""
-    ood = decisions[decisions["split"] == "ood"].set_index(["metric", "rule", "architecture"])
-    names = decisions["architecture"].unique()
-
-    def listed(metric: str, rule: str, column: str, form: str) -> str:
-        found = ood[column].to_dict()
-        values = [float(found[metric, rule, name]) for name in names]
-        return ", ".join("–" if math.isnan(value) else format(value, form) for value in values)
-
-    order = ", ".join(architecture_name(name) for name in names)
-    return [
-        f"CE without new training, called from the root down ({order}): "
-        f"{listed('corrected_f1', 'descend', 'ce_mean', '.3f')}; what HCE gains over that: "
-        f"{listed('corrected_f1', 'descend', 'delta_mean', '+.3f')}.",
-        f"Where the exact label counts, CE: {listed('exact_f1', 'argmax', 'ce_mean', '.3f')}; "
-        f"HCE: {listed('exact_f1', 'argmax', 'hce_mean', '.3f')}.",
-    ]
 
 
 def _gain(row: pd.Series) -> str:

@@ -139,6 +139,8 @@ def test_the_overview_shows_own_losses_after_ce_and_hce(
         option: finished_run.results / "tables" / f"{option}.tsv"
         for option in ("claims", "macro_f1", "per_study", "per_cell_type", "strata")
     }
+    questions = ("decisions", "metrics", "new_study", "power")
+    tables |= {name: finished_run.results / "tables" / f"{name}.tsv" for name in questions}
     tables |= {f"tableS{i}": finished_run.results / "tables" / f"tableS{i}.tsv" for i in (1, 2, 3)}
     data = finished_run.results / "figures" / "source_data"
     tables |= {"nodes": data / "figS3.csv", "edges": data / "figS3_edges.csv"}

@@ -47,6 +47,10 @@ rule write_overview:
         template=repository.file("workflow/report/page.html.jinja"),
         claims="<results>/tables/claims.tsv",
         macro_f1="<results>/tables/macro_f1.tsv",
+        decisions="<results>/tables/decisions.tsv",
+        metrics="<results>/tables/metrics.tsv",
+        new_study="<results>/tables/new_study.tsv",
+        power="<results>/tables/power.tsv",
         per_study="<results>/tables/per_study.tsv",
         per_cell_type="<results>/tables/per_cell_type.tsv",
         strata="<results>/tables/strata.tsv",
@@ -80,6 +84,8 @@ rule write_overview:
         "Writing the overview"
     shell:
         "python {params.script:q} --claims {input.claims:q} --macro-f1 {input.macro_f1:q} "
+        "--decisions {input.decisions:q} --metrics {input.metrics:q} "
+        "--new-study {input.new_study:q} --power {input.power:q} "
         "--per-study {input.per_study:q} --per-cell-type {input.per_cell_type:q} "
         "--strata {input.strata:q} --tableS1 {input.tableS1:q} --tableS2 {input.tableS2:q} "
         "--tableS3 {input.tableS3:q} --provenance {input.provenance:q} "
