@@ -17,7 +17,7 @@ ARCHITECTURES = ["linear", "mlp", "tabnet"]
 
 def atlas_summary() -> pd.DataFrame:
     """Return the counts of the paper."""
-    columns = ["subset", "cells", "cell_types", "donors", "tissues", "studies"]
+    columns = ["subset", "cells", "cell_types", "donors", "tissues", "datasets"]
     rows = [
         ("atlas", 22_189_056, 164, 5052, 56, 249),
         ("train", 15_240_192, 164, 3537, 56, 249),

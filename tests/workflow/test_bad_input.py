@@ -331,6 +331,8 @@ def test_a_model_of_other_genes_or_classes_predicts_nothing(
             splits=["test"],
             device="cpu",
             threads=threads,
+            seeds=[0],
+            threshold_calls=tmp_path / "predictions" / "threshold_calls.parquet",
             predictions=[tmp_path / "predictions" / "test.parquet"],
         )
     assert list(tmp_path.glob("predictions/*")) == []
