@@ -16,7 +16,6 @@ from typing import Any
 
 import pandas as pd
 
-from hce.census.check import check_release
 from hce.census.h5ad import read_release
 from hce.files import verify_checksum
 from hce.hierarchy.releases import format_obo, read_package_terms
@@ -34,6 +33,7 @@ from hce.ingest.preflight import (
     look_across,
     look_at_counts,
     look_at_release,
+    opened,
 )
 from hce.ontology import read_obo
 from hce.tables import read_table
@@ -93,11 +93,6 @@ def conclude(findings: Findings) -> None:
     if failing:
         raise SystemExit(f"{failing} of {len(table)} would fail: mend these before the run")
     print(f"Nothing of {len(table)} would fail.")
-
-
-def opened(uri: str, organism: str, s3: dict[str, Any]) -> str:
-    """What a release says of its versions."""
-    return ", ".join(f"{k} {v}" for k, v in check_release(uri, organism, s3).items())
 
 
 def listed_genes(path: str | None, datasets: Path, findings: Findings) -> list[str] | None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from hce.evaluation.calls import read_calls
 from hce.evaluation.hierarchy_metrics import Hierarchy
-from hce.hierarchy.files import read_cell_types, read_reachability
+from hce.hierarchy.files import read_cell_types
 from hce.statistics.decisions import (
     COMPARED,
     PAPER_RULE,
@@ -46,11 +46,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     classes = read_cell_types(arguments.cell_types)
-    hierarchy = Hierarchy(
-        read_reachability(arguments.reachability)[0],
-        classes["n_cells"].to_numpy(np.int64),
-        classes["depth"].to_numpy(np.int64),
-    )
+    hierarchy = Hierarchy.read(classes, arguments.reachability)
     calls = read_calls(arguments.calls)
     runs = metric_runs(calls, hierarchy, np.flatnonzero(classes["in_ood"]))
     metrics, decisions = metric_table(runs), decision_table(runs)

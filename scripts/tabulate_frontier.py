@@ -11,7 +11,7 @@ import numpy as np
 from hce.evaluation.calls import read_calls
 from hce.evaluation.hierarchy_metrics import Hierarchy
 from hce.figures.frontier import frontier_points
-from hce.hierarchy.files import read_cell_types, read_reachability
+from hce.hierarchy.files import read_cell_types
 from hce.statistics.decisions import metric_runs
 from hce.tables import write_table
 
@@ -31,11 +31,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="CSV to write: source data")
     arguments = parser.parse_args()
     classes = read_cell_types(arguments.cell_types)
-    hierarchy = Hierarchy(
-        read_reachability(arguments.reachability)[0],
-        classes["n_cells"].to_numpy(np.int64),
-        classes["depth"].to_numpy(np.int64),
-    )
+    hierarchy = Hierarchy.read(classes, arguments.reachability)
     calls = read_calls(arguments.calls)
     runs = metric_runs(calls, hierarchy, np.flatnonzero(classes["in_ood"]))
     points = frontier_points(runs, arguments.discounts)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from hce.evaluation.calls import read_calls
 from hce.evaluation.hierarchy_metrics import Hierarchy
-from hce.hierarchy.files import read_cell_types, read_reachability
+from hce.hierarchy.files import read_cell_types
 from hce.statistics.risk_coverage import risk_coverage
 from hce.tables import write_table
 
@@ -25,11 +23,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="CSV to write: source data")
     arguments = parser.parse_args()
     classes = read_cell_types(arguments.cell_types)
-    hierarchy = Hierarchy(
-        read_reachability(arguments.reachability)[0],
-        classes["n_cells"].to_numpy(np.int64),
-        classes["depth"].to_numpy(np.int64),
-    )
+    hierarchy = Hierarchy.read(classes, arguments.reachability)
     table = risk_coverage(read_calls(arguments.calls), hierarchy)
     write_table(table, arguments.output, arguments.data_source)
 

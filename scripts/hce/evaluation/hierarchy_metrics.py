@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csgraph, csr_matrix
 
 from hce.evaluation.confusion import RELATIONS, relation_matrix
+from hce.hierarchy.files import read_reachability
 from hce.ontology import direct_parents
 
 # metric: whether more is better
@@ -66,6 +68,12 @@ class Hierarchy:
     reachability: NDArray[np.bool_]
     n_cells: NDArray[np.int64]
     depth: NDArray[np.int64]
+
+    @classmethod
+    def read(cls, cell_types: pd.DataFrame, reachability: Path) -> Hierarchy:
+        """Of a run: its table of cell types (`read_cell_types`) and the file of its R."""
+        n_cells, depth = (cell_types[name].to_numpy(np.int64) for name in ("n_cells", "depth"))
+        return cls(read_reachability(reachability)[0], n_cells, depth)
 
     @cached_property
     def information(self) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import networkx as nx
@@ -108,11 +109,7 @@ def look_at_release(name: str, uri: str, wanted: Wanted, findings: Findings) -> 
         Where to note what was found.
     """
 
-    def opens() -> str:
-        summary = check_release(uri, wanted.organism, wanted.s3)
-        return ", ".join(f"{key} {value}" for key, value in summary.items() if "version" in key)
-
-    if not findings.attempt(f"{name}: {uri}", opens):
+    if not findings.attempt(f"{name}: {uri}", partial(opened, uri, wanted.organism, wanted.s3)):
         return None
     try:
         gone = retraction(uri)
@@ -127,6 +124,18 @@ def look_at_release(name: str, uri: str, wanted: Wanted, findings: Findings) -> 
     findings.add(f"{name}: tables", RIGHT, _sizes(seen))
     _judge_cells(name, seen.cells, wanted, findings)
     return seen
+
+
+def opened(uri: str, organism: str, s3: Mapping[str, object]) -> str:
+    """Open a release within a minute; returns what it says of its versions.
+
+    Raises
+    ------
+    ValueError
+        If it does not open, as `hce.census.check.check_release`.
+    """
+    summary = check_release(uri, organism, s3)
+    return ", ".join(f"{key} {value}" for key, value in summary.items() if "version" in key)
 
 
 def _sizes(seen: Seen) -> str:

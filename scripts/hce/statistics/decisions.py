@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hce.compare import holm, summarize_pairs
+from hce.compare import summarize_pairs
 from hce.evaluation.calls import confusion_of
 from hce.evaluation.hierarchy_metrics import METRICS, Hierarchy, metric_values, specificity
 from hce.metrics import f1_scores_from_confusion
 from hce.names import LOSSES, sort_as_known
 from hce.ontology import direct_parents
+from hce.statistics.tables import adjusted
 
 RUN = ["architecture", "loss", "seed", "split", "labels", "rule"]
 # metrics that the decision rules are compared by: the paper's, and what it forgives
@@ -106,7 +107,7 @@ def metric_table(runs: pd.DataFrame) -> pd.DataFrame:
     table = _pairs(runs, runs, keys)
     sign = np.sign(table["delta_mean"]) * table["metric"].map(METRICS).map({True: 1, False: -1})
     table["better"] = sign.map({1.0: "HCE", -1.0: "CE", 0.0: "neither"}).fillna("")
-    table = _adjusted(table, keys[:4])
+    table = adjusted(table, keys[:4])
     table["family"] = "metrics, " + table[keys[:4]].agg(", ".join, axis=1)
     return sort_as_known(table, ["split", "labels", "architecture", "rule"])
 
@@ -130,7 +131,7 @@ def decision_table(runs: pd.DataFrame) -> pd.DataFrame:
     gain = table[table["rule"] == PAPER_RULE].set_index(keys[:4])["delta_mean"]
     whole = table[keys[:4]].merge(gain.rename("whole").reset_index(), how="left")["whole"]
     table["left"] = (table["delta_mean"].to_numpy() / whole.where(whole > 0)).to_numpy()
-    table = _adjusted(table, keys[1:4])
+    table = adjusted(table, keys[1:4])
     table["family"] = "decision rules, " + table[keys[1:4]].agg(", ".join, axis=1)
     return sort_as_known(table, ["metric", "split", "labels", "architecture"])
 
@@ -146,13 +147,6 @@ def _pairs(ce: pd.DataFrame, hce: pd.DataFrame, keys: list[str]) -> pd.DataFrame
     first, second = (table.reindex(index=seeds, columns=columns).to_numpy(float) for table in wide)
     # a distance is no share
     return columns.to_frame(index=False).join(summarize_pairs(first, second, shares=False))
-
-
-def _adjusted(table: pd.DataFrame, family: list[str]) -> pd.DataFrame:
-    """The tests adjusted anew: rows that agree in the columns of `family` are one."""
-    families = table.groupby(family)["p"]
-    adjusted = families.transform(lambda p: holm(p.to_numpy()))
-    return table.assign(p_holm=adjusted, n_tests=families.transform("count"))
 
 
 def coarsened_runs(

@@ -49,7 +49,7 @@ def overall_table(runs: pd.DataFrame, losses: tuple[str, str] = LOSSES) -> pd.Da
             row.insert(place, name, str(keys[place]))
         parts.append(row)
     table = pd.concat(parts, ignore_index=True)
-    table = _adjusted(table, ["split", "labels"])
+    table = adjusted(table, ["split", "labels"])
     table["family"] = "architectures, " + table["split"] + ", labels " + table["labels"]
     return table.rename(columns=lambda name: name.replace("delta", "gain"))
 
@@ -114,7 +114,7 @@ def _paired(
     return ce.loc[common].to_numpy(float), hce.loc[common].to_numpy(float)
 
 
-def _adjusted(table: pd.DataFrame, family: list[str]) -> pd.DataFrame:
+def adjusted(table: pd.DataFrame, family: list[str]) -> pd.DataFrame:
     """The tests adjusted anew: rows that agree in the columns of `family` are one."""
     families = table.groupby(family)["p"]
     adjusted = families.transform(lambda p: holm(p.to_numpy()))
@@ -158,6 +158,6 @@ def own_loss_table(runs: pd.DataFrame, losses: Sequence[str]) -> pd.DataFrame:
             part.insert(0, "loss", loss)
             parts.append(part)
     table = pd.concat(parts, ignore_index=True)
-    table = _adjusted(table, ["baseline", "split", "labels"])
+    table = adjusted(table, ["baseline", "split", "labels"])
     table["family"] = "own losses and " + table["family"] + ", against " + table["baseline"]
     return table.assign(note=table["note"].replace(NO_PAIR, "no test: no seed has both losses"))
