@@ -218,7 +218,7 @@ def look_across(train: Seen, ood: Seen, wanted: Wanted, findings: Findings) -> p
         because += "; the OOD test would be empty: check census.ood"
     findings.add("OOD: new datasets", verdict, because)
     if wanted.symbols is None:
-        findings.add("genes", UNKNOWN, "census.gene_list is downloaded by the run")
+        findings.add("genes", UNKNOWN, "the gene list is not there yet: the run brings it")
         return None
     genes: list[pd.DataFrame] = []
 
