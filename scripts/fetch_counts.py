@@ -8,9 +8,10 @@ from pathlib import Path
 from hce.census.access import add_argument
 from hce.census.reading import gene_positions, open_release, read_genes
 from hce.census.schema import HOMO_SAPIENS, POLICIES
-from hce.ingest.counts import block_of, read_counts, scatter_ranges
+from hce.ingest.counts import BLOCK_ROWS, TILE_ROWS, block_of, read_counts, scatter_ranges
 from hce.ingest.irregular import Irregular
 from hce.ingest.shuffle import order_blocks, write_piece
+from hce.ingest.tiles import Tiles
 from hce.tables import read_table
 
 COLUMNS = ["soma_joinid", "split", "class", "shuffle_key", "dataset_id"]
@@ -30,24 +31,35 @@ def main() -> None:
     )
     parser.add_argument("--fractional-counts", choices=POLICIES, default="keep")
     parser.add_argument("--piece", type=Path, required=True, help="Arrow IPC file to write")
+    parser.add_argument("--tiles", type=Path, help="folder in which whole tiles are kept")
     add_argument(parser)
     arguments = parser.parse_args()
 
-    genes = read_table(arguments.genes)["feature_id"].tolist()
+    genes = read_table(arguments.genes, columns=["feature_id", "feature_name"])
     cells = read_table(arguments.cells, columns=COLUMNS)
     cells = cells[cells["split"].isin(arguments.splits)]
     joinids = cells["soma_joinid"].to_numpy()
     first, end = scatter_ranges(joinids, arguments.n_ranges)[arguments.range]
     chosen = cells[(joinids >= first) & (joinids < end)]
-    chosen = order_blocks(chosen, block_of(chosen["soma_joinid"].to_numpy()))
+    at_once = TILE_ROWS if arguments.tiles else BLOCK_ROWS
+    chosen = order_blocks(chosen, block_of(chosen["soma_joinid"].to_numpy(), at_once))
+    joinids = chosen["soma_joinid"].to_numpy()
     print(f"{len(chosen):,} cells in soma_joinid {first:,} to {end:,}")
     with open_release(arguments.uri, arguments.organism, arguments.s3) as release:
-        positions = gene_positions(read_genes(release), genes, arguments.missing_genes)
+        positions = gene_positions(
+            read_genes(release), genes["feature_id"].tolist(), arguments.missing_genes
+        )
         irregular = Irregular(
             chosen.set_index("soma_joinid")["dataset_id"], arguments.fractional_counts
         )
-        blocks = read_counts(release, chosen["soma_joinid"].to_numpy(), positions)
+        if arguments.tiles:
+            tiles = Tiles(arguments.tiles, release, genes, positions)
+            blocks = tiles.counts(joinids)
+        else:
+            blocks = read_counts(release, joinids, positions)
         write_piece(arguments.piece, chosen, irregular.watch(blocks))
+    if arguments.tiles:
+        print(f"{tiles.fetched:,} tiles fetched, {tiles.found:,} were there ({tiles.folder})")
     print(irregular.report(), end="")
 
 

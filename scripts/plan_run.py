@@ -17,24 +17,33 @@ from hce.ingest.plan import (
     estimate,
     free_disk,
     shard_rows,
+    slice_report,
     training_report,
 )
+from hce.ingest.slice_table import Quota
 from hce.tables import read_table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=Path, required=True)
-    parser.add_argument("--genes", type=Path, help="genes of the model")
+    parser.add_argument("--genes", type=Path, required=True, help="genes of the model")
     parser.add_argument("--ranges", nargs="+", required=True, help="train=240 ood=28")
     parser.add_argument("--shards", nargs="+", required=True, help="shards of each split")
     parser.add_argument("--n-models", type=int, required=True)
     parser.add_argument("--trainings", required=True, help="hce.ingest.plan.Trainings, JSON")
     parser.add_argument("--bench", type=Path, help="bench.json of make bench, if there is one")
+    parser.add_argument("--slice", help="section slice of the configuration, JSON")
+    parser.add_argument(
+        "--slice-table", type=Path, nargs="*", help="what it holds, if there is one"
+    )
+    parser.add_argument("--tiles", type=Path, help="folder in which fetched tiles are kept")
     parser.add_argument("--results", type=Path, required=True, help="where the disk is checked")
     parser.add_argument("--plan", type=Path, required=True, help="text file to write")
     arguments = parser.parse_args()
-    cells = read_table(arguments.cells, columns=["soma_joinid", "split", "shuffle_key"])
+    columns = ["soma_joinid", "split", "shuffle_key"]
+    columns += ["slice_rank"] if arguments.slice_table else []
+    cells = read_table(arguments.cells, columns=columns)
     settings = Settings(numbers(arguments.ranges), numbers(arguments.shards), arguments.n_models)
     stages = estimate(cells, settings)
     needed, free = disk_needed(stages), free_disk(arguments.results)
@@ -43,9 +52,12 @@ def main() -> None:
         shard_rows(cells, split, settings.shards[split]) for split in ("train", "val")
     )
     text = report(cells, stages, needed, free)
-    if arguments.genes:
-        text += genes_report(read_table(arguments.genes))
-    text += training_report(trainings, train, validation, arguments.bench) + "\n"
+    for path in arguments.slice_table or ():
+        quota = Quota.from_section(json.loads(arguments.slice))
+        text += slice_report(read_table(path), cells, quota, arguments.tiles is not None)
+    genes = read_table(arguments.genes)
+    text += genes_report(genes)
+    text += training_report(trainings, train, validation, len(genes), arguments.bench) + "\n"
     print(text, end="")
     if needed > free:
         raise SystemExit(

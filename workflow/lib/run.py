@@ -144,7 +144,28 @@ class Run:
         checksum = ["--sha256", ontology["sha256"]] if ontology["sha256"] else []
         return ["--file", ontology["path"], *checksum]
 
-    # --- shards ---
+    # --- cells, shards ---
+
+    @property
+    def selected_cells(self) -> str:
+        """The table of all selected cells: that of the run, if it takes no slice of them."""
+        return f"<results>/atlas/{'selected' if self.config['slice'] else 'cells'}.parquet"
+
+    @property
+    def sliced_cells(self) -> str:
+        """The table of the cells of a slice; a file that nothing asks for, where there is none."""
+        return f"<results>/atlas/{'cells' if self.config['slice'] else 'slice'}.parquet"
+
+    def slice_table(self) -> list[str]:
+        """What a slice holds, if the run takes one."""
+        return ["<results>/tables/slice.tsv"] if self.config["slice"] else []
+
+    def kept_tiles(self, resources: Path) -> list[str]:
+        """Where fetched tiles are kept, as arguments: of a slice of a released Census."""
+        wanted = self.config["slice"] and self.config["slice"]["keep_tiles"]
+        if not wanted or self.config["census"]["source"] != "released":
+            return []
+        return ["--tiles", (resources / "tiles").as_posix()]
 
     def shard_counts(self, splits: Iterable[str]) -> list[str]:
         """Shards of some splits: train=464 val=112."""
@@ -355,6 +376,12 @@ class Run:
 
     def data_source(self) -> str:
         """What a figure or table says about where its data come from."""
+        if self.config["slice"] is None:
+            return self._releases()
+        n = self.config["slice"]["cells_per_type"]
+        return f"{self._releases()}, a slice of {n:,} training cells a type at most"
+
+    def _releases(self) -> str:
         census = self.config["census"]
         organism = census["organism"].replace("_", " ").capitalize()
         # the paper's organism goes without saying

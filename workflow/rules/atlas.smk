@@ -10,7 +10,7 @@ rule select_cells:
         ood_datasets="<results>/census/ood/datasets.parquet",
         ontology="<results>/ontology/cl.obo",
     output:
-        "<results>/atlas/cells.parquet",
+        run.selected_cells,
     log:
         "<logs>/select_cells.log",
     benchmark:
@@ -38,6 +38,38 @@ rule select_cells:
         "--validation-share {params.split[validation]:q} --test-share {params.split[test]:q} "
         "--split-seed {params.split[seed]:q} --row-group {params.split[row_group]:q} "
         "--shuffle-seed {params.shuffle_seed:q} --cells {output:q} > {log:q} 2>&1"
+
+
+rule slice_cells:
+    """Take a part of the selected cells that holds every type and is read in few tiles (slice)."""
+    input:
+        selected="<results>/atlas/selected.parquet",
+        datasets=expand(
+            "<results>/census/{release}/datasets.parquet", release=["train", "ood"]
+        ),
+    output:
+        cells=run.sliced_cells,
+        table="<results>/tables/slice.tsv",
+    log:
+        "<logs>/slice_cells.log",
+    benchmark:
+        "<benchmarks>/slice_cells.jsonl"
+    conda:
+        "../../envs/atlas.yaml"
+    resources:
+        mem_mb=memory(),
+        runtime=minutes(30),
+    params:
+        script=script("slice_cells"),
+        code=fingerprint("slice_cells"),
+        slice=json.dumps(config["slice"]),
+        data_source=run.data_source(),
+    message:
+        "Choosing a slice of the selected cells"
+    shell:
+        "python {params.script:q} --selected {input.selected:q} --datasets {input.datasets:q} "
+        "--slice {params.slice:q} --data-source {params.data_source:q} --cells {output.cells:q} "
+        "--table {output.table:q} > {log:q} 2>&1"
 
 
 rule summarize_atlas:
@@ -101,13 +133,14 @@ rule fetch_counts:
         splits=run.release_splits,
         fractional_counts=config["census"]["fractional_counts"],
         missing_genes=run.missing_genes,
+        tiles=run.kept_tiles(repository.downloads),
     message:
         "Reading counts of release {wildcards.release}, range {wildcards.range} of {wildcards.n_ranges}"
     shell:
         "python {params.script:q} --uri {params.uri:q} --organism {params.organism:q} "
         "--cells {input.cells:q} --genes {input.genes:q} --splits {params.splits:q} "
         "--fractional-counts {params.fractional_counts:q} --missing-genes {params.missing_genes:q} "
-        "--range {wildcards.range:q} --n-ranges {wildcards.n_ranges:q} --piece {output:q} > {log:q} 2>&1"
+        "{params.tiles:q} --range {wildcards.range:q} --n-ranges {wildcards.n_ranges:q} --piece {output:q} > {log:q} 2>&1"
 
 
 rule shuffle_shards:
@@ -205,6 +238,7 @@ rule plan_run:
     input:
         cells="<results>/atlas/cells.parquet",
         genes="<results>/atlas/genes.parquet",
+        slice=run.slice_table(),
     output:
         "<results>/plan.txt",
     log:
@@ -224,10 +258,13 @@ rule plan_run:
         n_models=len(run.models("{architecture}{loss}{seed}", config["losses"])),
         trainings=run.planned_trainings(),
         results=subpath(output[0], parent=True),
+        slice=json.dumps(config["slice"]),
+        tiles=run.kept_tiles(repository.downloads),
     message:
         "Planning the run"
     shell:
         "(python {params.script:q} --cells {input.cells:q} --genes {input.genes:q} --ranges {params.ranges:q} "
         "--shards {params.shards:q} --n-models {params.n_models:q} --trainings {params.trainings:q} "
         "--bench {params.results:q}/benchmarks/bench.json "
+        "--slice {params.slice:q} --slice-table {input.slice:q} {params.tiles:q} "
         "--results {params.results:q} --plan {output:q}) 2>&1 | tee {log:q}"

@@ -269,6 +269,16 @@ def block_of(soma_joinids: NDArray[np.int64], rows_at_once: int = BLOCK_ROWS) ->
     return soma_joinids // rows_at_once
 
 
+def tile_spans(soma_joinids: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """The spans of neighboring tiles that cells lie in: first and last wanted joinid of each.
+
+    A tile between two that are wanted is not fetched.
+    """
+    ordered = np.sort(soma_joinids)
+    apart = np.flatnonzero(np.diff(ordered // TILE_ROWS) > 1) + 1
+    return [(int(span[0]), int(span[-1])) for span in np.split(ordered, apart)]
+
+
 def read_counts(
     release: Release,
     soma_joinids: NDArray[np.int64],
@@ -310,9 +320,10 @@ def read_counts(
         row_of[part - first] = np.arange(len(part), dtype=np.int32)
         builder = RowBuilder(first, row_of, genes, len(part), scratch)
         try:
-            for table in matrix.read((slice(first, last), None)).tables():
-                for batch in table.to_batches():
-                    builder.add(*(batch.column(name).to_numpy() for name in COORDINATES))
+            for span in tile_spans(part):
+                for table in matrix.read((slice(*span), None)).tables():
+                    for batch in table.to_batches():
+                        builder.add(*(batch.column(name).to_numpy() for name in COORDINATES))
         except ValueError as error:
             raise ValueError(f"{matrix.uri}: {error}") from error
         yield part, builder.build()

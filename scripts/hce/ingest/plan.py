@@ -1,16 +1,17 @@
 """What a run will need, estimated from the table of cells alone, before the long work starts.
 
-GPU hours of the trainings come from measured steps, or are a floor from operations and bytes: what
-a dense training step cannot avoid at the paper's sizes, at the rates in the data sheet of an NVIDIA
-H200 (dense TF32, which matmul precision "high" allows, and its memory). Real steps take longer;
-nothing here has been measured on a GPU.
+Hours of the trainings come from measured steps: those of `make bench` on this machine, or those of
+docs/performance.md where there are no GPUs. With a GPU and no bench they are a floor from
+operations and bytes: what a dense training step cannot avoid at the paper's sizes, at the rates in
+the data sheet of an NVIDIA H200 (dense TF32, which matmul precision "high" allows, and its memory).
+Real steps take longer.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 
 from hce.ingest.counts import TILE_ROWS, scatter_ranges
 from hce.ingest.order import buckets
+from hce.ingest.slice_table import Quota
 from hce.storage.residency import MB, Kept, Size, divide, overhead
 
 # Measured by `make bench-ingest` on a Census-shaped store of 19,331 genes and 2,005 nonzero counts
@@ -87,6 +89,47 @@ def disk_needed(stages: pd.DataFrame) -> float:
     return float(stages["disk_gb"].sum())
 
 
+def slice_report(table: pd.DataFrame, cells: pd.DataFrame, quota: Quota, kept: bool) -> str:
+    """What a slice holds, what it lacks, and how what is read grows with it, for the plan.
+
+    Parameters
+    ----------
+    table
+        `hce.ingest.slice_table.describe_slice`.
+    cells
+        soma_joinid, split and slice_rank of its cells.
+    quota
+        What it was to hold.
+    kept
+        Whether tiles that were fetched are kept.
+    """
+    lines = ["Slice: cells of each type and split, and what is read for them."]
+    split = cells["split"].astype(str).to_numpy()
+    tile = cells["soma_joinid"].to_numpy() // TILE_ROWS * 2 + (split == "ood")
+    for part in (4, 2, 1):
+        smaller = replace(quota, cells_per_type=max(quota.cells_per_type // part, 1))
+        most = pd.Series(split).map({name: smaller.of(name) for name in np.unique(split)})
+        chosen = cells["slice_rank"].to_numpy() <= most.to_numpy()
+        read = len(np.unique(tile[chosen])) * TILE_ROWS
+        lines.append(
+            f"  {smaller.cells_per_type:,} a type: {chosen.sum():,} cells, "
+            f"{read * TRANSFER_PER_CELL / 1e9:,.1f} GB from the store "
+            f"({read // TILE_ROWS:,} tiles)"
+        )
+    if kept:
+        disk = read * BYTES_PER_CELL["shards"] / 1e9
+        lines.append(f"  Fetched tiles are kept: {disk:,.1f} GB of disk (slice.keep_tiles).")
+    short = table[table["cells"] < table["wanted"]]
+    for part_name, rows in short.groupby("split", sort=False):
+        names = ", ".join(
+            f"{row.cell_type} {row.cells:,} of {row.wanted:,}" for row in rows.itertuples()
+        )
+        lines.append(f"  Not filled in {part_name} ({len(rows)} types; slice.min_gain): {names}")
+    if (table["cells"] == table["available"]).all():
+        lines.append("  The slice holds every selected cell: it is no smaller than the data.")
+    return "\n".join(lines) + "\n"
+
+
 def free_disk(folder: str | Path) -> float:
     """Free disk where a folder is or will be, in GB."""
     path = Path(folder).absolute()
@@ -128,6 +171,12 @@ FLOOR = (
     f"a floor, not measured: dense operations at {FLOP_RATE / 1e12:.0f} TFLOP/s and bytes at "
     f"{BANDWIDTH / 1e12:.1f} TB/s (data sheet of an H200); loading, launches and early stopping "
     "left out. `make bench` on a GPU replaces it"
+)
+# `make bench` on two busy cores (docs/performance.md): seconds a training cell, data included
+CPU_SECONDS = {"linear": 1 / 8_900, "mlp": 1 / 14_600, "tabnet": 0.6 / 2048}
+ON_TWO_CORES = (
+    "steps of the paper's networks measured on two cores (docs/performance.md), in proportion to "
+    "the genes; early stopping left out. `make bench` measures this machine's"
 )
 # the paper's sizes
 GENES, CLASSES, HIDDEN, LAYERS, BATCH = 19_331, 164, 128, 8, 2048
@@ -177,10 +226,10 @@ class Trainings:
     gpu: bool
 
 
-def gpu_hours(
-    trainings: Trainings, n_train: int, n_validation: int, bench: Path | None
+def training_hours(
+    trainings: Trainings, n_train: int, n_validation: int, n_genes: int, bench: Path | None
 ) -> tuple[dict[str, float], str]:
-    """Estimate the GPU hours of all trainings of each architecture.
+    """Estimate the hours of all trainings of each architecture, on a GPU or on two cores.
 
     Parameters
     ----------
@@ -188,20 +237,22 @@ def gpu_hours(
         Trainings of each architecture and epochs at most.
     n_train, n_validation
         Cells of an epoch.
+    n_genes
+        Genes of the model; steps were measured with the paper's and are taken in proportion.
     bench
-        bench.json of `make bench`; used if it was measured on a GPU.
+        bench.json of `make bench`; used if it was measured on the kind of device of the run.
 
     Returns
     -------
     tuple
-        GPU hours by architecture, and a sentence that says what they rest on.
+        Hours by architecture, and a sentence that says what they rest on.
     """
-    measured = _measured(bench)
-    seconds, basis = _floor(), FLOOR
+    measured = _measured(bench, trainings.gpu)
+    seconds, basis = (_floor(), FLOOR) if trainings.gpu else (CPU_SECONDS, ON_TWO_CORES)
     if measured is not None:
         seconds, device = measured
         basis = f"steps measured on {device} by `make bench`; loading and early stopping left out"
-    cells = n_train + VALIDATION_SHARE * n_validation
+    cells = (n_train + VALIDATION_SHARE * n_validation) * n_genes / GENES
     hours = {
         name: n * trainings.max_epochs * cells * seconds[name] / 3600
         for name, n in trainings.models.items()
@@ -235,15 +286,20 @@ def training_memory(
 
 
 def training_report(
-    trainings: Trainings, train: np.ndarray, validation: np.ndarray, bench: Path | None
+    trainings: Trainings,
+    train: np.ndarray,
+    validation: np.ndarray,
+    n_genes: int,
+    bench: Path | None,
 ) -> str:
     """What all trainings take and what each may take, for the plan; as `training_memory`."""
     n_train, n_validation = int(train.sum()), int(validation.sum())
-    hours, basis = gpu_hours(trainings, n_train, n_validation, bench)
+    hours, basis = training_hours(trainings, n_train, n_validation, n_genes, bench)
+    unit = "GPU hours" if trainings.gpu else "hours of two cores"
     parts = ", ".join(f"{name} {value:,.1f}" for name, value in hours.items())
     lines = [
         f"Trainings: {sum(trainings.models.values())} of up to {trainings.max_epochs} epochs take "
-        f"{sum(hours.values()):,.1f} GPU hours ({parts}): {basis}.",
+        f"{sum(hours.values()):,.1f} {unit} ({parts}): {basis}.",
         f"A training gets {trainings.memory:,} MB (resources.train_memory) and "
         f"{trainings.runtime:,} minutes (resources.train_runtime).",
     ]
@@ -271,11 +327,11 @@ def _floor() -> dict[str, float]:
     }
 
 
-def _measured(bench: Path | None) -> tuple[dict[str, float], str] | None:
+def _measured(bench: Path | None, gpu: bool) -> tuple[dict[str, float], str] | None:
     if bench is None or not bench.is_file():
         return None
     content = json.loads(bench.read_text())
-    if content["device"] == "cpu":
+    if (content["device"] != "cpu") != gpu:
         return None
     step = content["step_seconds"]
     names = {"linear": "linear", "mlp": "mlp", "tabnet": "tabnet, ours"}
