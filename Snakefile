@@ -47,6 +47,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/supplement.smk"
 include: "workflow/rules/beyond.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/learning_curve.smk"
 include: "workflow/rules/controls.smk"
 
 

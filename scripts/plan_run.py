@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--n-models", type=int, required=True)
     parser.add_argument("--trainings", required=True, help="hce.ingest.plan.Trainings, JSON")
     parser.add_argument("--bench", type=Path, help="bench.json of make bench, if there is one")
-    parser.add_argument("--slice", help="section slice of the configuration, JSON")
+    parser.add_argument("--slice", required=True, help="section slice of the configuration, JSON")
     parser.add_argument(
         "--slice-table", type=Path, nargs="*", help="what it holds, if there is one"
     )
@@ -42,7 +42,8 @@ def main() -> None:
     parser.add_argument("--plan", type=Path, required=True, help="text file to write")
     arguments = parser.parse_args()
     columns = ["soma_joinid", "split", "shuffle_key"]
-    columns += ["slice_rank"] if arguments.slice_table else []
+    quota = Quota.from_section(json.loads(arguments.slice))
+    columns += ["slice_rank"] if quota.cells_per_type else []
     cells = read_table(arguments.cells, columns=columns)
     settings = Settings(numbers(arguments.ranges), numbers(arguments.shards), arguments.n_models)
     stages = estimate(cells, settings)
@@ -53,7 +54,6 @@ def main() -> None:
     )
     text = report(cells, stages, needed, free)
     for path in arguments.slice_table or ():
-        quota = Quota.from_section(json.loads(arguments.slice))
         text += slice_report(read_table(path), cells, quota, arguments.tiles is not None)
     genes = read_table(arguments.genes)
     text += genes_report(genes)

@@ -53,7 +53,12 @@ def write_shard(
         write_store(temporary, soma_joinid, label, counts, split, genes)
 
 
-def write_manifest(path: str | Path, n_genes: int, shards: dict[str, list[Path]]) -> None:
+def write_manifest(
+    path: str | Path,
+    n_genes: int,
+    shards: dict[str, list[Path]],
+    others: dict[str, list[dict]] | None = None,
+) -> None:
     """List every shard of every split with its rows, nonzero counts, bytes and SHA-256.
 
     counts is the type of the counts, where it is not uint16.
@@ -65,12 +70,16 @@ def write_manifest(path: str | Path, n_genes: int, shards: dict[str, list[Path]]
     n_genes
         G.
     shards
-        Shards of each split, in order.
+        Shards of each split, in order; a shard that is there twice is listed twice.
+    others
+        Entries of another manifest, for further splits.
     """
     path = Path(path)
-    splits = {
-        split: [_describe(shard, path.parent) for shard in parts] for split, parts in shards.items()
-    }
+    splits: dict[str, list[dict]] = {}
+    for split, parts in shards.items():
+        known = {shard: _describe(shard, path.parent) for shard in dict.fromkeys(parts)}
+        splits[split] = [known[shard] for shard in parts]
+    splits |= others or {}
     with write_atomically(path) as temporary:
         temporary.write_text(json.dumps({"n_genes": n_genes, "splits": splits}, indent=1) + "\n")
 

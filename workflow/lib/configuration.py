@@ -75,6 +75,7 @@ def complete(
     check_results_folder(config)
     check_losses(config)
     check_annotation(config)
+    check_learning_curve(config)
 
 
 def parse_numbers(value: Any) -> Any:
@@ -247,6 +248,17 @@ def check_annotation(config: Config) -> None:
             raise WorkflowError(
                 f"annotation.{key}: {name!r} is not one of {among} ({', '.join(config[among])}); "
                 "take one of them, or add it there."
+            )
+
+
+def check_learning_curve(config: Config) -> None:
+    """Refuse points of the learning curve that the run does not hold."""
+    curve = config["learning_curve"]
+    for name in curve["architectures"] or ():
+        if name not in config["architectures"]:
+            raise WorkflowError(
+                f"learning_curve.architectures: {name!r} is not one of architectures "
+                f"({', '.join(config['architectures'])})."
             )
 
 

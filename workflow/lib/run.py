@@ -147,22 +147,28 @@ class Run:
     # --- cells, shards ---
 
     @property
+    def sliced(self) -> bool:
+        """Whether the run takes a part of the selected cells."""
+        keys = ("cells_per_type", "tissues", "diseases", "datasets")
+        return any(self.config["slice"][key] for key in keys)
+
+    @property
     def selected_cells(self) -> str:
         """The table of all selected cells: that of the run, if it takes no slice of them."""
-        return f"<results>/atlas/{'selected' if self.config['slice'] else 'cells'}.parquet"
+        return f"<results>/atlas/{'selected' if self.sliced else 'cells'}.parquet"
 
     @property
     def sliced_cells(self) -> str:
         """The table of the cells of a slice; a file that nothing asks for, where there is none."""
-        return f"<results>/atlas/{'cells' if self.config['slice'] else 'slice'}.parquet"
+        return f"<results>/atlas/{'cells' if self.sliced else 'slice'}.parquet"
 
     def slice_table(self) -> list[str]:
         """What a slice holds, if the run takes one."""
-        return ["<results>/tables/slice.tsv"] if self.config["slice"] else []
+        return ["<results>/tables/slice.tsv"] if self.sliced else []
 
     def kept_tiles(self, resources: Path) -> list[str]:
         """Where fetched tiles are kept, as arguments: of a slice of a released Census."""
-        wanted = self.config["slice"] and self.config["slice"]["keep_tiles"]
+        wanted = self.sliced and self.config["slice"]["keep_tiles"]
         if not wanted or self.config["census"]["source"] != "released":
             return []
         return ["--tiles", (resources / "tiles").as_posix()]
@@ -300,6 +306,49 @@ class Run:
             }
         )
 
+    # --- the learning curve ---
+
+    def training_shards(self, folder: str) -> list[str]:
+        """Shards of the training split, in another folder."""
+        return [
+            f"{folder}/{Path(path).name}"
+            for bucket in range(self.config["shards"]["buckets"]["train"])
+            for path in self.bucket_shards("train", f"{bucket:04d}")
+        ]
+
+    def augmentations_of_slice(self, wildcards: Any) -> list[str]:
+        """The augmentation vectors of the cells of a slice, if the architecture has any."""
+        found = self.augmentations(wildcards)
+        return ["<results>/learning_curve/{n_cells}/augmentations.npy"] if found else []
+
+    def curve_sizes(self) -> list[int]:
+        """Training cells a type of each point; 0 for the run itself, the last."""
+        return [*sorted(self.config["learning_curve"]["cells_per_type"]), 0]
+
+    def curve_manifests(self) -> list[str]:
+        """What each point is trained on."""
+        return [f"<results>/{self._point(n)}shards/manifest.json" for n in self.curve_sizes()]
+
+    def curve_scores(self) -> list[str]:
+        """Scores of all models of each point: equally many, point by point."""
+        chosen = self.config["learning_curve"]["architectures"] or self.config["architectures"]
+        pattern = "scores/{architecture}/{loss}/seed{seed}/{split}.parquet"
+        return [
+            path
+            for n in self.curve_sizes()
+            for path in expand(
+                f"<results>/{self._point(n)}{pattern}",
+                architecture=chosen,
+                loss=PAPER_LOSSES,
+                seed=self.config["seeds"],
+                split=["test", "ood"],
+            )
+        ]
+
+    @staticmethod
+    def _point(n_cells: int) -> str:
+        return f"learning_curve/{n_cells}/" if n_cells else ""
+
     # --- what models give ---
 
     def seeds(self, pattern: str) -> list[str]:
@@ -376,10 +425,14 @@ class Run:
 
     def data_source(self) -> str:
         """What a figure or table says about where its data come from."""
-        if self.config["slice"] is None:
-            return self._releases()
-        n = self.config["slice"]["cells_per_type"]
-        return f"{self._releases()}, a slice of {n:,} training cells a type at most"
+        said, chosen = self._releases(), self.config["slice"]
+        for key in ("tissues", "diseases", "datasets"):
+            # as many as fit a figure
+            named = ", ".join(chosen[key]) if len(chosen[key]) < 3 else f"{len(chosen[key])} {key}"
+            said += f", {named}" if named else ""
+        if chosen["cells_per_type"]:
+            said += f", {chosen['cells_per_type']:,} training cells a type at most"
+        return said
 
     def _releases(self) -> str:
         census = self.config["census"]

@@ -97,35 +97,35 @@ def slice_report(table: pd.DataFrame, cells: pd.DataFrame, quota: Quota, kept: b
     table
         `hce.ingest.slice_table.describe_slice`.
     cells
-        soma_joinid, split and slice_rank of its cells.
+        soma_joinid, split and, if it has a quota, slice_rank of its cells.
     quota
         What it was to hold.
     kept
         Whether tiles that were fetched are kept.
     """
-    lines = ["Slice: cells of each type and split, and what is read for them."]
+    lines = [f"Slice: {len(cells):,} of {table['available'].sum():,} cells that its limits leave."]
     split = cells["split"].astype(str).to_numpy()
     tile = cells["soma_joinid"].to_numpy() // TILE_ROWS * 2 + (split == "ood")
-    for part in (4, 2, 1):
+    read = len(np.unique(tile)) * TILE_ROWS
+    for part in (4, 2, 1) if quota.cells_per_type else ():
         smaller = replace(quota, cells_per_type=max(quota.cells_per_type // part, 1))
         most = pd.Series(split).map({name: smaller.of(name) for name in np.unique(split)})
         chosen = cells["slice_rank"].to_numpy() <= most.to_numpy()
-        read = len(np.unique(tile[chosen])) * TILE_ROWS
+        rows = len(np.unique(tile[chosen])) * TILE_ROWS
         lines.append(
             f"  {smaller.cells_per_type:,} a type: {chosen.sum():,} cells, "
-            f"{read * TRANSFER_PER_CELL / 1e9:,.1f} GB from the store "
-            f"({read // TILE_ROWS:,} tiles)"
+            f"{rows * TRANSFER_PER_CELL / 1e9:,.1f} GB from the store ({rows // TILE_ROWS:,} tiles)"
         )
     if kept:
         disk = read * BYTES_PER_CELL["shards"] / 1e9
         lines.append(f"  Fetched tiles are kept: {disk:,.1f} GB of disk (slice.keep_tiles).")
     short = table[table["cells"] < table["wanted"]]
-    for part_name, rows in short.groupby("split", sort=False):
+    for part_name, lacking in short.groupby("split", sort=False):
         names = ", ".join(
-            f"{row.cell_type} {row.cells:,} of {row.wanted:,}" for row in rows.itertuples()
+            f"{row.cell_type} {row.cells:,} of {row.wanted:,}" for row in lacking.itertuples()
         )
-        lines.append(f"  Not filled in {part_name} ({len(rows)} types; slice.min_gain): {names}")
-    if (table["cells"] == table["available"]).all():
+        lines.append(f"  Not filled in {part_name} ({len(lacking)} types; slice.min_gain): {names}")
+    if quota.cells_per_type and (table["cells"] == table["available"]).all():
         lines.append("  The slice holds every selected cell: it is no smaller than the data.")
     return "\n".join(lines) + "\n"
 

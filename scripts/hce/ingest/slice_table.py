@@ -32,14 +32,14 @@ class Quota:
     Attributes
     ----------
     cells_per_type
-        Training cells of each type, at most.
+        Training cells of each type, at most; None for all.
     shares
         Cells of a type in the other splits, as a share of those: val, test, ood.
     min_gain, seed
         See `hce.ingest.slice.rank_cells`.
     """
 
-    cells_per_type: int
+    cells_per_type: int | None
     shares: dict[str, float]
     min_gain: float
     seed: int
@@ -49,8 +49,10 @@ class Quota:
         """Of section `slice`, whose other keys say of which cells."""
         return cls(**{field.name: section[field.name] for field in fields(cls)})
 
-    def of(self, split: str) -> int:
+    def of(self, split: str) -> float:
         """Cells of a type in a split, at most."""
+        if self.cells_per_type is None:
+            return np.inf
         return max(round(self.cells_per_type * self.share(split)), 1)
 
     def share(self, split: str) -> float:
@@ -116,13 +118,16 @@ def slice_cells(cells: pd.DataFrame, quota: Quota) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The cells of the slice, with a column slice_rank (int32): place of the cell in its type and
-        split; the slice of fewer cells a type has the cells of the first places.
+        split; the slice of fewer cells a type has the cells of the first places. All cells as they
+        are, if all are wanted.
 
     Raises
     ------
     ValueError
         If a class or a split gets no cell.
     """
+    if quota.cells_per_type is None:
+        return cells
     names = cells["split"].cat.categories
     shares = {split: quota.share(split) for split in names}
     ranks = rank_cells(cells, shares, quota.cells_per_type, quota.min_gain, quota.seed)
@@ -160,7 +165,7 @@ def describe_slice(cells: pd.DataFrame, taken: pd.DataFrame, quota: Quota) -> pd
     table = table.fillna(0).astype(int).reset_index()
     split = table["split"].astype(str)
     most = split.map({name: quota.of(name) for name in split.unique()})
-    table.insert(3, "wanted", np.minimum(table["available"], most))
+    table.insert(3, "wanted", np.minimum(table["available"], most).astype(int))
     for name, column in (
         ("cell_type", "cell_type"),
         ("ontology_term_id", "cell_type_ontology_term_id"),

@@ -17,12 +17,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hce.census.reading import Release
+from hce.files import write_atomically
 from hce.ingest.counts import TILE_ROWS, read_counts
-from hce.shards import write_shard
 from hce.storage.blocks import CellBlock
 from hce.storage.files import DAMAGED
 from hce.storage.rows import Counts, SparseRows
-from hce.storage.store import open_store, position_type
+from hce.storage.store import open_store, position_type, write_store
 
 
 class Tiles:
@@ -90,7 +90,8 @@ class Tiles:
         path.parent.mkdir(parents=True, exist_ok=True)
         for found, counts in read_counts(self.release, joinids, self.positions, TILE_ROWS):
             label = np.full(len(found), -1, dtype=np.int16)
-            write_shard(path, found, label, counts, "tile", self.genes)
+            with write_atomically(path) as temporary:
+                write_store(temporary, found, label, counts, "tile", self.genes)
 
 
 def _read(path: Path) -> CellBlock | None:

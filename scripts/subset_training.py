@@ -1,0 +1,105 @@
+"""Take a nested slice of the training cells of a run, for the learning curve.
+
+The cells are repeated until an epoch has about as many steps as one of the run, so that a smaller
+slice is not a shorter training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from hce.ingest.slice import rank_cells
+from hce.shards import write_manifest, write_shard
+from hce.storage.files import ShardFiles
+from hce.storage.rows import Counts, SparseRows
+from hce.tables import read_table, write_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--manifest", type=Path, required=True, help="of the run")
+    parser.add_argument("--cells", type=Path, required=True, help="of the run")
+    parser.add_argument("--genes", type=Path, required=True, help="of the run")
+    parser.add_argument("--cells-per-type", type=int, required=True, help="at most")
+    parser.add_argument("--min-gain", type=float, required=True, help="of the slice")
+    parser.add_argument("--seed", type=int, required=True, help="of the slice")
+    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="of train, to write")
+    parser.add_argument("--subset", type=Path, required=True, help="table of its cells, to write")
+    parser.add_argument("--output", type=Path, required=True, help="manifest to write")
+    arguments = parser.parse_args()
+
+    cells = read_table(arguments.cells)
+    train = cells[cells["split"] == "train"]
+    if "slice_rank" in train:
+        rank = train["slice_rank"].to_numpy()
+    else:
+        shares = dict.fromkeys(train["split"].cat.categories, 1.0)
+        most = arguments.cells_per_type
+        rank = rank_cells(train, shares, most, arguments.min_gain, arguments.seed)
+    chosen = (rank > 0) & (rank <= arguments.cells_per_type)
+    check(cells["cell_type"].cat.categories, train["class"].to_numpy(), chosen, arguments)
+    wanted = train.index[chosen]
+
+    files = ShardFiles(arguments.manifest, "train")
+    genes = read_table(arguments.genes, columns=["feature_id", "feature_name"])
+    joinids = np.sort(train.loc[wanted, "soma_joinid"].to_numpy())
+    written = []
+    for position, path in enumerate(arguments.shards):
+        block = files.block([position])
+        part = block.take(np.flatnonzero(np.isin(block.soma_joinid, joinids)))
+        rows = SparseRows(part.indptr, part.genes, Counts.of(part.counts))
+        write_shard(path, part.soma_joinid, part.label, rows, "train", genes)
+        written += [path] if len(part) else []
+    repeats = max(round(len(train) / len(wanted)), 1)
+    print(
+        f"{len(wanted):,} of {len(train):,} training cells, at most {arguments.cells_per_type:,} a "
+        f"type, {repeats} times in an epoch"
+    )
+    write_table(cells.loc[wanted], arguments.subset)
+    content = json.loads(arguments.manifest.read_text())
+    others = {
+        split: [
+            shard | {"path": moved(arguments.manifest, arguments.output, shard)} for shard in parts
+        ]
+        for split, parts in content["splits"].items()
+        if split != "train"
+    }
+    write_manifest(arguments.output, content["n_genes"], {"train": written * repeats}, others)
+
+
+def check(
+    names: object, label: np.ndarray, chosen: np.ndarray, arguments: argparse.Namespace
+) -> None:
+    """Refuse a slice that is the whole, or that lacks a class.
+
+    Raises
+    ------
+    ValueError
+        With the key to change.
+    """
+    size = arguments.cells_per_type
+    if chosen.all():
+        raise ValueError(
+            f"learning_curve.cells_per_type {size}: no cell type has more training cells, so this "
+            "is the run itself; leave it out"
+        )
+    empty = np.setdiff1d(label, label[chosen])
+    if len(empty):
+        raise ValueError(
+            f"learning_curve.cells_per_type {size}: no training cell of {names[empty[0]]} "  # type: ignore[index]
+            f"({len(empty)} cell types); raise it, or lower min_gain"
+        )
+
+
+def moved(manifest: Path, to: Path, shard: dict) -> str:
+    """Path of a shard of one manifest, as another names it."""
+    return Path(os.path.relpath(manifest.parent / shard["path"], to.parent)).as_posix()
+
+
+if __name__ == "__main__":
+    main()
