@@ -107,8 +107,9 @@ def slice_report(table: pd.DataFrame, cells: pd.DataFrame, quota: Quota, kept: b
     split = cells["split"].astype(str).to_numpy()
     tile = cells["soma_joinid"].to_numpy() // TILE_ROWS * 2 + (split == "ood")
     read = len(np.unique(tile)) * TILE_ROWS
-    for part in (4, 2, 1) if quota.cells_per_type else ():
-        smaller = replace(quota, cells_per_type=max(quota.cells_per_type // part, 1))
+    most_cells = quota.cells_per_type or 0
+    for part in (4, 2, 1) if most_cells else ():
+        smaller = replace(quota, cells_per_type=max(most_cells // part, 1))
         most = pd.Series(split).map({name: smaller.of(name) for name in np.unique(split)})
         chosen = cells["slice_rank"].to_numpy() <= most.to_numpy()
         rows = len(np.unique(tile[chosen])) * TILE_ROWS

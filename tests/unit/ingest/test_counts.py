@@ -7,35 +7,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
-import tiledbsoma
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from shard_example import csr_of
+from soma_example import store
 
 from hce.census.reading import gene_positions
 from hce.ingest.counts import TILE_ROWS, read_counts, scatter_ranges
 
 N_CELLS, N_GENES = 150, 12
-
-
-def store(path: Path, counts: sparse.csr_matrix | sparse.coo_matrix) -> SimpleNamespace:
-    """A SOMA array in the place of a Census's X/raw; coo may hold a place twice."""
-    entries = counts.tocoo()
-    with tiledbsoma.SparseNDArray.create(
-        path.as_posix(), type=pa.float32(), shape=counts.shape
-    ) as array:
-        columns = {
-            "soma_dim_0": entries.row.astype(np.int64),
-            "soma_dim_1": entries.col.astype(np.int64),
-            "soma_data": entries.data.astype(np.float32),
-        }
-        array.write(pa.table(columns))
-    layer = tiledbsoma.SparseNDArray.open(path.as_posix())
-    rna = SimpleNamespace(X={"raw": layer})
-    return SimpleNamespace(experiment=SimpleNamespace(ms={"RNA": rna}))
 
 
 @pytest.fixture(scope="module")

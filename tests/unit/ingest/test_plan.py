@@ -17,21 +17,25 @@ import plan_run
 from hce.ingest import plan
 from hce.ingest.order import shuffle_keys
 from hce.ingest.plan import (
+    CPU_SECONDS,
     FLOP_PER_CELL,
+    GENES,
     Settings,
     Trainings,
     disk_needed,
     estimate,
     free_disk,
-    gpu_hours,
     shard_rows,
+    training_hours,
     training_memory,
     training_report,
 )
+from hce.ingest.slice_table import Quota
 
 REPOSITORY = Path(__file__).parents[3]
 # whole tiles of 2,048 cells, so that ranges can be counted by hand
 TILE = 2048
+NO_SLICE = {"cells_per_type": None, "shares": {}, "min_gain": 0.5, "seed": 0}
 SETTINGS = Settings(ranges={"train": 2, "ood": 3}, shards={"train": 4, "ood": 1}, n_models=6)
 
 
@@ -148,11 +152,15 @@ def test_free_disk_is_that_of_the_folder_or_its_nearest_parent(
 def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Path]:
     """Function (free disk in GB) that plans as from a shell; returns the path of the plan."""
     make_cells().to_parquet(tmp_path / "cells.parquet")
+    pd.DataFrame({"feature_id": [f"ENSG{i}" for i in range(GENES)]}).to_parquet(
+        tmp_path / "genes.parquet"
+    )
 
     def run(free: float) -> Path:
         monkeypatch.setattr(plan_run, "free_disk", lambda folder: free)
         trainings = json.dumps(asdict(trainings_of({"linear": 2, "mlp": 4}, max_epochs=5)))
         arguments = ["plan_run.py", "--cells", str(tmp_path / "cells.parquet")]
+        arguments += ["--genes", str(tmp_path / "genes.parquet"), "--slice", json.dumps(NO_SLICE)]
         arguments += ["--ranges", "train=2", "ood=3"]
         arguments += ["--shards", "train=4", "val=1", "test=1", "ood=1"]
         arguments += ["--n-models", "6", "--results", "results-x"]
@@ -203,7 +211,7 @@ def test_gpu_hours_are_measured_steps_times_batches(tmp_path: Path) -> None:
     trainings = trainings_of({"linear": 8, "tabnet": 4}, max_epochs=10)
     steps = {"linear": 0.002, "mlp": 0.004, "tabnet, ours": 0.05}
     bench.write_text(json.dumps({"device": "H200", "step_seconds": steps}))
-    hours, basis = gpu_hours(trainings, 2048 * 900, 2048 * 300, bench)
+    hours, basis = training_hours(trainings, 2048 * 900, 2048 * 300, GENES, bench)
     # 900 training batches and 300 of validation, forward alone, in each of ten epochs
     expected = {"linear": 8 * 10 * 1000 * 0.002 / 3600, "tabnet": 4 * 10 * 1000 * 0.05 / 3600}
     assert hours == pytest.approx(expected)
@@ -214,9 +222,9 @@ def test_gpu_hours_are_measured_steps_times_batches(tmp_path: Path) -> None:
 def test_without_a_gpu_measurement_the_hours_are_a_floor_and_say_so(tmp_path: Path) -> None:
     bench = tmp_path / "bench.json"
     trainings = trainings_of({"linear": 1}, max_epochs=1)
-    floors = [gpu_hours(trainings, 10**7, 0, None)]
+    floors = [training_hours(trainings, 10**7, 0, GENES, None)]
     bench.write_text(json.dumps({"device": "cpu", "step_seconds": {"linear": 1e9}}))
-    floors.append(gpu_hours(trainings, 10**7, 0, bench))
+    floors.append(training_hours(trainings, 10**7, 0, GENES, bench))
     assert floors[0] == floors[1]
     hours, basis = floors[0]
     assert "not measured" in basis
@@ -224,6 +232,40 @@ def test_without_a_gpu_measurement_the_hours_are_a_floor_and_say_so(tmp_path: Pa
     assert FLOP_PER_CELL["linear"] == 4 * 19_331 * 164
     seconds = max(4 * 19_331 * 164 / 494e12, 3 * 4 * 19_331 / 4.8e12)
     assert hours["linear"] == pytest.approx(10**7 * seconds / 3600)
+
+
+def test_hours_without_a_gpu_are_those_of_two_cores_or_of_this_machine(tmp_path: Path) -> None:
+    trainings = trainings_of({"mlp": 3}, max_epochs=2, gpu=False)
+    hours, basis = training_hours(trainings, 900_000, 300_000, GENES // 10, None)
+    seconds = 3 * 2 * 1_000_000 * CPU_SECONDS["mlp"] * (GENES // 10) / GENES
+    assert hours["mlp"] == pytest.approx(seconds / 3600)
+    assert "two cores" in basis
+    bench = tmp_path / "bench.json"
+    steps = {"linear": 1.0, "mlp": 2048.0, "tabnet, ours": 1.0}
+    bench.write_text(json.dumps({"device": "cpu", "step_seconds": steps}))
+    hours, basis = training_hours(trainings, 900, 300, GENES, bench)
+    assert hours["mlp"] == pytest.approx(3 * 2 * 1000 / 3600)
+    assert "measured on cpu" in basis
+    assert "hours of two cores" in training_report(trainings, TRAIN, VALIDATION, GENES, None)
+
+
+def test_the_plan_of_a_slice_says_how_it_grows_and_what_is_not_filled() -> None:
+    cells = make_cells().assign(slice_rank=lambda t: np.arange(len(t)) % 8 + 1)
+    table = pd.DataFrame(
+        {"split": ["train", "ood"], "cell_type": ["B cell", "T cell"], "available": [90, 50]}
+        | {"wanted": [80, 4], "cells": [7, 4]}
+    )
+    quota = Quota(8, {"ood": 0.5}, 0.5, 0)
+    said = plan.slice_report(table, cells, quota, kept=True)
+    assert f"of {140:,} cells" in said
+    # of each 8 cells 2, 4 and 8, and half of that of the OOD cells; all 12 tiles whatever the size
+    for size, n_cells in ((2, 9 * TILE // 4 + 3 * TILE // 8), (8, 9 * TILE + 3 * TILE // 2)):
+        assert f"{size} a type: {n_cells:,} cells, 0.1 GB from the store (12 tiles)" in said
+    assert "Not filled in train (1 types; slice.min_gain): B cell 7 of 80" in said
+    assert "T cell" not in said
+    assert "tiles are kept: 0.1 GB" in said
+    whole = table.assign(cells=table["available"])
+    assert "it is no smaller than the data" in plan.slice_report(whole, cells, quota, kept=False)
 
 
 def test_the_rows_of_the_shards_are_those_of_the_stages() -> None:
@@ -255,7 +297,7 @@ def test_the_plan_says_where_the_cells_of_a_training_will_be(
     changed: dict[str, float | str], expected: str
 ) -> None:
     trainings = trainings_of({"linear": 8}, **changed)
-    assert expected in training_report(trainings, TRAIN, VALIDATION, None)
+    assert expected in training_report(trainings, TRAIN, VALIDATION, GENES, None)
 
 
 def test_the_memory_of_the_configuration_holds_two_windows_of_the_paper() -> None:
