@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.ingest.slice_table import Quota, describe_slice, limit_cells, slice_cells, tiles_of
+from hce.ingest.slice_table import (
+    Quota,
+    describe_slice,
+    limit_cells,
+    read_selected,
+    read_taken,
+    slice_cells,
+    tiles_of,
+)
 from hce.tables import read_table, write_table
 
 LIMITS = ("tissues", "diseases", "datasets")
@@ -28,7 +36,7 @@ def main() -> None:
 
     settings = json.loads(arguments.slice)
     quota = Quota.from_section(settings)
-    selected = read_table(arguments.selected)
+    selected = read_selected(arguments.selected)
     datasets = pd.concat([read_table(path) for path in arguments.datasets])
     n_types = len(selected["cell_type"].cat.categories)
     cells = limit_cells(selected, {key: settings[key] for key in LIMITS}, datasets)
@@ -41,7 +49,8 @@ def main() -> None:
     for release, (tiles, there) in tiles_of(taken).items():
         print(f"{release}: {tiles:,} of {there:,} tiles are read")
     write_table(table, arguments.table, arguments.data_source)
-    write_table(taken, arguments.cells)
+    del selected, cells
+    write_table(read_taken(arguments.selected, taken), arguments.cells)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from hce.evaluation.predictions import CALL_COLUMNS
 from hce.figures.decisions import draw_decisions
 from hce.figures.frontier import draw_frontier, frontier_points
 from hce.figures.granularity import draw_granularity
+from hce.figures.learning_curve import draw_learning_curve
 from hce.figures.metrics import draw_metrics
 from hce.figures.new_study import draw_forest, forest_rows
 from hce.figures.power import draw_power
@@ -120,6 +121,14 @@ def frontier(architectures: list[str], n_seeds: int) -> Figure:
     table = calls(architectures, n_seeds, tuple(DISCOUNTS))
     runs = metric_runs(table, HIERARCHY, np.arange(8))
     return draw_frontier(frontier_points(runs, DISCOUNTS))
+
+
+def learning(architectures: list[str], n_seeds: int) -> Figure:
+    """Return the learning curve: three sizes and the run itself."""
+    runs = example.macro_f1_runs(architectures, n_seeds)
+    sizes = {1_000: 16.0, 15_240: 125.0, 150_000: 1000.0, 15_240_192: np.nan}
+    points = [runs.assign(train_cells=n, cells_per_type=size) for n, size in sizes.items()]
+    return draw_learning_curve(pd.concat(points, ignore_index=True))
 
 
 def risks(architectures: list[str], n_seeds: int) -> Figure:

@@ -255,3 +255,15 @@ def test_the_shards_need_no_model(repository: Path) -> None:
         "list_shards": 1,
     }
     assert jobs.keys().isdisjoint({"train_model", "sample_augmentations", "simulate_census"})
+
+
+def test_the_slice_differs_from_the_paper_in_how_many_cells_it_takes_and_what_follows(
+    paper: dict[str, Any],
+) -> None:
+    part = with_defaults(merged(read("config.yaml"), read("slice.yaml")))
+    differing = {key for key in paper.keys() | part.keys() if paper.get(key) != part.get(key)}
+    follow = ("results", "slice.", "shards.", "resources.", "learning_curve.")
+    assert {key for key in differing if not key.startswith(follow)} == {
+        *("augmentation.min_cluster_size", "augmentation.n_vectors"),
+        *("training.batch_size", "training.max_epochs", "training.patience"),
+    }

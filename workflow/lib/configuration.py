@@ -252,13 +252,12 @@ def check_annotation(config: Config) -> None:
 
 
 def check_learning_curve(config: Config) -> None:
-    """Refuse points of the learning curve that the run does not hold."""
-    curve = config["learning_curve"]
-    for name in curve["architectures"] or ():
-        if name not in config["architectures"]:
+    """Refuse architectures of the learning curve that nobody knows."""
+    for name in config["learning_curve"]["architectures"] or ():
+        if name not in config["models"]:
             raise WorkflowError(
-                f"learning_curve.architectures: {name!r} is not one of architectures "
-                f"({', '.join(config['architectures'])})."
+                f"learning_curve.architectures: {name!r} is not one of "
+                f"{', '.join(config['models'])}."
             )
 
 

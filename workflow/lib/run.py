@@ -331,7 +331,8 @@ class Run:
 
     def curve_scores(self) -> list[str]:
         """Scores of all models of each point: equally many, point by point."""
-        chosen = self.config["learning_curve"]["architectures"] or self.config["architectures"]
+        ran, wanted = self.config["architectures"], self.config["learning_curve"]["architectures"]
+        chosen = [name for name in ran if name in (wanted or ran)] or ran
         pattern = "scores/{architecture}/{loss}/seed{seed}/{split}.parquet"
         return [
             path

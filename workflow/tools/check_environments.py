@@ -31,10 +31,20 @@ from stage_rules import REPOSITORY, modules, rules, stages
 
 SIMULATED = ("config/tiny.yaml",)
 OWN_FILES, OWN_LOSS = (*SIMULATED, "own-files.yaml"), (*SIMULATED, "own-loss.yaml")
+SLICE = (*SIMULATED, "slice.yaml")
 OWN_CELL_TYPES = (*SIMULATED, "own-cell-types.yaml")
 # configuration files of a run -> what it makes
 TARGETS = {
-    SIMULATED: ("overview", "beyond", "plan", "hierarchy", "controls", "frontier"),
+    SIMULATED: (
+        "overview",
+        "beyond",
+        "plan",
+        "hierarchy",
+        "controls",
+        "frontier",
+        "learning_curve",
+    ),
+    SLICE: ("results-slice/atlas/cells.parquet",),
     OWN_LOSS: ("results-own-loss/tables/own_losses.tsv",),
     OWN_FILES: tuple(f"results-own/converted_census/{r}/manifest.json" for r in ("train", "ood")),
     OWN_CELL_TYPES: ("annotations",),
@@ -126,6 +136,12 @@ def write_own_files(folder: Path) -> None:
     (folder / OWN_FILES[-1]).write_text(content, encoding="utf-8")
     content = yaml.safe_dump({"annotate": {"own": "ood.h5ad"}})
     (folder / OWN_CELL_TYPES[-1]).write_text(content, encoding="utf-8")
+
+
+def write_slice(folder: Path) -> None:
+    """A configuration that takes a slice."""
+    content = yaml.safe_dump({"results": "results-slice", "slice": {"cells_per_type": 5}})
+    (folder / SLICE[-1]).write_text(content, encoding="utf-8")
 
 
 def write_own_loss(folder: Path) -> None:
@@ -228,6 +244,7 @@ def main() -> int:
     print(f"environments by {'conda' if conda else 'venv and pip'}", flush=True)
     copy_repository(run)
     write_own_loss(run)
+    write_slice(run)
     written, wrong = {}, {}
     for configuration, targets in TARGETS.items():
         if configuration == OWN_FILES:

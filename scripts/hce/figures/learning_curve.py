@@ -13,7 +13,7 @@ from hce.figures.style import (
     INK,
     LOSS_COLORS,
     dot_handle,
-    format_compact,
+    format_count,
     loss_handles,
     name_runs,
     new_figure,
@@ -59,7 +59,7 @@ def draw_learning_curve(table: pd.DataFrame) -> Figure:
             ax.xaxis.set_minor_locator(NullLocator())
             ax.yaxis.set_major_locator(MaxNLocator(5))
             ax.grid(axis="y", color=GRID)
-        lower.set_xticklabels([format_compact(n) for n in sizes["train_cells"]])
+        lower.set_xticklabels([format_count(n) for n in sizes["train_cells"]])
     axes[0, 0].set_ylabel("OOD macro F1 (%)")
     axes[1, 0].set_ylabel("HCE − CE (points)")
     return fig

@@ -127,7 +127,7 @@ DRAWINGS = {
         "hce.figures.frontier:draw_frontier", CONTROLS, {"figure": "from CE to HCE"}
     ),
     "learning_curve": Drawing(
-        "hce.figures.learning_curve:draw_learning_curve", CONTROLS, {"figure": "learning curve"}
+        "hce.figures.learning_curve:draw_learning_curve", BEYOND, {"figure": "learning curve"}
     ),
     "controls": Drawing("hce.figures.scores:draw_controls", CONTROLS),
 }

@@ -29,6 +29,7 @@ FIRST_TARGET = 32
 DONORS, DATASETS = 8, 4
 # By how much the seed makes a tile worth more or less than another of the same gain.
 JITTER = 0.25
+COLUMNS = ["soma_joinid", "split", "class", "donor", "dataset_id"]
 # of types and splits, donors of each, datasets of each
 Triple = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
@@ -60,10 +61,12 @@ def rank_cells(
     ranks = np.zeros(len(cells), dtype=np.int32)
     ood = (cells["split"] == "ood").to_numpy()
     for rows in (np.flatnonzero(~ood), np.flatnonzero(ood)):
-        # by tile, which the table of cells is already
-        rows = rows[np.argsort(cells["soma_joinid"].to_numpy()[rows], kind="stable")]
+        joinids = cells["soma_joinid"].to_numpy()[rows]
+        if (np.diff(joinids) < 0).any():  # the table of cells is by tile already
+            rows = rows[np.argsort(joinids, kind="stable")]
+        del joinids
         if len(rows):
-            ranks[rows] = _Choice(cells.iloc[rows], shares, min_gain, seed).rank(most)
+            ranks[rows] = _Choice(cells[COLUMNS].iloc[rows], shares, min_gain, seed).rank(most)
     return ranks
 
 
@@ -80,7 +83,7 @@ class _Entries:
     first
         int64 T + 1: the entries of tile t are `first[t]` to `first[t + 1]`.
     of_cell
-        int64 N: the entry of each cell.
+        int32 N: the entry of each cell.
     tiles
         int64 T: which tile each is, ascending.
     """
@@ -88,37 +91,45 @@ class _Entries:
     wants: Triple
     size: NDArray[np.int64]
     first: NDArray[np.int64]
-    of_cell: NDArray[np.int64]
+    of_cell: NDArray[np.int32]
     tiles: NDArray[np.int64]
 
 
 def _enter(cells: pd.DataFrame) -> tuple[_Entries, NDArray[np.int64]]:
     """Count the cells of one release; also the split (its code) of each group."""
     n_types = int(cells["class"].max()) + 1
-    split = cells["split"].cat.codes.to_numpy(np.int64)
+    split = cells["split"].cat.codes.to_numpy(np.int32)
     pairs, group = _number(split * n_types + cells["class"].to_numpy())
     wants = [group]
     for name in ("donor", "dataset_id"):
         values = cells[name].cat
-        wants.append(_number(group * len(values.categories) + values.codes.to_numpy())[1])
-    tile = cells["soma_joinid"].to_numpy() // TILE_ROWS
+        pair = group.astype(np.int64) * len(values.categories)
+        pair += values.codes.to_numpy()
+        wants.append(_number(pair)[1])
     # A donor is of one dataset, so tile, group and donor say all. In order of first appearance,
     # which is that of the tiles.
-    of_cell, keys = pd.factorize(tile * (int(wants[1].max()) + 1) + wants[1])
+    keys = cells["soma_joinid"].to_numpy() // TILE_ROWS
+    keys *= int(wants[1].max()) + 1
+    keys += wants[1]
+    of_cell, keys = pd.factorize(keys)
     at = np.zeros(len(keys), dtype=np.int64)
     at[of_cell] = np.arange(len(cells))
-    tiles, first = np.unique(tile[at], return_index=True)
-    group, sample, dataset = (of[at] for of in wants)
+    tiles, first = np.unique(keys // (int(wants[1].max()) + 1), return_index=True)
+    first_of = [of[at].astype(np.int64) for of in wants]
     entries = _Entries(
-        (group, sample, dataset), np.bincount(of_cell), np.append(first, len(keys)), of_cell, tiles
+        (first_of[0], first_of[1], first_of[2]),
+        np.bincount(of_cell),
+        np.append(first, len(keys)),
+        of_cell.astype(np.int32),
+        tiles,
     )
     return entries, pairs // n_types
 
 
-def _number(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _number(values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The different values, ascending, and the place of each among them: a sort takes longer."""
     there = np.bincount(values) > 0
-    return np.flatnonzero(there), (np.cumsum(there) - 1)[values]
+    return np.flatnonzero(there), (np.cumsum(there) - 1).astype(np.int32)[values]
 
 
 class _Choice:
@@ -140,7 +151,7 @@ class _Choice:
             group = np.zeros(len(have), dtype=np.int64)
             group[want] = self.entries.wants[0]
             self.group_of.append(group)
-        self.keys = shuffle_keys(cells["soma_joinid"].to_numpy(), seed)
+        self.joinids, self.seed = cells["soma_joinid"].to_numpy(), seed
         random = (shuffle_keys(self.entries.tiles, seed) >> np.uint64(32)) / 2**32
         self.weight = 1 + JITTER * (random - 0.5)
         self.min_gain = min_gain
@@ -205,7 +216,7 @@ class _Choice:
 
     def _ranks(self) -> NDArray[np.int32]:
         """The rank of each cell."""
-        ranks = np.zeros(len(self.keys), dtype=np.int32)
+        ranks = np.zeros(len(self.joinids), dtype=np.int32)
         if not self.taken:
             return ranks
         entry, size = (np.concatenate(part) for part in zip(*self.taken, strict=True))
@@ -218,7 +229,8 @@ class _Choice:
         # of an entry, its first cells in the order of the keys were taken
         n_taken = self.entries.size - self.left
         rows = np.flatnonzero(n_taken[self.entries.of_cell] > 0)
-        rows = rows[np.lexsort((self.keys[rows], self.entries.of_cell[rows]))]
+        keys = shuffle_keys(self.joinids[rows], self.seed)
+        rows = rows[np.lexsort((keys, self.entries.of_cell[rows]))]
         there = np.where(n_taken > 0, self.entries.size, 0)
         place = np.arange(len(rows)) - np.repeat(np.cumsum(there) - there, there)
         ranks[rows[place < np.repeat(n_taken, there)]] = rank

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hce.ingest.counts import TILE_ROWS
 from hce.ingest.slice import rank_cells
 from hce.names import study_names
+from hce.tables import read_table
 
 # what a slice can be limited to, and the columns of the table of cells that name it
 CONTEXTS = {
@@ -147,6 +150,45 @@ def slice_cells(cells: pd.DataFrame, quota: Quota) -> pd.DataFrame:
     return taken
 
 
+def read_selected(path: Path) -> pd.DataFrame:
+    """Read what `limit_cells`, `slice_cells` and `describe_slice` need of the table of cells.
+
+    One column at a time, as the rest of it afterwards: 28 million rows at once need 6 GB.
+    """
+    names = ["soma_joinid", "split", "class", *CLASS_NAMES, "dataset_id", "donor"]
+    names += [name for name in ("tissue", "disease") for name in (f"{name}_ontology_term_id", name)]
+    return pd.DataFrame({name: read_table(path, columns=[name])[name] for name in names})
+
+
+def read_taken(path: Path, taken: pd.DataFrame) -> pd.DataFrame:
+    """Complete the cells of a slice with the other columns of the table that it was taken from.
+
+    Parameters
+    ----------
+    path
+        The table.
+    taken
+        What `slice_cells` gives; its index is the place of the cells in the table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        All columns in the order of the table, then slice_rank; categories that do not occur are
+        left out, but those of splits and classes.
+    """
+    columns = {}
+    for name in pq.read_schema(path).names:
+        if name in taken:
+            column = taken[name]
+        else:
+            column = read_table(path, columns=[name])[name].iloc[taken.index]
+        if isinstance(column.dtype, pd.CategoricalDtype) and name not in ("split", *CLASS_NAMES):
+            column = column.cat.remove_unused_categories()
+        columns[name] = column.array
+    columns |= {name: taken[name].array for name in taken if name not in columns}
+    return pd.DataFrame(columns)
+
+
 def describe_slice(cells: pd.DataFrame, taken: pd.DataFrame, quota: Quota) -> pd.DataFrame:
     """What a slice holds of each type and split, and what it was to hold.
 
@@ -157,12 +199,19 @@ def describe_slice(cells: pd.DataFrame, taken: pd.DataFrame, quota: Quota) -> pd
         selection), wanted, cells, donors, datasets.
     """
     keys = ["split", "class"]
+    splits, n_types = cells["split"].cat.categories, len(cells["cell_type"].cat.categories)
+    # by codes: a groupby of 28 million rows needs gigabytes
+    code = cells["split"].cat.codes.to_numpy(np.int32) * n_types + cells["class"].to_numpy()
+    available = np.bincount(code, minlength=len(splits) * n_types)
+    places = pd.MultiIndex.from_product(
+        [pd.CategoricalIndex(splits, splits), range(n_types)], names=keys
+    )
+    table = pd.DataFrame({"available": available}, index=places)
     groups = taken.groupby(keys, observed=True)
-    table = pd.DataFrame({"available": cells.groupby(keys, observed=True).size()})
     table["cells"] = groups.size()
     for name, column in (("donors", "donor"), ("datasets", "dataset_id")):
         table[name] = groups[column].nunique()
-    table = table.fillna(0).astype(int).reset_index()
+    table = table[table["available"] > 0].fillna(0).astype(int).reset_index()
     split = table["split"].astype(str)
     most = split.map({name: quota.of(name) for name in split.unique()})
     table.insert(3, "wanted", np.minimum(table["available"], most).astype(int))
@@ -235,6 +284,4 @@ def _renumber(cells: pd.DataFrame, classes: NDArray[np.int64]) -> pd.DataFrame:
     cells = cells.assign(**{"class": label})
     for name, names in kept.items():
         cells[name] = pd.Categorical.from_codes(label, names)
-    for name in ("dataset_id", "collection", "donor", "assay"):
-        cells[name] = cells[name].cat.remove_unused_categories()
     return cells

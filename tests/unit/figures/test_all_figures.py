@@ -96,7 +96,7 @@ def test_fig1d_and_1e_align_side_by_side(main: dict[str, Figure]) -> None:
 
 ASKED = [
     *(asked.decisions, asked.metrics, asked.specificity, asked.granularity),
-    *(asked.forest, asked.power, asked.frontier, asked.risks),
+    *(asked.forest, asked.power, asked.frontier, asked.risks, asked.learning),
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,16 @@ from hypothesis import strategies as st
 
 from hce.ingest.counts import TILE_ROWS
 from hce.ingest.slice import rank_cells
-from hce.ingest.slice_table import Quota, describe_slice, limit_cells, slice_cells, tiles_of
+from hce.ingest.slice_table import (
+    Quota,
+    describe_slice,
+    limit_cells,
+    read_selected,
+    read_taken,
+    slice_cells,
+    tiles_of,
+)
+from hce.tables import write_table
 
 SHARES = {"train": 1.0, "val": 0.5, "test": 0.5, "ood": 1.0}
 SPLITS = list(SHARES)
@@ -148,13 +159,30 @@ def test_limits_name_ids_or_names_and_leave_classes_that_are_trained_there() -> 
     assert set(lung["tissue"]) == {"lung"}
     assert lung["cell_type"].cat.categories.tolist() == ["type 00", "type 01"]
     assert lung["class"].tolist() == lung["cell_type"].cat.codes.tolist()
-    assert set(lung["dataset_id"].cat.categories) == {"d0", "d1", "d3"}
+    assert set(lung["dataset_id"]) == {"d0", "d1", "d3"}
     by_id = limit_cells(cells, NO_LIMITS | {"tissues": [LUNG]}, DATASETS)
     pd.testing.assert_frame_equal(by_id, lung)
     titles = ["Lung I", "Lung II (Atlas)", "d3"]
     by_title = limit_cells(cells, NO_LIMITS | {"datasets": titles}, DATASETS)
     pd.testing.assert_frame_equal(by_title, lung)
     assert limit_cells(cells, NO_LIMITS, DATASETS) is cells
+
+
+def test_a_slice_is_completed_with_the_other_columns_of_its_cells(tmp_path: Path) -> None:
+    cells = random_cells(3).reset_index(drop=True).assign(shuffle_key=lambda t: -t["soma_joinid"])
+    write_table(cells, tmp_path / "selected.parquet")
+    selected = read_selected(tmp_path / "selected.parquet")
+    assert "assay" not in selected
+    limited = limit_cells(selected, NO_LIMITS | {"tissues": ["lung"]}, DATASETS)
+    taken = slice_cells(limited, Quota(20, SHARES, 0.1, 0))
+    whole = read_taken(tmp_path / "selected.parquet", taken)
+    assert whole.columns.tolist() == [*cells.columns, "slice_rank"]
+    for name in cells.columns.difference(["class", "cell_type", "cell_type_ontology_term_id"]):
+        expected = cells.loc[taken.index, name].astype(object).tolist()
+        assert whole[name].astype(object).tolist() == expected, name
+    assert whole["tissue"].cat.categories.tolist() == ["lung"]
+    assert whole["cell_type"].tolist() == cells.loc[taken.index, "cell_type"].tolist()
+    assert whole["class"].tolist() == whole["cell_type"].cat.codes.tolist()
 
 
 @pytest.mark.parametrize(
