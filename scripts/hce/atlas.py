@@ -10,9 +10,12 @@ from collections import Counter
 from math import ceil
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from hce.extras import needs
+
+with needs("metrics"):
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -11,12 +11,14 @@ from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import networkx as nx
-import numpy as np
-import obonet
-from numpy.typing import NDArray
-
+from hce.extras import needs
 from hce.files import checked
+
+with needs():
+    import networkx as nx
+    import numpy as np
+    import obonet
+    from numpy.typing import NDArray
 
 # by the first bytes of a file
 COMPRESSIONS = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}

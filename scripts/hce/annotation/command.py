@@ -11,21 +11,24 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import torch
-from tqdm import tqdm
+from hce.extras import needs
 
-from hce.annotation.calls import Calls, annotate, columns_of
-from hce.annotation.cells import CellFile, open_cells
-from hce.annotation.genes import match_genes
-from hce.annotation.output import check_output, write_annotated
-from hce.annotation.page import write_page
-from hce.annotation.scores import depth_table, label_classes, label_scores, risk_coverage
-from hce.extension.build import build_any_model
-from hce.files import sha256
-from hce.models import TrainedModel, load_model
-from hce.tables import PARQUET, write_table
+with needs("annotate"):
+    import numpy as np
+    import pandas as pd
+    import torch
+    from tqdm import tqdm
+
+    from hce.annotation.calls import Calls, annotate, columns_of
+    from hce.annotation.cells import CellFile, open_cells
+    from hce.annotation.genes import match_genes
+    from hce.annotation.output import check_output, write_annotated
+    from hce.annotation.page import write_page
+    from hce.annotation.scores import depth_table, label_classes, label_scores, risk_coverage
+    from hce.extension.build import build_any_model
+    from hce.files import sha256
+    from hce.models import TrainedModel, load_model
+    from hce.tables import PARQUET, write_table
 
 DESCRIPTION = """Call the cell types of an AnnData file with one or several trained models, whose
 probabilities are averaged. The file is not changed: --output is a copy of it with more columns."""
