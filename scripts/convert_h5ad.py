@@ -29,13 +29,18 @@ def main() -> None:
     parser.add_argument("--release", required=True, help="name of the release, a date")
     parser.add_argument("--organism", default=HOMO_SAPIENS, help="as the Census names it")
     parser.add_argument("--fractional-counts", choices=POLICIES, default="refuse")
+    parser.add_argument("--prefix", default="CL", help="of the ids of cell types")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store (written)")
     parser.add_argument("--genes", type=Path, required=True, help="all genes, Parquet (written)")
     parser.add_argument("--manifest", type=Path, required=True, help="content, JSON (written)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     tables = read_release(
-        arguments.files, arguments.organism, arguments.other_files, arguments.fractional_counts
+        arguments.files,
+        arguments.organism,
+        arguments.other_files,
+        arguments.fractional_counts,
+        arguments.prefix,
     )
     # the files are large, so the checksum is taken while they are read for the store
     tables = dataclasses.replace(tables, counts=DigestedBlocks(tables.counts))

@@ -22,19 +22,21 @@ def main() -> None:
     parser.add_argument(
         "--datasets", type=Path, help="config/datasets.tsv, if it may list the file"
     )
+    parser.add_argument("--prefix", default="CL", help="of the ids of its terms")
     parser.add_argument("--obo", type=Path, required=True, help="OBO file to write")
     parser.add_argument("--checksum", type=Path, required=True, help="checksum file to write")
     arguments = parser.parse_args()
     if arguments.file:
         check(arguments.file, arguments.sha256, arguments.datasets)
-        read_obo(arguments.file)  # what is wrong with it is said of the user's file
+        # what is wrong with it is said of the user's file
+        read_obo(arguments.file, arguments.prefix)
         text = read_text(arguments.file)
     else:
         release = arguments.package_release
         text = format_obo(read_package_terms(release), release)
     with write_atomically(arguments.obo) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        graph = read_obo(temporary)
+        graph = read_obo(temporary, arguments.prefix)
         record_checksum(arguments.obo, sha256(temporary), arguments.checksum)
     print(f"{arguments.obo}: release {graph.graph['release']}, {len(graph):,} terms")
 

@@ -14,7 +14,7 @@ from hce.ingest.cells import (
     read_obs_columns,
     unite_labels,
 )
-from hce.ontology import read_obo
+from hce.ontology import prefix_of, read_obo
 from hce.tables import read_table, write_table
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--cells", type=Path, required=True, help="Parquet file to write")
     arguments = parser.parse_args()
 
-    graph = read_obo(arguments.ontology)
+    graph = read_obo(arguments.ontology, prefix_of(arguments.root))
     train_obs, merged = merge_replaced(read_obs_columns(arguments.train_obs), graph)
     for term, current in merged.items():
         print(f"merged: {term} into {current}, which replaced it and is among the cells' types")
