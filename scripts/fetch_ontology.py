@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hce.command import run_script
 from hce.files import record_checksum, sha256, verify_checksum, write_atomically
 from hce.hierarchy.releases import format_obo, read_package_terms
 from hce.ingest.datasets import verify_download
@@ -52,4 +53,4 @@ def check(path: Path, expected: str | None, datasets: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

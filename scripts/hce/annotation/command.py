@@ -81,7 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", help="obs column with labels to score the calls by")
     parser.add_argument("--architecture-file", type=Path, nargs="?", help="if not the paper's")
     parser.add_argument("--batch-size", type=int, default=1024, help="cells (default 1024)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--device",
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu, cuda or another of PyTorch's",
+    )
     parser.add_argument("--threads", type=int, help="of PyTorch on the CPU")
 
 
