@@ -24,10 +24,8 @@ def main() -> None:
     matrix, term_ids = read_reachability(arguments.reachability)
     wrong = CONTROLS[arguments.control](matrix, arguments.seed)
     write_reachability(arguments.output, wrong, term_ids)
-    pairs = f"{int(wrong.sum()) - len(wrong):,} pairs of an ancestor and a descendant"
-    print(
-        f"{arguments.control}: {pairs}, {int((wrong & matrix).sum()) - len(wrong):,} of them right"
-    )
+    pairs, right = (int(found.sum()) - len(wrong) for found in (wrong, wrong & matrix))
+    print(f"{arguments.control}: {pairs:,} pairs of an ancestor and a descendant, {right:,} right")
 
 
 if __name__ == "__main__":
