@@ -1,7 +1,10 @@
 # The two commands of the README are `make demo` and `make test`; each makes .venv if it is missing.
-PYTHON ?= $(shell command -v python$$(cat .python-version) || command -v python3)
+# The first interpreter that runs (a shim may be there without one) and that the lock fits.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for python in python$$(cat .python-version) python3.13 python3.12 python3.11 python3; \
+	do if $$python -c "$(FITS)" 2> /dev/null; then command -v $$python; break; fi; done)
 VENV := .venv
-# for one peer of the loader benchmark
+# one peer of the loader benchmark wants 3.12 or later: that of .venv, or else another
 PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.12 $(HOME)/.pyenv/versions/3.12*/bin/python))
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -58,10 +61,12 @@ bench-peers: .venv-bench/.installed
 		"$$(echo .venv-bench/lib/python3.*/site-packages)/pinned.pth"
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		-r tests/benchmarks/requirements-peers.txt
-	@{ test -n "$(PYTHON312)" && "$(PYTHON312)" -m venv .venv-bench-annbatch && \
+	@python=$(VENV)/bin/python; \
+		$$python -c "import sys; sys.exit(sys.version_info < (3, 12))" || python="$(PYTHON312)"; \
+		{ test -n "$$python" && "$$python" -m venv .venv-bench-annbatch && \
 		.venv-bench-annbatch/bin/python -m pip install --quiet --disable-pip-version-check \
 			-r tests/benchmarks/requirements-annbatch.txt; } \
-		|| echo "annbatch is skipped: it needs Python 3.12 (make bench-peers PYTHON312=...)"
+		|| echo "annbatch is skipped: it needs Python 3.12 or later (PYTHON312=...)"
 	touch $@
 
 lint: env
@@ -75,7 +80,10 @@ lint: env
 env: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.txt
-	$(PYTHON) -m venv $(VENV)
+	@"$(PYTHON)" -c "$(FITS)" 2> /dev/null || { \
+		echo "Python 3.11, 3.12 or 3.13 is needed, got '$(PYTHON)': make env PYTHON=/path/to/python3.12"; \
+		exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 

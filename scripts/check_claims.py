@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from hce.command import run_script
 from hce.files import checked
 from hce.hierarchy.files import read_cell_types
 from hce.statistics.claims import read_claims
@@ -44,7 +45,10 @@ def main() -> None:
         "step_cost": step_cost(made),
     }
     source = str(tables["macro_f1"]["data_source"].iloc[0])
-    write_table(check_claims(read_claims(arguments.claims), tables, source), arguments.output)
+    checked_claims = check_claims(read_claims(arguments.claims), tables, source)
+    write_table(checked_claims, arguments.output)
+    counts = checked_claims["verdict"].value_counts()
+    print(f"{len(checked_claims)} claims: {', '.join(f'{n} {word}' for word, n in counts.items())}")
 
 
 def _parse() -> argparse.Namespace:
@@ -63,4 +67,4 @@ def _parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

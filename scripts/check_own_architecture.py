@@ -6,13 +6,16 @@ import argparse
 import json
 from pathlib import Path
 
+from hce.command import run_script
 from hce.extension.trial import run_trial, try_architecture
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--architecture", required=True, help="its name")
-    parser.add_argument("--architecture-file", type=Path, required=True)
+    parser.add_argument(
+        "--architecture-file", type=Path, required=True, help="Python file with the class Network"
+    )
     parser.add_argument("--hyperparameters", default="{}", help="JSON")
     parser.add_argument("--batch-size", type=int, required=True, help="of the trainings")
     parser.add_argument("--device", default="cpu", help="of the trainings")
@@ -33,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

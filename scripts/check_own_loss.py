@@ -6,13 +6,16 @@ import argparse
 import json
 from pathlib import Path
 
+from hce.command import run_script
 from hce.extension.trial import run_trial, try_loss
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--loss", required=True, help="its name")
-    parser.add_argument("--loss-file", type=Path, required=True)
+    parser.add_argument(
+        "--loss-file", type=Path, required=True, help="Python file with the class Loss"
+    )
     parser.add_argument("--loss-settings", default="{}", help="JSON")
     parser.add_argument("--device", default="cpu", help="of the trainings")
     parser.add_argument("--output", type=Path, required=True, help="text file to write")
@@ -26,4 +29,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -35,7 +35,7 @@ from hce.ingest.preflight import (
     look_at_release,
     opened,
 )
-from hce.ontology import read_obo
+from hce.ontology import prefix_of, read_obo
 from hce.tables import read_table
 
 
@@ -69,7 +69,7 @@ def main() -> None:
         symbols,
     )
     if census["source"] == "h5ad":
-        look_at_files(census, findings)
+        look_at_files(census, prefix_of(config["selection"]["root"]), findings)
     elif census["source"] == "simulated" and not Path(arguments.uris["train"]).exists():
         findings.add("Census", UNKNOWN, "simulated by the run: snakemake simulate_census makes it")
     else:
@@ -146,13 +146,15 @@ def look_at_releases(uris: dict[str, str], wanted: Wanted, findings: Findings) -
     return seen
 
 
-def look_at_files(census: dict[str, Any], findings: Findings) -> None:
+def look_at_files(census: dict[str, Any], prefix: str, findings: Findings) -> None:
     """Read obs, var and the first counts of a user's own files."""
     files = {name: [Path(path) for path in census[name]["files"]] for name in ("train", "ood")}
     for name, other in (("train", "ood"), ("ood", "train")):
 
         def look(own: list[Path] = files[name], others: list[Path] = files[other]) -> str:
-            tables = read_release(own, census["organism"], others, census["fractional_counts"])
+            tables = read_release(
+                own, census["organism"], others, census["fractional_counts"], prefix
+            )
             cells, genes = tables.counts.shape
             return f"{cells:,} cells, {genes:,} genes in {len(own)} files"
 
@@ -166,13 +168,14 @@ def look_at_ontology(
     ontology = config["ontology"]
     path = Path(ontology["path"] or "")
     graphs = []
+    prefix = prefix_of(config["selection"]["root"])
 
     def look() -> str:
         if ontology["source"] == "file":
             if ontology["sha256"]:
                 verify_checksum(path, ontology["sha256"], "correct ontology.sha256")
             verify_download(path, datasets)
-            graphs.append(read_obo(path))
+            graphs.append(read_obo(path, prefix))
         else:
             text = format_obo(read_package_terms(ontology["release"]), ontology["release"])
             with tempfile.TemporaryDirectory() as folder:

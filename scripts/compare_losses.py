@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.command import run_script
 from hce.hierarchy.files import read_cell_types
 from hce.names import study_names
 from hce.statistics.tables import (
@@ -26,8 +27,12 @@ TABLES_AND_RUNS = [name for table in TABLES for name in (table, f"{table}_runs")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scores", type=Path, nargs="+", required=True)
-    parser.add_argument("--cell-types", type=Path, required=True)
+    parser.add_argument(
+        "--scores", type=Path, nargs="+", required=True, help="Parquet file of each model's scores"
+    )
+    parser.add_argument(
+        "--cell-types", type=Path, required=True, help="cell_types.tsv: the classes"
+    )
     parser.add_argument(
         "--datasets", type=Path, nargs="+", required=True, help="names of the studies, latest last"
     )
@@ -65,7 +70,9 @@ def main() -> None:
         table.insert(place, "study", table["dataset_id"].map(names))
     for name, table in tables.items():
         write_table(table, getattr(arguments, name), arguments.data_source)
+    for row in tables["macro_f1"].query("split == 'ood'").itertuples():
+        print(f"{row.architecture}, OOD: gain {row.gain_mean:+.3f}, Holm P {row.p_holm:.2g}")
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

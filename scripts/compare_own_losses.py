@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.command import run_script
 from hce.statistics.tables import overall_runs, own_loss_table
 from hce.tables import read_table, write_table
 
@@ -14,7 +15,9 @@ from hce.tables import read_table, write_table
 def main() -> None:
     """Read the scores of all models, write the comparison and the runs that it is made of."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scores", type=Path, nargs="+", required=True)
+    parser.add_argument(
+        "--scores", type=Path, nargs="+", required=True, help="Parquet file of each model's scores"
+    )
     parser.add_argument("--losses", nargs="+", required=True, help="the own losses")
     parser.add_argument("--data-source", required=True, help="named in the tables")
     parser.add_argument("--table", type=Path, required=True, help="TSV to write")
@@ -28,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -14,6 +14,7 @@ import pandas as pd
 from hce.census.h5ad import read_release
 from hce.census.schema import HOMO_SAPIENS, POLICIES
 from hce.census.writing import DigestedBlocks, describe_content, write_store
+from hce.command import run_script
 from hce.files import write_atomically
 from hce.tables import write_table
 
@@ -28,14 +29,24 @@ def main() -> None:
     )
     parser.add_argument("--release", required=True, help="name of the release, a date")
     parser.add_argument("--organism", default=HOMO_SAPIENS, help="as the Census names it")
-    parser.add_argument("--fractional-counts", choices=POLICIES, default="refuse")
+    parser.add_argument(
+        "--fractional-counts",
+        choices=POLICIES,
+        default="refuse",
+        help="what to do with raw counts that are no integers",
+    )
+    parser.add_argument("--prefix", default="CL", help="of the ids of cell types")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store (written)")
     parser.add_argument("--genes", type=Path, required=True, help="all genes, Parquet (written)")
     parser.add_argument("--manifest", type=Path, required=True, help="content, JSON (written)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     tables = read_release(
-        arguments.files, arguments.organism, arguments.other_files, arguments.fractional_counts
+        arguments.files,
+        arguments.organism,
+        arguments.other_files,
+        arguments.fractional_counts,
+        arguments.prefix,
     )
     # the files are large, so the checksum is taken while they are read for the store
     tables = dataclasses.replace(tables, counts=DigestedBlocks(tables.counts))
@@ -50,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -6,6 +6,7 @@ import argparse
 import importlib
 from pathlib import Path
 
+from hce.command import run_script
 from hce.figures.style import save_figure, single_data_source, stamp
 from hce.tables import read_table
 
@@ -31,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -21,15 +21,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uri", required=True, help="folder or S3 address of the release")
     parser.add_argument("--organism", default=HOMO_SAPIENS, help="as the Census names it")
-    parser.add_argument("--cells", type=Path, required=True)
-    parser.add_argument("--genes", type=Path, required=True)
+    parser.add_argument(
+        "--cells",
+        type=Path,
+        required=True,
+        help="cells.parquet: the selected cells with their split",
+    )
+    parser.add_argument(
+        "--genes", type=Path, required=True, help="genes.parquet: the genes of the model"
+    )
     parser.add_argument("--splits", nargs="+", required=True, help="splits of this release")
     parser.add_argument("--range", type=int, required=True, help="which range, from 0")
-    parser.add_argument("--n-ranges", type=int, required=True)
+    parser.add_argument(
+        "--n-ranges", type=int, required=True, help="ranges that the release is read in"
+    )
     parser.add_argument(
         "--missing-genes", choices=("refuse", "zero"), default="refuse", help="if the release lacks"
     )
-    parser.add_argument("--fractional-counts", choices=POLICIES, default="keep")
+    parser.add_argument(
+        "--fractional-counts",
+        choices=POLICIES,
+        default="keep",
+        help="what to do with raw counts that are no integers",
+    )
     parser.add_argument("--piece", type=Path, required=True, help="Arrow IPC file to write")
     parser.add_argument("--tiles", type=Path, help="folder in which whole tiles are kept")
     add_argument(parser)

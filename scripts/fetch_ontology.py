@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hce.command import run_script
 from hce.files import record_checksum, sha256, verify_checksum, write_atomically
 from hce.hierarchy.releases import format_obo, read_package_terms
 from hce.ingest.datasets import verify_download
@@ -22,19 +23,21 @@ def main() -> None:
     parser.add_argument(
         "--datasets", type=Path, help="config/datasets.tsv, if it may list the file"
     )
+    parser.add_argument("--prefix", default="CL", help="of the ids of its terms")
     parser.add_argument("--obo", type=Path, required=True, help="OBO file to write")
     parser.add_argument("--checksum", type=Path, required=True, help="checksum file to write")
     arguments = parser.parse_args()
     if arguments.file:
         check(arguments.file, arguments.sha256, arguments.datasets)
-        read_obo(arguments.file)  # what is wrong with it is said of the user's file
+        # what is wrong with it is said of the user's file
+        read_obo(arguments.file, arguments.prefix)
         text = read_text(arguments.file)
     else:
         release = arguments.package_release
         text = format_obo(read_package_terms(release), release)
     with write_atomically(arguments.obo) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        graph = read_obo(temporary)
+        graph = read_obo(temporary, arguments.prefix)
         record_checksum(arguments.obo, sha256(temporary), arguments.checksum)
     print(f"{arguments.obo}: release {graph.graph['release']}, {len(graph):,} terms")
 
@@ -50,4 +53,4 @@ def check(path: Path, expected: str | None, datasets: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -26,11 +26,16 @@ from hce.tables import read_table
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=Path, required=True)
+    parser.add_argument(
+        "--cells",
+        type=Path,
+        required=True,
+        help="cells.parquet: the selected cells with their split",
+    )
     parser.add_argument("--genes", type=Path, required=True, help="genes of the model")
     parser.add_argument("--ranges", nargs="+", required=True, help="train=240 ood=28")
     parser.add_argument("--shards", nargs="+", required=True, help="shards of each split")
-    parser.add_argument("--n-models", type=int, required=True)
+    parser.add_argument("--n-models", type=int, required=True, help="how many are trained")
     parser.add_argument("--trainings", required=True, help="hce.ingest.plan.Trainings, JSON")
     parser.add_argument("--bench", type=Path, help="bench.json of make bench, if there is one")
     parser.add_argument("--slice", required=True, help="section slice of the configuration, JSON")

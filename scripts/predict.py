@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from hce import decode
+from hce.command import run_script
 from hce.evaluation.predictions import CALL_COLUMNS, SCHEMA, prediction_writer
 from hce.evaluation.thresholds import THRESHOLD_CALLS, ThresholdCounts
 from hce.extension.build import build_any_model
@@ -37,16 +38,24 @@ def main() -> None:
         "--architecture-file", type=Path, nargs="?", help="if it is not the paper's"
     )
     parser.add_argument("--manifest", type=Path, required=True, help="of the shards")
-    parser.add_argument("--cell-types", type=Path, required=True)
-    parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument(
+        "--cell-types", type=Path, required=True, help="cell_types.tsv: the classes"
+    )
+    parser.add_argument(
+        "--reachability", type=Path, required=True, help="reachability.npz: R of the classes"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", required=True, help="of the models")
-    parser.add_argument("--splits", nargs="+", required=True)
-    parser.add_argument("--batch-size", type=int, default=2048)
+    parser.add_argument("--splits", nargs="+", required=True, help="train, val, test or ood")
+    parser.add_argument("--batch-size", type=int, default=2048, help="cells at a time")
     parser.add_argument(
         "--threshold", type=float, default=0.5, help="least score s of a step of the safe call"
     )
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--device",
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu, cuda or another of PyTorch's",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="cores to use")
     parser.add_argument(
         "--predictions",
         type=Path,
@@ -178,4 +187,4 @@ def at(values: torch.Tensor, classes: torch.Tensor) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from hce.census.access import add_argument
 from hce.census.reading import open_release, read_datasets, read_obs
 from hce.census.schema import HOMO_SAPIENS
+from hce.command import run_script
 from hce.files import write_atomically
 
 
@@ -34,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

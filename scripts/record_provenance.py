@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from hce.command import run_script
 from hce.report.provenance import commit, provenance_table, resource_table
 from hce.tables import write_table
 
@@ -35,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

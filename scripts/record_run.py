@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from hce.command import run_script
 from hce.files import write_atomically
 
 
@@ -19,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -26,13 +26,23 @@ from hce.tables import read_table
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--cells", type=Path, required=True)
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest.json of the shards")
+    parser.add_argument(
+        "--cells",
+        type=Path,
+        required=True,
+        help="cells.parquet: the selected cells with their split",
+    )
     parser.add_argument("--output", type=Path, required=True, help=".npy file to write")
     parser.add_argument("--memory", type=int, default=1000, help="for sums of expression, in MB")
     for field in fields(AugmentationParameters):
         flag = f"--{field.name.replace('_', '-')}"
-        parser.add_argument(flag, type=type(field.default), default=field.default)
+        parser.add_argument(
+            flag,
+            type=type(field.default),
+            default=field.default,
+            help=f"augmentation.{field.name} of the configuration",
+        )
     arguments = parser.parse_args()
     names = [field.name for field in fields(AugmentationParameters)]
     parameters = AugmentationParameters(**{name: getattr(arguments, name) for name in names})

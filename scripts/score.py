@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hce.command import run_script
 from hce.evaluation.calls import CALLS, UNIT_CALLS, UNITS, count_calls
 from hce.evaluation.predictions import CALL_COLUMNS, read_prediction
 from hce.evaluation.scores import (
@@ -26,7 +27,13 @@ from hce.tables import read_table, write_table
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--splits", choices=("test", "ood"), nargs="+", required=True)
+    parser.add_argument(
+        "--splits",
+        choices=("test", "ood"),
+        nargs="+",
+        required=True,
+        help="train, val, test or ood",
+    )
     parser.add_argument(
         "--predictions",
         type=Path,
@@ -34,12 +41,23 @@ def main() -> None:
         required=True,
         help="Parquet files: of all seeds for the first split, then for the next",
     )
-    parser.add_argument("--cells", type=Path, required=True)
-    parser.add_argument("--cell-types", type=Path, required=True)
-    parser.add_argument("--reachability", type=Path, required=True)
-    parser.add_argument("--architecture", required=True)
-    parser.add_argument("--loss", required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument(
+        "--cells",
+        type=Path,
+        required=True,
+        help="cells.parquet: the selected cells with their split",
+    )
+    parser.add_argument(
+        "--cell-types", type=Path, required=True, help="cell_types.tsv: the classes"
+    )
+    parser.add_argument(
+        "--reachability", type=Path, required=True, help="reachability.npz: R of the classes"
+    )
+    parser.add_argument(
+        "--architecture", required=True, help="linear, mlp, tabnet or a name of your own"
+    )
+    parser.add_argument("--loss", required=True, help="ce, hce or a name of your own")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True, help="of the models")
     parser.add_argument(
         "--scores",
         type=Path,
@@ -92,4 +110,4 @@ def read_split(path: Path, split: str, columns: list[str]) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from hce.atlas import merge_replaced, rate_cell_types, select_cell_types
+from hce.command import run_script
 from hce.ingest.cells import (
     atlas_cells,
     cells_table,
@@ -14,30 +15,38 @@ from hce.ingest.cells import (
     read_obs_columns,
     unite_labels,
 )
-from hce.ontology import read_obo
+from hce.ontology import prefix_of, read_obo
 from hce.tables import read_table, write_table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train-obs", type=Path, required=True)
-    parser.add_argument("--train-datasets", type=Path, required=True)
-    parser.add_argument("--ood-obs", type=Path, required=True)
-    parser.add_argument("--ood-datasets", type=Path, required=True)
+    parser.add_argument(
+        "--train-obs", type=Path, required=True, help="obs.parquet of the train release"
+    )
+    parser.add_argument("--train-datasets", type=Path, required=True, help="its datasets.parquet")
+    parser.add_argument(
+        "--ood-obs", type=Path, required=True, help="obs.parquet of the ood release"
+    )
+    parser.add_argument("--ood-datasets", type=Path, required=True, help="its datasets.parquet")
     parser.add_argument("--ontology", type=Path, required=True, help="OBO file")
     parser.add_argument("--root", required=True, help="cell types are descendants of this term")
     parser.add_argument("--min-cells", type=int, required=True, help="at least")
     parser.add_argument("--min-tech-samples", type=int, required=True, help="more than")
     parser.add_argument("--min-ancestors", type=int, required=True, help="more than")
-    parser.add_argument("--validation-share", type=float, required=True)
-    parser.add_argument("--test-share", type=float, required=True)
-    parser.add_argument("--split-seed", type=int, required=True)
+    parser.add_argument(
+        "--validation-share", type=float, required=True, help="of the technical samples"
+    )
+    parser.add_argument("--test-share", type=float, required=True, help="of the technical samples")
+    parser.add_argument("--split-seed", type=int, required=True, help="of the split by donor")
     parser.add_argument("--row-group", type=int, required=True, help="splits are multiples of it")
-    parser.add_argument("--shuffle-seed", type=int, required=True)
+    parser.add_argument(
+        "--shuffle-seed", type=int, required=True, help="of the global order of cells"
+    )
     parser.add_argument("--cells", type=Path, required=True, help="Parquet file to write")
     arguments = parser.parse_args()
 
-    graph = read_obo(arguments.ontology)
+    graph = read_obo(arguments.ontology, prefix_of(arguments.root))
     train_obs, merged = merge_replaced(read_obs_columns(arguments.train_obs), graph)
     for term, current in merged.items():
         print(f"merged: {term} into {current}, which replaced it and is among the cells' types")
@@ -83,4 +92,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -10,6 +10,7 @@ import pandas as pd
 from hce.census.access import add_argument
 from hce.census.reading import gene_positions, model_genes, open_release, read_genes
 from hce.census.schema import HOMO_SAPIENS
+from hce.command import run_script
 from hce.ingest.datasets import verify_download
 from hce.tables import read_table, write_table
 
@@ -105,4 +106,4 @@ def check_overlap(kept: int, listed: int, there: int, arguments: argparse.Namesp
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -16,12 +16,25 @@ from hce.tables import read_table
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pieces", type=Path, nargs="+", required=True)
-    parser.add_argument("--cells", type=Path, required=True)
-    parser.add_argument("--genes", type=Path, required=True)
-    parser.add_argument("--split", required=True)
-    parser.add_argument("--bucket", type=int, required=True)
-    parser.add_argument("--n-buckets", type=int, required=True)
+    parser.add_argument(
+        "--pieces",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="what fetch_counts wrote of this split",
+    )
+    parser.add_argument(
+        "--cells",
+        type=Path,
+        required=True,
+        help="cells.parquet: the selected cells with their split",
+    )
+    parser.add_argument(
+        "--genes", type=Path, required=True, help="genes.parquet: the genes of the model"
+    )
+    parser.add_argument("--split", required=True, help="train, val, test or ood")
+    parser.add_argument("--bucket", type=int, required=True, help="which to write, from 0")
+    parser.add_argument("--n-buckets", type=int, required=True, help="buckets of the split")
     parser.add_argument(
         "--shards", type=Path, nargs="+", required=True, help="zip files to write, in order"
     )

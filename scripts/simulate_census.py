@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hce.census.schema import HOMO_SAPIENS
 from hce.census.writing import CensusTables, describe_content, write_store
+from hce.command import run_script
 from hce.files import write_atomically
 from hce.ontology import read_obo
 from hce.simulation.census import simulate
@@ -71,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.command import run_script
 from hce.ingest.slice_table import (
     Quota,
     describe_slice,
@@ -54,4 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hce.command import run_script
 from hce.ingest.slice import rank_cells
 from hce.shards import write_manifest, write_shard
 from hce.storage.files import ShardFiles
@@ -102,4 +103,4 @@ def moved(manifest: Path, to: Path, shard: dict) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hce.command import run_script
 from hce.names import study_names
 from hce.tables import read_table, write_table
 
@@ -37,11 +38,18 @@ GROUPINGS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=Path, required=True)
+    parser.add_argument(
+        "--cells",
+        type=Path,
+        required=True,
+        help="cells.parquet: the selected cells with their split",
+    )
     parser.add_argument(
         "--datasets", type=Path, nargs="+", required=True, help="names of the studies, latest last"
     )
-    parser.add_argument("--genes", type=Path, required=True)
+    parser.add_argument(
+        "--genes", type=Path, required=True, help="genes.parquet: the genes of the model"
+    )
     parser.add_argument("--data-source", required=True, help="named in the tables")
     parser.add_argument("--summary", type=Path, required=True, help="table to write")
     parser.add_argument("--composition", type=Path, required=True, help="table to write")
@@ -93,4 +101,4 @@ def group_sizes(values: pd.Series, donors: pd.Series, rows: NDArray[np.bool_]) -
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

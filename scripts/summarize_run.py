@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.command import run_script
 from hce.files import write_atomically
 from hce.names import architecture_name
 from hce.report.decoded import decoded
@@ -15,7 +16,7 @@ from hce.tables import read_table
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--macro-f1", type=Path, required=True)
+    parser.add_argument("--macro-f1", type=Path, required=True, help="macro_f1.tsv")
     parser.add_argument("--decisions", type=Path, required=True, help="TSV")
     parser.add_argument("--figures", required=True, help="folder named below the table")
     parser.add_argument("--output", type=Path, required=True, help="text file to write")
@@ -66,4 +67,4 @@ def _gain(row: pd.Series) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.command import run_script
 from hce.evaluation.calibration import calibration_of
 from hce.evaluation.predictions import predicted_files, read_prediction
 from hce.hierarchy.files import read_reachability
@@ -35,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

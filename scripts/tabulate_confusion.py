@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hce.command import run_script
 from hce.evaluation.confusion import corrected_counts, relation_counts, relation_matrix
 from hce.evaluation.predictions import Predicted, paired_runs, predicted_files, read_prediction
 from hce.hierarchy.files import read_reachability
@@ -57,4 +58,4 @@ def _classes(table: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hce.command import run_script
 from hce.evaluation.calls import read_calls
 from hce.evaluation.hierarchy_metrics import Hierarchy
 from hce.hierarchy.files import read_cell_types
@@ -29,8 +30,12 @@ def main() -> None:
     parser.add_argument(
         "--calls", type=Path, nargs="+", required=True, help="Parquet file of each model"
     )
-    parser.add_argument("--cell-types", type=Path, required=True)
-    parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument(
+        "--cell-types", type=Path, required=True, help="cell_types.tsv: the classes"
+    )
+    parser.add_argument(
+        "--reachability", type=Path, required=True, help="reachability.npz: R of the classes"
+    )
     parser.add_argument("--data-source", required=True, help="named in the tables")
     for name, what in {
         "decisions": "TSV to write: what is left of the gain over CE by another rule",
@@ -75,4 +80,4 @@ def _paper_labels(table: pd.DataFrame) -> pd.Series:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

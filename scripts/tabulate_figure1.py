@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hce.command import run_script
 from hce.figures.atlas import overview, split_sizes
 from hce.figures.scores import id_scores, scores_of_runs, with_id_level
 from hce.tables import read_table, write_table
@@ -36,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hce.command import run_script
 from hce.figures.cell_types import cell_type_gains
 from hce.figures.concept import concept_table
 from hce.figures.hierarchy import ontology_edges, ontology_nodes
@@ -45,4 +46,4 @@ def _parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hce.command import run_script
 from hce.figures.hierarchy import ontology_nodes
 from hce.figures.hierarchy_panels import panel_tables
 from hce.hierarchy.files import read_cell_types
@@ -33,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

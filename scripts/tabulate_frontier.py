@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hce.command import run_script
 from hce.evaluation.calls import read_calls
 from hce.evaluation.hierarchy_metrics import Hierarchy
 from hce.figures.frontier import frontier_points
@@ -24,8 +25,12 @@ def main() -> None:
     parser.add_argument(
         "--discounts", type=json.loads, required=True, help="of each loss by name, JSON"
     )
-    parser.add_argument("--cell-types", type=Path, required=True)
-    parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument(
+        "--cell-types", type=Path, required=True, help="cell_types.tsv: the classes"
+    )
+    parser.add_argument(
+        "--reachability", type=Path, required=True, help="reachability.npz: R of the classes"
+    )
     parser.add_argument("--data-source", required=True, help="named in the tables")
     parser.add_argument("--table", type=Path, required=True, help="TSV to write: every run")
     parser.add_argument("--output", type=Path, required=True, help="CSV to write: source data")
@@ -42,4 +47,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

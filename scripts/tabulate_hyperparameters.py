@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from hce.command import run_script
 from hce.files import checked
 from hce.report.hyperparameters import hyperparameter_table
 from hce.tables import write_table
@@ -30,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.command import run_script
 from hce.evaluation.calls import read_calls
 from hce.figures.new_study import forest_rows
 from hce.hierarchy.files import read_reachability
@@ -26,7 +27,9 @@ def main() -> None:
     parser.add_argument(
         "--unit-calls", type=Path, nargs="+", required=True, help="Parquet file of each model"
     )
-    parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument(
+        "--reachability", type=Path, required=True, help="reachability.npz: R of the classes"
+    )
     parser.add_argument("--macro-f1", type=Path, required=True, help="TSV: the tests over seeds")
     parser.add_argument("--per-cell-type", type=Path, required=True, help="TSV")
     parser.add_argument("--study-names", type=Path, required=True, help="figS1.csv")
@@ -76,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
+from hce.command import run_script
 from hce.evaluation.predictions import predicted_files, read_prediction
 from hce.hierarchy.drift import (
     changed_relations,
@@ -81,4 +82,4 @@ def _parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

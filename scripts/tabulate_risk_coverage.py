@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hce.command import run_script
 from hce.evaluation.calls import read_calls
 from hce.evaluation.hierarchy_metrics import Hierarchy
 from hce.hierarchy.files import read_cell_types
@@ -17,8 +18,12 @@ def main() -> None:
     parser.add_argument(
         "--calls", type=Path, nargs="+", required=True, help="threshold_calls of each model"
     )
-    parser.add_argument("--cell-types", type=Path, required=True)
-    parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument(
+        "--cell-types", type=Path, required=True, help="cell_types.tsv: the classes"
+    )
+    parser.add_argument(
+        "--reachability", type=Path, required=True, help="reachability.npz: R of the classes"
+    )
     parser.add_argument("--data-source", required=True, help="named in the table")
     parser.add_argument("--output", type=Path, required=True, help="CSV to write: source data")
     arguments = parser.parse_args()
@@ -29,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.command import run_script
 from hce.tables import read_table, write_table
 
 COLUMNS = ["epoch", "train_loss", "validation_loss", "validation_macro_f1"]
@@ -34,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

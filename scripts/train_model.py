@@ -85,18 +85,22 @@ def model_facts(arguments: argparse.Namespace, trainer: Trainer) -> ModelFacts:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--architecture", required=True)
+    parser.add_argument(
+        "--architecture", required=True, help="linear, mlp, tabnet or a name of your own"
+    )
     parser.add_argument(
         "--architecture-file", type=Path, nargs="?", help="if it is not the paper's"
     )
     parser.add_argument("--loss", required=True, help="ce, hce, or that of --loss-file")
     parser.add_argument("--loss-file", type=Path, nargs="?", help="if it is not the paper's")
     parser.add_argument("--loss-settings", default="{}", help="of --loss-file, JSON")
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True, help="of the random numbers")
     parser.add_argument("--hyperparameters", default="{}", help="of the architecture, JSON")
     parser.add_argument("--training", default="{}", help="TrainingParameters, JSON")
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--cell-types", type=Path, required=True)
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest.json of the shards")
+    parser.add_argument(
+        "--cell-types", type=Path, required=True, help="cell_types.tsv: the classes"
+    )
     parser.add_argument(
         "--reachability", type=Path, required=True, help="the true hierarchy, for validation"
     )
@@ -113,8 +117,12 @@ def parse_arguments() -> argparse.Namespace:
         required=True,
         help="its fingerprint (snakemake -p prints it); a checkpoint of other code is not resumed",
     )
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--device",
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu, cuda or another of PyTorch's",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="cores to use")
     parser.add_argument(
         "--memory", type=float, default=math.inf, help="MB it may take; leave out for no limit"
     )

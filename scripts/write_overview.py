@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.command import run_script
 from hce.figures.hierarchy_panels import OVERVIEW
 from hce.files import write_atomically
 from hce.hierarchy.files import read_cell_types
@@ -169,4 +170,4 @@ def _shown(table: pd.DataFrame, name: str) -> ShownTable:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

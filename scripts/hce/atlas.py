@@ -10,9 +10,12 @@ from collections import Counter
 from math import ceil
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from hce.extras import needs
+
+with needs("metrics"):
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -150,7 +153,7 @@ def rate_cell_types(
     # here: most importers of this module have no ontology, and networkx takes 0.3 s
     import networkx as nx
 
-    from hce.ontology import resolve
+    from hce.ontology import resolve, resolve_root
 
     types = _count_cell_types(obs)
     # a term that the Census itself calls unknown is not a cell type
@@ -161,7 +164,7 @@ def rate_cell_types(
     )
     left_out[types["cells"] < min_cells] = f"fewer than {min_cells} cells (selection.min_cells)"
     try:
-        (root,) = resolve(graph, [root])
+        root = resolve_root(graph, root)
     except ValueError as error:
         raise ValueError(f"selection.root: {error}") from error
     below_root = nx.descendants(graph, root)

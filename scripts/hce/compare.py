@@ -6,9 +6,12 @@ scipy.stats and statsmodels, a second of imports, are loaded where a test is mad
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from hce.extras import needs
+
+with needs("metrics"):
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
 
 # adjusted p values below it are called significant
 ALPHA = 0.05
@@ -51,7 +54,8 @@ def paired_tests(ce: ArrayLike, hce: ArrayLike) -> pd.DataFrame:
     t, p = np.full(n_quantities, np.nan), np.full(n_quantities, np.nan)
     testable = _testable(difference)
     if testable.any():
-        from scipy import stats
+        with needs("metrics"):
+            from scipy import stats
 
         test = stats.ttest_rel(hce[:, testable], ce[:, testable], axis=0)
         t[testable], p[testable] = test.statistic, test.pvalue
@@ -79,7 +83,8 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     adjusted = np.full(p.shape, np.nan)
     tested = np.isfinite(p)
     if tested.any():
-        from statsmodels.stats.multitest import multipletests
+        with needs("metrics"):
+            from statsmodels.stats.multitest import multipletests
 
         adjusted[tested] = multipletests(p[tested], method="holm")[1]
     return adjusted
@@ -174,7 +179,8 @@ def summarize_pairs(ce: ArrayLike, hce: ArrayLike, shares: bool = True) -> pd.Da
 
 def _spread(values: NDArray[np.float64], shares: bool = False) -> pd.DataFrame:
     """Mean, sd and confidence interval of the mean of each column."""
-    from scipy import stats
+    with needs("metrics"):
+        from scipy import stats
 
     n_runs, n_quantities = values.shape
     missing = np.full(n_quantities, np.nan)

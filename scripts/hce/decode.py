@@ -19,10 +19,13 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
+from hce.extras import needs
+
+with needs():
+    import numpy as np
+    import torch
+    from numpy.typing import ArrayLike, NDArray
+    from torch import Tensor
 
 Values = TypeVar("Values", NDArray[Any], Tensor)
 

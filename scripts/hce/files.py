@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import re
 import socket
@@ -11,6 +12,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 
 def _host() -> str:
@@ -81,6 +84,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
             except OSError:
                 record.unlink(missing_ok=True)  # half of it
                 raise
+        tell("wrote", path)
     except Exception as error:
         if number := _no_room(error):
             reason = os.strerror(number)
@@ -211,7 +215,13 @@ def recorded_checksum(path: str | Path) -> str | None:
 def checked(path: str | Path) -> Path:
     """Return the path of a file that is as it was written, for whoever is about to read it."""
     verify_checksum(path)
+    tell("read", path)
     return Path(path)
+
+
+def tell(done: str, path: str | Path, rows: int | None = None) -> None:
+    """Tell whoever listens (`hce.command`) that a file was read or wrote, and its rows."""
+    logger.info("%s %s %s", done, path, rows)
 
 
 def verify_checksum(path: str | Path, expected: str | None = None, remedy: str = "") -> None:

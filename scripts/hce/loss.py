@@ -10,9 +10,14 @@ the product R p (measured: docs/performance.md).
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from hce.extras import needs
+
+with needs():
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional
+
+REDUCTIONS = ("none", "mean", "sum")
 
 
 def hierarchical_cross_entropy(
@@ -22,41 +27,55 @@ def hierarchical_cross_entropy(
     weight: Tensor | None = None,
     eps: float = 1e-6,
     discount: float = 1.0,
+    reduction: str = "mean",
+    ignore_index: int = -100,
 ) -> Tensor:
-    """Weighted mean hierarchical cross-entropy of a batch.
+    """Hierarchical cross-entropy of a batch, by default its weighted mean.
 
     Parameters
     ----------
     logits
-        Float B x C, before softmax. Half precision is raised to float32 first: eps is not
-        representable beside 1 in it.
+        Float B x C or B x C x d1 x ..., before softmax. Half precision is raised to float32 first:
+        eps is not representable beside 1 in it.
     target
-        Integer B, the class index of each cell's label.
+        Integer B or B x d1 x ..., the class index of each label.
     reachability
         C x C, R[i, j] is true if class j is class i or a descendant of it (see
         `hce.ontology.reachability`). Any dtype that holds 0 and 1; the values are checked by
         `HierarchicalCrossEntropyLoss`, once, and not in every batch.
     weight
-        Float C, class weights. The mean is taken as `torch.nn.functional.nll_loss` does, that is
-        sum(w_t loss) / sum(w_t).
+        Float C, class weights.
     eps
         Added to s_t before the logarithm; 1e-6 in the paper (Methods, "Implementation details").
     discount
         How much of its descendants' probability a label is given, in [0, 1]; 1 in the paper.
+    reduction
+        As in `torch.nn.functional.cross_entropy`: "mean" is sum(w_t loss) / sum(w_t), "sum" is
+        sum(w_t loss), "none" gives w_t loss for each label.
+    ignore_index
+        Labels of this value count neither in the loss nor in the mean. If all are, the mean is NaN
+        and the sum 0, as torch's.
 
     Returns
     -------
     Tensor
-        Scalar, in float32 or in the precision of the logits if that is higher.
+        Scalar, for "none" of the shape of `target`; in float32 or in the precision of the logits
+        if that is higher.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, `target` is not an integer class index in [0, C), or the discount
-        lies elsewhere.
+        If the shapes do not fit, `target` is neither `ignore_index` nor an integer class index in
+        [0, C), the discount lies elsewhere, or the reduction is another.
     """
     _check_batch(logits, target, reachability, weight)
     _check_discount(discount)
+    _check_reduction(reduction)
+    shape, target = target.shape, target.flatten()
+    # classes last: labels x classes
+    logits = logits.movedim(1, -1).reshape(len(target), -1)
+    ignored = target == ignore_index
+    target = target.masked_fill(ignored, 0)
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
     # before autocast is off: what raises in a compiled graph does not put it back
@@ -68,11 +87,14 @@ def hierarchical_cross_entropy(
         if discount != 1:
             own = probability.gather(1, target.long().unsqueeze(1)).squeeze(1)
             score = discount * score + (1 - discount) * own
-        loss = -torch.log(score + eps)
-        if weight is None:
-            return loss.mean()
-        sample_weight = weight.to(logits.dtype)[target]
-        return (sample_weight * loss).sum() / sample_weight.sum()
+        # a NaN in the logits of an ignored label would pass a weight of 0
+        loss = -torch.log(score + eps).masked_fill(ignored, 0)
+        sample_weight = torch.ones_like(loss) if weight is None else weight.to(loss.dtype)[target]
+        sample_weight = sample_weight.masked_fill(ignored, 0)
+        loss = sample_weight * loss
+        if reduction == "none":
+            return loss.reshape(shape)
+        return loss.sum() if reduction == "sum" else loss.sum() / sample_weight.sum()
 
 
 def _rows(reachability: Tensor, target: Tensor) -> Tensor:
@@ -88,8 +110,8 @@ def _rows(reachability: Tensor, target: Tensor) -> Tensor:
     except IndexError as error:
         low, high = int(target.min()), int(target.max())
         raise ValueError(
-            f"target must lie in [0, {len(reachability)}), got {low}..{high}; cells without a "
-            "label must be left out"
+            f"target must lie in [0, {len(reachability)}), got {low}..{high}; a label that is not "
+            "known must be ignore_index"
         ) from error
 
 
@@ -107,11 +129,18 @@ class HierarchicalCrossEntropyLoss(nn.Module):
         Added to s_t before the logarithm.
     discount
         How much of its descendants' probability a label is given, in [0, 1].
+    reduction, ignore_index
+        As in `nn.CrossEntropyLoss`.
+    label_smoothing
+        0, so that a call for `nn.CrossEntropyLoss` can stay as it is. Another value is refused: a
+        share spread evenly over the classes has no meaning under R, where a class counts again
+        under each of its ancestors and the share of a coarse class holds for any finer one.
 
     Raises
     ------
     ValueError
-        If the discount lies elsewhere, or `reachability` is not square, holds anything but 0 and 1,
+        If the discount lies elsewhere, the reduction is another, labels shall be smoothed, or
+        `reachability` is not square, holds anything but 0 and 1,
         lacks a 1 on its diagonal, has two classes that reach each other (all ones), or a class that
         reaches another which reaches a third that the first does not (direct edges only).
 
@@ -129,6 +158,10 @@ class HierarchicalCrossEntropyLoss(nn.Module):
         weight: Tensor | None = None,
         eps: float = 1e-6,
         discount: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int = -100,
+        *,
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
         matrix = torch.as_tensor(reachability)
@@ -144,18 +177,37 @@ class HierarchicalCrossEntropyLoss(nn.Module):
                 weight = weight.to(torch.float32)
         self.register_buffer("weight", weight, persistent=False)
         _check_discount(discount)
+        _check_reduction(reduction)
+        if label_smoothing != 0:
+            raise ValueError(
+                f"label_smoothing must be 0, got {label_smoothing}: spread evenly over the classes "
+                "it would count a fine class again under each of its ancestors"
+            )
         self.eps, self.discount = eps, discount
+        self.reduction, self.ignore_index = reduction, ignore_index
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the scalar loss of logits (float B x C) and labels (integer B)."""
+        """Return the loss of logits (float B x C x d1 x ...) and labels (integer B x d1 x ...)."""
         return hierarchical_cross_entropy(
-            logits, target, self.reachability, self.weight, self.eps, self.discount
+            logits,
+            target,
+            self.reachability,
+            self.weight,
+            self.eps,
+            self.discount,
+            self.reduction,
+            self.ignore_index,
         )
 
 
 def _check_discount(discount: float) -> None:
     if not 0 <= discount <= 1:
         raise ValueError(f"discount must lie between 0 (cross-entropy) and 1, got {discount}")
+
+
+def _check_reduction(reduction: str) -> None:
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
 
 
 def _check_reachability(matrix: Tensor) -> None:
@@ -190,16 +242,20 @@ def _check_reachability(matrix: Tensor) -> None:
 def _check_batch(
     logits: Tensor, target: Tensor, reachability: Tensor, weight: Tensor | None
 ) -> None:
-    if logits.ndim != 2 or not logits.is_floating_point():
-        raise ValueError(f"logits must be float B x C, got {logits.dtype} {tuple(logits.shape)}")
+    if logits.ndim < 2 or not logits.is_floating_point():
+        raise ValueError(
+            f"logits must be float B x C or B x C x d1 x ..., got {logits.dtype} "
+            f"{tuple(logits.shape)}"
+        )
     n_classes = logits.shape[1]
-    if target.shape != logits.shape[:1] or target.dtype not in (torch.int32, torch.int64):
-        soft = target.ndim == 2 and target.is_floating_point()
+    expected = logits.shape[:1] + logits.shape[2:]
+    if target.shape != expected or target.dtype not in (torch.int32, torch.int64):
+        soft = target.shape == logits.shape and target.is_floating_point()
         remedy = " (soft labels are not supported)" if soft else ""
-        if target.shape == logits.shape[:1] and not soft:
+        if target.shape == expected:
             remedy = " in int64: target.long()"
         raise ValueError(
-            f"target must be B={logits.shape[0]} integer class indices{remedy}, got {target.dtype} "
+            f"target must be {tuple(expected)} integer class indices{remedy}, got {target.dtype} "
             f"{tuple(target.shape)}"
         )
     if reachability.shape != (n_classes, n_classes):

@@ -7,9 +7,12 @@ a false negative of the label.
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from hce.extras import needs
+
+with needs("metrics"):
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
 
 
 def hierarchy_correct(

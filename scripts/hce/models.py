@@ -11,14 +11,17 @@ from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from hce.extras import needs
 
-from hce.loader.expression import SparseExpression
-from hce.networks.files import load_tensors, load_weights, save_tensors
-from hce.networks.sparse import affine, store_by_gene
-from hce.networks.tabnet import TabNet
+with needs("models"):
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from hce.loader.expression import SparseExpression
+    from hce.networks.files import load_tensors, load_weights, save_tensors
+    from hce.networks.sparse import affine, store_by_gene
+    from hce.networks.tabnet import TabNet
 
 ARCHITECTURES = ("linear", "mlp", "tabnet")
 Hyperparameters = Mapping[str, float | int | str]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy import sparse
+from hce.extras import needs
+
+with needs("models"):
+    import numpy as np
+    from scipy import sparse
 
 TARGET_SUM = 1e4
 

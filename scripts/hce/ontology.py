@@ -1,4 +1,4 @@
-"""The Cell Ontology as a graph, and its reachability over a list of cell types."""
+"""The Cell Ontology, or another one, as a graph, and its reachability over a list of terms."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ import gzip
 import io
 import lzma
 import zlib
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import networkx as nx
-import numpy as np
-import obonet
-from numpy.typing import NDArray
-
+from hce.extras import needs
 from hce.files import checked
+
+with needs():
+    import networkx as nx
+    import numpy as np
+    import obonet
+    from numpy.typing import NDArray
 
 # by the first bytes of a file
 COMPRESSIONS = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
 OTHER_COMPRESSIONS = {b"PK\x03\x04": "zip", b"(\xb5/\xfd": "zstd"}
 
 
-def read_obo(path: str | Path) -> nx.DiGraph:
-    """Read the CL terms of an OBO file and their is_a relations.
+def read_obo(path: str | Path, prefix: str = "CL") -> nx.DiGraph:
+    """Read the terms of an OBO file with one prefix, and their is_a relations.
 
     Parameters
     ----------
@@ -32,6 +35,8 @@ def read_obo(path: str | Path) -> nx.DiGraph:
         An OBO 1.2/1.4 file in UTF-8 whose is_a relations are inferred, for example cl-simple.obo of
         a Cell Ontology release; gzip, bzip2 and xz are read by their content, whatever the name.
         A checksum that lies beside it (`path` with .sha256 added) must be its.
+    prefix
+        Of the ids of the terms: what stands before the colon.
 
     Returns
     -------
@@ -47,8 +52,8 @@ def read_obo(path: str | Path) -> nx.DiGraph:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file has another checksum, cannot be read as OBO or holds no CL term, an is_a names a
-        CL term that the file does not define, the is_a relations form a cycle, or a definition by
+        If the file has another checksum, cannot be read as OBO or holds no such term, an is_a names
+        one that the file does not define, the is_a relations form a cycle, or a definition by
         genus and difference (intersection_of) has no is_a relation to its genus: they were not
         inferred.
     """
@@ -64,11 +69,11 @@ def read_obo(path: str | Path) -> nx.DiGraph:
     graph: nx.DiGraph[str] = nx.DiGraph(path=str(path), release=release)
     graph.graph["replacements"] = _replacements(relations)
     for term_id, term in relations.nodes(data=True):
-        if term_id.startswith("CL:") and "name" in term and not _is_obsolete(term):
+        if prefix_of(term_id) == prefix and "name" in term and not _is_obsolete(term):
             graph.add_node(term_id, name=term["name"])
     if not graph:
-        raise ValueError(f"{path}: no Cell Ontology term (id CL:...) in this file")
-    _add_is_a(graph, relations)
+        raise ValueError(f"{path}: no term {prefix}:... in this file{_other_prefixes(relations)}")
+    _add_is_a(graph, relations, prefix)
     _check_acyclic(graph)
     _check_inferred(graph, relations)
     return graph
@@ -134,6 +139,26 @@ def resolve(graph: nx.DiGraph, term_ids: Sequence[str]) -> list[str]:
             f"{named}; use a release that has these terms, or correct the ids"
         )
     return resolved
+
+
+def resolve_root(graph: nx.DiGraph, root: str) -> str:
+    """Return the current id of the term that classes shall lie below.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the roots of the hierarchy are named.
+    """
+    try:
+        return resolve(graph, [root])[0]
+    except ValueError:
+        path = graph.graph.get("path", "the hierarchy")
+        raise ValueError(f"{path}: no term {root}; its roots: {_roots(graph)}") from None
+
+
+def prefix_of(term_id: str) -> str:
+    """What stands before the colon of a term id, as CL in CL:0000540."""
+    return term_id.partition(":")[0]
 
 
 def current_ids(graph: nx.DiGraph, term_ids: Iterable[str]) -> dict[str, str]:
@@ -242,14 +267,37 @@ def _replacements(relations: nx.MultiDiGraph) -> dict[str, str]:
     return replacements
 
 
-def _add_is_a(graph: nx.DiGraph, relations: nx.MultiDiGraph) -> None:
+def _other_prefixes(relations: nx.MultiDiGraph) -> str:
+    """What a file without the wanted terms has: the largest ontology, with its roots."""
+    terms = {i for i, term in relations.nodes(data=True) if "name" in term and ":" in i}
+    if not terms:
+        return ""
+    ((prefix, count),) = Counter(map(prefix_of, sorted(terms))).most_common(1)
+    # obonet's edges lead from child to parent
+    upward = relations.subgraph(term for term in terms if prefix_of(term) == prefix)
+    return (
+        f"; it has {count:,} {prefix}:..., with the roots {_roots(nx.DiGraph(upward).reverse())}: "
+        "set the prefix, which the workflow takes from selection.root"
+    )
+
+
+def _roots(graph: nx.DiGraph) -> str:
+    """The first roots of a hierarchy, those with most below them, and how many more."""
+    roots = sorted((node for node in graph if graph.in_degree(node) == 0), key=str)
+    roots.sort(key=lambda node: -len(nx.descendants(graph, node)))
+    named = [f"{node} ({graph.nodes[node].get('name', node)})" for node in roots[:3]]
+    more = [f"{len(roots) - 3:,} more"] if len(roots) > 3 else []
+    return ", ".join([*named, *more])
+
+
+def _add_is_a(graph: nx.DiGraph, relations: nx.MultiDiGraph, prefix: str) -> None:
     for child in graph:
         for clause in relations.nodes[child]["_clauses"].get("is_a", []):
             parent = clause["value"]
             # "in the lung": true of some cells of the term, and no relation between the terms;
             # terms of other ontologies, which a subset names without defining them, are no classes
             conditional = "gci_relation" in (clause["trailing_modifier"] or "")
-            if conditional or not parent.startswith("CL:"):
+            if conditional or prefix_of(parent) != prefix:
                 continue
             if parent not in graph:
                 raise ValueError(

@@ -12,12 +12,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hce.extras import needs
 from hce.files import checked, recorded_checksum, sha256, write_atomically
-from hce.storage.rows import SparseRows
-from hce.storage.store import open_store, write_store
+
+with needs("models"):
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hce.storage.rows import SparseRows
+    from hce.storage.store import open_store, write_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +90,8 @@ def write_manifest(
 def __getattr__(name: str) -> object:
     """Give `ShardReader` its public name, without torch for those who only write shards."""
     if name == "ShardReader":
-        return importlib.import_module("hce.loader.reader").ShardReader
+        with needs("models"):
+            return importlib.import_module("hce.loader.reader").ShardReader
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hce.files import checked, write_atomically
+from hce.files import checked, tell, write_atomically
 
 SEPARATORS = {".tsv": "\t", ".csv": ","}
 PARQUET = (".parquet", ".pq")
@@ -67,6 +67,7 @@ def write_table(table: pd.DataFrame, path: str | Path, data_source: str | None =
             table.to_parquet(temporary, index=False, compression="zstd")
         else:
             table.to_csv(temporary, sep=separator, index=False, lineterminator="\n")
+    tell("wrote", path, len(table))
 
 
 def read_table(
@@ -97,7 +98,9 @@ def read_table(
     checked(path)
     if separator is None:
         wanted = None if columns is None else list(columns)
-        return pd.read_parquet(path, columns=wanted, filters=filters)
+        table = pd.read_parquet(path, columns=wanted, filters=filters)
+        tell("read", path, len(table))
+        return table
     try:
         table = pd.read_csv(
             path, sep=separator, dtype=TEXT_TYPES, keep_default_na=False, na_values=[""]
@@ -111,6 +114,7 @@ def read_table(
         raise ValueError(
             f"{path}: has no column {', '.join(missing)}; there are {', '.join(table.columns)}"
         )
+    tell("read", path, len(table))
     return table if columns is None else table[list(columns)]
 
 

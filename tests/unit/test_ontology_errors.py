@@ -12,7 +12,7 @@ import pytest
 from ontology_example import DIAMOND, OBSOLETE
 
 from hce.files import record_checksum, sha256
-from hce.ontology import reachability, read_obo, resolve
+from hce.ontology import reachability, read_obo, resolve, resolve_root
 
 OboWriter = Callable[..., Path]
 
@@ -215,3 +215,20 @@ intersection_of: capable_of GO:0000001 ! the difference
         [True, True],
         [False, True],
     ]
+
+
+def test_another_ontology_has_its_own_prefix(write_obo: OboWriter) -> None:
+    """Terms of the prefix that is asked for, and a sentence where there are none."""
+    path = write_obo({"LAB:a": [], "LAB:b": ["LAB:a"], "CL:0000000": []})
+    assert set(read_obo(path, "LAB").edges) == {("LAB:a", "LAB:b")}
+    assert set(read_obo(path)) == {"CL:0000000"}
+    found = r"no term X:\.\.\. .* 2 LAB:.*roots LAB:a \(name of LAB:a\)"
+    with pytest.raises(ValueError, match=found):
+        read_obo(path, "X")
+
+
+def test_a_missing_root_names_the_roots(write_obo: OboWriter) -> None:
+    graph = read_obo(write_obo({"CL:1": [], "CL:2": ["CL:1"], "CL:3": []}))
+    assert resolve_root(graph, "CL:2") == "CL:2"
+    with pytest.raises(ValueError, match=r"no term CL:9; its roots: CL:1 \(name of CL:1\), CL:3 "):
+        resolve_root(graph, "CL:9")

@@ -276,3 +276,71 @@ def test_the_releases_can_be_others(repository: Path, tmp_path: Path) -> None:
     assert said.returncode == 0, said.output
     assert "--uri s3://bucket/2024-07-01/soma/ " in said.output
     assert "--uri s3://bucket/2025-01-30/soma/ " in said.output
+
+
+# the ids of tests/h5ad_example.py as a lab of its own may call them
+LAB_IDS = {T_CELL: "LAB:T", CD4: "LAB:T4", CD8: "LAB:T", B_CELL: "LAB:B", MONOCYTE: "unknown"}
+
+
+@pytest.fixture(scope="module")
+def lab(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with the hierarchy and the settings of the guide, and cells with its ids."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "data").mkdir()
+    for seed, name in enumerate(("a", "new")):
+        data = make_file(seed)
+        terms = data.obs["cell_type_ontology_term_id"].astype(object).map(LAB_IDS)
+        data.obs["cell_type_ontology_term_id"] = terms
+        write_file(data, folder / "data" / f"{name}.h5ad")
+    guide = (repository / "docs" / "adapt.md").read_text(encoding="utf-8")
+    obo, recipe = re.search(r"```obo\n(.*?)```\n\n```yaml\n(.*?)```", guide, re.S).groups()
+    (folder / "lab.obo").write_text(obo)
+    config = {key: OWN[key] for key in ("split", "shards")} | yaml.safe_load(recipe)
+    config["census"] = {
+        "source": "h5ad",
+        "train": {"release": "2030-01-01", "files": ["data/a.h5ad"]},
+        "ood": {"release": "2031-01-01", "files": ["data/new.h5ad"]},
+    }
+    config["selection"] |= {"min_cells": 10, "min_tech_samples": 3}
+    (folder / "lab.yaml").write_text(yaml.safe_dump(config))
+    return folder, f"{repository}/Snakefile"
+
+
+def test_a_hierarchy_with_ids_of_its_own(lab: tuple[Path, str]) -> None:
+    folder, snakefile = lab
+    options = ("--snakefile", snakefile, "--configfile", "lab.yaml", "--")
+    done = snakemake(folder, *options, "results/ontology/reachability.npz")
+    assert done.returncode == 0, done.output[-4000:]
+    with np.load(folder / "results" / "ontology" / "reachability.npz") as stored:
+        term_ids, matrix = stored["term_ids"].tolist(), stored["reachability"]
+    assert term_ids == ["LAB:B", "LAB:T", "LAB:T4"]
+    assert matrix.astype(int).tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
+    cells = pd.read_parquet(folder / "results" / "atlas" / "cells.parquet")
+    assert set(cells["cell_type_ontology_term_id"]) == set(term_ids)
+    # what compares releases of the Cell Ontology is left out
+    planned = snakemake(folder, "-n", *options, "beyond").jobs
+    assert "draw_calibration" in planned
+    assert "draw_ontology_drift" not in planned
+
+
+@pytest.mark.parametrize("root", [None, "LAB:bone"])
+def test_a_root_that_is_missing_names_those_of_the_file(
+    lab: tuple[Path, str], root: str | None
+) -> None:
+    folder, snakefile = lab
+    config = yaml.safe_load((folder / "lab.yaml").read_text())
+    config["results"] = results = f"wrong-{root}".replace(":", "-")
+    del config["selection"]["root"]
+    if root:
+        config["selection"]["root"] = root
+    (folder / "wrong.yaml").write_text(yaml.safe_dump(config))
+    target = "ontology/cl.obo" if root is None else "atlas/cells.parquet"
+    done = snakemake(
+        folder, "--snakefile", snakefile, "--configfile", "wrong.yaml", "--",
+        f"{results}/{target}",
+    )  # fmt: skip
+    assert done.returncode != 0, done.output[-3000:]
+    name = "fetch_ontology" if root is None else "select_cells"
+    log = (folder / results / "logs" / f"{name}.log").read_text()
+    assert "roots" in log.splitlines()[-1]
+    assert "LAB:blood (blood cell)" in log.splitlines()[-1]

@@ -132,6 +132,7 @@ def test_every_job_leaves_a_benchmark_and_no_piece_stays(finished_run: FinishedR
     assert len(benchmarks) == sum(JOBS.values())
     logs = list((finished_run.results / "logs").rglob("*.log"))
     assert len(logs) == sum(JOBS.values())
+    assert [log.name for log in logs if not log.read_text().strip()] == []
     assert list((finished_run.results / "shards" / "pieces").rglob("*.parquet")) == []
     assert list(finished_run.results.rglob("checkpoint-*")) == []
     assert list(finished_run.results.rglob(".*.part*")) == []

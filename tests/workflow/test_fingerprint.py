@@ -148,6 +148,10 @@ SAME = {
     ],
     "unrelated import": [("hce/files.py", "import os", "import os, sys")],
     "unused function": [("hce/room/kernels.py", "return n\n", "return n + 1\n")],
+    "imports within a with": [
+        ("hce/room/loss.py", "from numpy import", "with needs('a'):\n    from numpy import"),
+        ("hce/room/loss.py", "        from hce.late", "        with b:\n            from hce.late"),
+    ],
     "alias of a package": [
         ("script.py", "import numpy as np", "import numpy as num"),
         ("script.py", "np.zeros", "num.zeros"),

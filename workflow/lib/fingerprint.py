@@ -191,7 +191,12 @@ def plain_targets(statement: ast.stmt) -> list[str]:
 
 
 def does_nothing(statement: ast.stmt) -> bool:
-    """Whether a statement only documents, or is an import: those count by what they bind."""
+    """Whether a statement only documents, or imports: those count by what they bind.
+
+    Imports within a `with` are no others: it says what to install if one fails.
+    """
+    if isinstance(statement, ast.With):
+        return all(isinstance(inner, ast.Import | ast.ImportFrom) for inner in statement.body)
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, ast.Constant)
     return isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass)

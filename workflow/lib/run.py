@@ -136,6 +136,10 @@ class Run:
             default = "<results>/simulated_census/protein_coding_genes.parquet"
         return self.config["census"]["gene_list"] or default
 
+    def term_prefix(self) -> str:
+        """What the ids of the hierarchy begin with: the classes lie below selection.root."""
+        return self.config["selection"]["root"].partition(":")[0]
+
     def ontology_arguments(self) -> list[str]:
         """Where fetch_ontology takes the release from, as arguments of its script."""
         ontology = self.config["ontology"]

@@ -111,12 +111,13 @@ rule convert_h5ad:
         others=run.other_files,
         organism=config["census"]["organism"],
         fractional_counts=config["census"]["fractional_counts"],
+        prefix=run.term_prefix(),
         store=subpath(output.manifest, parent=True),
     message:
         "Converting the h5ad files of the {wildcards.release} release"
     shell:
         "python {params.script:q} --files {input.files:q} --other-files {params.others:q} --release {params.release:q} "
-        "--organism {params.organism:q} --fractional-counts {params.fractional_counts:q} --store {params.store:q}/soma --genes {output.genes:q} "
+        "--organism {params.organism:q} --fractional-counts {params.fractional_counts:q} --prefix {params.prefix:q} --store {params.store:q}/soma --genes {output.genes:q} "
         "--manifest {output.manifest:q} > {log:q} 2>&1"
 
 

@@ -24,11 +24,13 @@ rule fetch_ontology:
         script=script("fetch_ontology"),
         code=fingerprint("fetch_ontology"),
         source=run.ontology_arguments(),
+        prefix=run.term_prefix(),
         datasets=repository.datasets,
     message:
         "Fetching the Cell Ontology"
     shell:
-        "python {params.script:q} {params.source:q} --datasets {params.datasets:q} "
+        "python {params.script:q} {params.source:q} --prefix {params.prefix:q} "
+        "--datasets {params.datasets:q} "
         "--obo {output.obo:q} --checksum {output.checksum:q} > {log:q} 2>&1"
 
 
@@ -53,11 +55,12 @@ rule build_hierarchy:
         script=script("build_hierarchy"),
         code=fingerprint("build_hierarchy"),
         data_source=run.data_source(),
+        prefix=run.term_prefix(),
     message:
         "Building the reachability matrix"
     shell:
         "python {params.script:q} --cells {input.cells:q} --ontology {input.ontology:q} "
-        "--data-source {params.data_source:q} --cell-types {output.cell_types:q} "
+        "--prefix {params.prefix:q} --data-source {params.data_source:q} --cell-types {output.cell_types:q} "
         "--reachability {output.reachability:q} > {log:q} 2>&1"
 
 

@@ -11,21 +11,24 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import torch
-from tqdm import tqdm
+from hce.extras import needs
 
-from hce.annotation.calls import Calls, annotate, columns_of
-from hce.annotation.cells import CellFile, open_cells
-from hce.annotation.genes import match_genes
-from hce.annotation.output import check_output, write_annotated
-from hce.annotation.page import write_page
-from hce.annotation.scores import depth_table, label_classes, label_scores, risk_coverage
-from hce.extension.build import build_any_model
-from hce.files import sha256
-from hce.models import TrainedModel, load_model
-from hce.tables import PARQUET, write_table
+with needs("annotate"):
+    import numpy as np
+    import pandas as pd
+    import torch
+    from tqdm import tqdm
+
+    from hce.annotation.calls import Calls, annotate, columns_of
+    from hce.annotation.cells import CellFile, open_cells
+    from hce.annotation.genes import match_genes
+    from hce.annotation.output import check_output, write_annotated
+    from hce.annotation.page import write_page
+    from hce.annotation.scores import depth_table, label_classes, label_scores, risk_coverage
+    from hce.extension.build import build_any_model
+    from hce.files import sha256
+    from hce.models import TrainedModel, load_model
+    from hce.tables import PARQUET, write_table
 
 DESCRIPTION = """Call the cell types of an AnnData file with one or several trained models, whose
 probabilities are averaged. The file is not changed: --output is a copy of it with more columns."""
@@ -78,7 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", help="obs column with labels to score the calls by")
     parser.add_argument("--architecture-file", type=Path, nargs="?", help="if not the paper's")
     parser.add_argument("--batch-size", type=int, default=1024, help="cells (default 1024)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--device",
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu, cuda or another of PyTorch's",
+    )
     parser.add_argument("--threads", type=int, help="of PyTorch on the CPU")
 
 

@@ -223,6 +223,7 @@ def read_release(
     organism: str = HOMO_SAPIENS,
     others: Sequence[Path] = (),
     fractional_counts: str = "refuse",
+    prefix: str = "CL",
 ) -> CensusTables:
     """Read h5ad files into the tables of one release.
 
@@ -240,6 +241,8 @@ def read_release(
         Files of the other release: no two files of both share a name (`file_names`).
     fractional_counts
         refuse or keep those that are no integers.
+    prefix
+        Of the ids of cell types.
 
     Returns
     -------
@@ -256,7 +259,7 @@ def read_release(
     """
     names = file_names(paths, others)
     parts = [
-        _read_file(Path(path), name, organism, fractional_counts)
+        _read_file(Path(path), name, organism, fractional_counts, prefix)
         for path, name in zip(paths, names, strict=True)
     ]
     genes = _common_genes(parts)
@@ -283,7 +286,9 @@ class _FileTables:
         return CountsFile(self.path, self.place, self.kept, position[genes].to_numpy())
 
 
-def _read_file(path: Path, name: str, organism: str, fractional_counts: str) -> _FileTables:
+def _read_file(
+    path: Path, name: str, organism: str, fractional_counts: str, prefix: str
+) -> _FileTables:
     with _open(path) as file:
         raw = "raw" in file
         check_filters(file, path, ("obs", "raw/var", "raw/X") if raw else ("obs", "var", "X"))
@@ -317,7 +322,7 @@ def _read_file(path: Path, name: str, organism: str, fractional_counts: str) -> 
             f"...) are of another organism than census.organism, {organism}; set it to that of the "
             "files"
         )
-    return _FileTables(path, *read_cells(obs, path, name), var, place)
+    return _FileTables(path, *read_cells(obs, path, name, prefix), var, place)
 
 
 def _common_genes(parts: Sequence[_FileTables]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import logging
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ logger = logging.getLogger(__name__)
 GAPS = ("", "nan", "NaN", "NaT", "None", "<NA>")
 FLAGS = dict.fromkeys(("true", "t", "yes", "y", "1"), True)
 FLAGS |= dict.fromkeys(("false", "f", "no", "n", "0"), False)
-TERM_ID = re.compile(r"CL:[0-9]{7}")
 # of any ontology, also several: MONDO:0005148 || MONDO:0005812
 ANY_TERM_ID = re.compile(r"[A-Za-z]+:\S+( \|\| [A-Za-z]+:\S+)*")
 UNKNOWN = "unknown"
@@ -65,13 +65,19 @@ def read_flag(value: object) -> bool:
     return FLAGS[word]
 
 
-def read_cell_type(value: object) -> str:
+def term_ids(prefix: str = "CL") -> re.Pattern[str]:
+    """How the term ids of an ontology look: those of the Cell Ontology have seven digits."""
+    return re.compile(r"CL:[0-9]{7}" if prefix == "CL" else rf"{re.escape(prefix)}:\S+")
+
+
+def read_cell_type(value: object, prefix: str = "CL") -> str:
     """An ontology term id, or unknown; raises ValueError if it is neither."""
     text = read_text(value)
-    if text != UNKNOWN and not TERM_ID.fullmatch(text):
+    if text != UNKNOWN and not term_ids(prefix).fullmatch(text):
+        wanted = "Cell Ontology term (CL:0000000)" if prefix == "CL" else f"term {prefix}:..."
         raise ValueError(
-            f"{text!r} is no Cell Ontology term (CL:0000000); map the labels to terms first, or "
-            f"to {UNKNOWN}, whose cells are left out"
+            f"{text!r} is no {wanted}, an id as that of selection.root; map the labels to terms "
+            f"first, or to {UNKNOWN}, whose cells are left out"
         )
     return text
 
@@ -158,7 +164,9 @@ def read_column(
     return result
 
 
-def read_cells(obs: pd.DataFrame, path: Path, name: str) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+def read_cells(
+    obs: pd.DataFrame, path: Path, name: str, prefix: str = "CL"
+) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
     """Read obs as the Census has it.
 
     Parameters
@@ -169,6 +177,8 @@ def read_cells(obs: pd.DataFrame, path: Path, name: str) -> tuple[pd.DataFrame, 
         The file, for what is said.
     name
         Stands in for dataset_id (the study) and collection_id where the file has none.
+    prefix
+        Of the ids of cell types.
 
     Returns
     -------
@@ -188,7 +198,10 @@ def read_cells(obs: pd.DataFrame, path: Path, name: str) -> tuple[pd.DataFrame, 
     if not {"tissue", "tissue_general"} & set(obs):
         raise ValueError(f"{path}: obs has no column tissue or tissue_general")
     columns, wrong = {}, []
-    for column, reader in (REQUIRED | OPTIONAL).items():
+    of_types: dict[str, Reader] = {
+        "cell_type_ontology_term_id": partial(read_cell_type, prefix=prefix)
+    }
+    for column, reader in (REQUIRED | of_types | OPTIONAL).items():
         if column in obs:
             try:
                 columns[column] = read_column(obs[column], reader, f"{path}: obs column {column}")

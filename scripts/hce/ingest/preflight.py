@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from hce.census.check import check_release, retraction
-from hce.census.obs import TERM_ID
+from hce.census.obs import term_ids
 from hce.census.reading import (
     OBS_COLUMNS,
     Release,
@@ -30,7 +30,7 @@ from hce.census.reading import (
 from hce.ingest.counts import BLOCK_ROWS, read_counts
 from hce.ingest.irregular import Irregular
 from hce.ingest.plan import BYTES_PER_CELL, free_disk
-from hce.ontology import current_ids
+from hce.ontology import current_ids, resolve_root
 
 RIGHT, FAILS, UNKNOWN = "right", "will fail", "cannot be told"
 # obs is read at so many places, so many cells at each; counts at one place, a tile or two
@@ -160,7 +160,7 @@ def some_cells(release: Release, places: int = PLACES, cells: int = CELLS) -> pd
 
 def _judge_cells(name: str, cells: pd.DataFrame, wanted: Wanted, findings: Findings) -> None:
     ids = cells["cell_type_ontology_term_id"].astype(str)
-    odd = ids[~ids.str.fullmatch(TERM_ID) & (ids != "unknown")]
+    odd = ids[~ids.str.fullmatch(term_ids()) & (ids != "unknown")]
     if len(odd):
         because = f"{odd.iloc[0]!r} is no id of the Cell Ontology ({len(odd):,} such cells)"
         findings.add(f"{name}: cell types", FAILS, because)
@@ -246,10 +246,10 @@ def judge_labels(
     graph: nx.DiGraph, root: str, cells: Mapping[str, pd.DataFrame], findings: Findings
 ) -> None:
     """See that the ontology has the root and the cell types of the cells looked at."""
-    if root not in graph:
-        tops = [term for term in graph if graph.in_degree(term) == 0][:3]
-        because = f"selection.root {root} is no term of the file; its roots: {', '.join(tops)}"
-        findings.add("ontology: root", FAILS, because)
+    try:
+        resolve_root(graph, root)
+    except ValueError as error:
+        findings.add("ontology: root", FAILS, f"selection.root: {error}")
     for name, part in cells.items():
         ids = sorted(set(part["cell_type_ontology_term_id"].astype(str)) - {"unknown"})
         current = current_ids(graph, ids)
