@@ -1,5 +1,8 @@
 # The pages of the report: what the run was made with, and an overview of its results.
 
+# what the overview opens with, the first two side by side
+OPENING_FIGURES = ["fig1e", "fig2b", "decisions", "fig2c"]
+
 
 rule record_provenance:
     """Record code, versions, data, settings, checksums, and the time and memory of the rules."""
@@ -42,9 +45,10 @@ rule record_provenance:
 
 
 rule write_overview:
-    """Write the overview: headline, interactive hierarchy, claims, tables, provenance."""
+    """Write the overview: figures, headline, interactive hierarchy, claims, tables, provenance."""
     input:
         template=repository.file("workflow/report/page.html.jinja"),
+        figures=collect("<results>/figures/{figure}.png", figure=OPENING_FIGURES),
         claims="<results>/tables/claims.tsv",
         macro_f1="<results>/tables/macro_f1.tsv",
         decisions="<results>/tables/decisions.tsv",
@@ -91,5 +95,5 @@ rule write_overview:
         "--tableS3 {input.tableS3:q} --provenance {input.provenance:q} "
         "--resources {input.resources:q} --cell-types {input.cell_types:q} "
         "--nodes {input.nodes:q} --edges {input.edges:q} "
-        "--template {input.template:q} --own-losses {input.own_losses:q} "
+        "--template {input.template:q} --figures {input.figures:q} --own-losses {input.own_losses:q} "
         "--output {output:q} > {log:q} 2>&1"
