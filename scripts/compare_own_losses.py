@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.statistics.tables import overall_runs, own_loss_table
-from hce.tables import read_table, write_table
+from hce.tables import of_seeds, read_table, write_table
 
 
 def main() -> None:
@@ -23,8 +23,9 @@ def main() -> None:
     scores = pd.concat([read_table(path) for path in arguments.scores], ignore_index=True)
     runs = overall_runs(scores)
     tables = {arguments.table: own_loss_table(runs, arguments.losses), arguments.runs: runs}
+    source = of_seeds(arguments.data_source, scores["seed"])
     for path, table in tables.items():
-        write_table(table, path, arguments.data_source)
+        write_table(table, path, source)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def main() -> None:
     nodes = ontology_nodes(cell_types, tests, arguments.architecture)
     type_runs = read_table(arguments.per_cell_type_runs)
     tables = {
-        arguments.fig2a: concept.assign(data_source=macro_runs["data_source"].iloc[0]),
+        arguments.fig2a: concept,
         arguments.fig2b: gains(macro_runs, read_table(arguments.macro_f1)),
         arguments.fig2c: cell_type_gains(tests, type_runs, arguments.architecture, "ood"),
         arguments.fig2d: nodes,

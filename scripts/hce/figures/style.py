@@ -374,21 +374,33 @@ def stamp(fig: Figure, data_source: str) -> None:
         engine.set(rect=(left, bottom + line, width, height - line))
 
 
-def single_data_source(table: pd.DataFrame, path: str | Path) -> str:
-    """Return the data source that all rows of a table name.
+# what a table names as its data source if it holds made-up numbers
+ILLUSTRATION = "none, an illustration"
+
+
+def single_data_source(tables: Sequence[pd.DataFrame], paths: Sequence[str | Path]) -> str:
+    """Return the data source that all rows of the tables of a figure name.
+
+    Of a page with panels before and after training, the one with the seeds of the runs
+    (`hce.tables.of_seeds`); an illustration beside data names none.
 
     Raises
     ------
     ValueError
-        If the table has no rows, no column `data_source`, or rows of more than one source.
+        If a table has no rows, no column `data_source`, or the rows name more than one source.
     """
-    sources = [] if "data_source" not in table else sorted(set(table["data_source"].dropna()))
-    if len(sources) != 1:
-        raise ValueError(
-            f"{path}: expected one value in the column data_source, found {sources or 'none'}; "
-            "make the table again with the rule that writes it"
-        )
-    return str(sources[0])
+    found: set[str] = set()
+    for table, path in zip(tables, paths, strict=True):
+        sources = set() if "data_source" not in table else set(table["data_source"].dropna())
+        found |= sources
+        longest = max(found - {ILLUSTRATION}, key=len, default=ILLUSTRATION)
+        others = found - {longest, ILLUSTRATION}
+        if not sources or not all(longest.startswith(f"{other}, seed") for other in others):
+            raise ValueError(
+                f"{path}: expected one value in the column data_source, found "
+                f"{sorted(found) or 'none'}; make the table again with the rule that writes it"
+            )
+    return longest
 
 
 def save_figure(fig: Figure, pdf_path: str | Path, png_path: str | Path) -> None:
