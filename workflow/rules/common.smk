@@ -15,6 +15,7 @@ from snakemake_private import (
     given_keys,
     hosted_commit,
     let_sigterm_end_runs,
+    lists_rules,
     resources_folder,
     retries_of_network_jobs,
     runs_on_slurm,

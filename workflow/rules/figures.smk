@@ -122,3 +122,20 @@ for figure, drawing in DRAWINGS.items():
         shell:
             "python {params.script:q} {params.function:q} --source-data {input.source_data:q} "
             "--pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+
+    # what the list of rules says of it
+    workflow.get_rule(f"draw_{figure}").docstring = (
+        f"{drawing.title}: snakemake {figure}"
+    )
+
+
+# short names: snakemake fig2b; the target rules of that name bring the tables, too
+for figure in (
+    [] if lists_rules() else sorted(DRAWINGS.keys() - {"frontier", "controls"})
+):
+
+    rule:
+        name:
+            figure
+        input:
+            figures([figure]),

@@ -32,6 +32,11 @@ class Drawing:
     further: tuple[str, ...] = ()
     panels: tuple[str, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """Its place in the report, as one text."""
+        return ", ".join([self.category, *(self.labels or {}).values()])
+
     def tables(self, name: str) -> list[str]:
         """Names of the source data, in the order in which the function takes them."""
         return [*self.panels] or [name, *(f"{name}_{table}" for table in self.further)]
