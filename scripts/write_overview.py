@@ -14,7 +14,7 @@ import pandas as pd
 from hce.figures.hierarchy_panels import OVERVIEW
 from hce.files import write_atomically
 from hce.hierarchy.files import read_cell_types
-from hce.names import ARCHITECTURE_NAMES
+from hce.names import architecture_name
 from hce.report.decoded import decoded
 from hce.report.page import (
     ShownTable,
@@ -132,7 +132,7 @@ def main() -> None:
     tables = {name: read_table(getattr(arguments, name)) for name in TABLES}
     macro_f1 = tables["macro_f1"]
     source = str(macro_f1["data_source"].iloc[0])
-    first = headline(macro_f1, ARCHITECTURE_NAMES)
+    first = headline(macro_f1)
     n_types = int(macro_f1.loc[macro_f1["split"] == "ood", "n_labels"].max())
     caption = f"Macro F1 over the {n_types} cell types of the OOD set: mean ± sd over the seeds."
     caption = " ".join([caption, *decoded(tables["decisions"])])
@@ -144,7 +144,7 @@ def main() -> None:
     nodes, edges = read_table(arguments.nodes), read_table(arguments.edges)
     whole, lines = nodes[nodes["view"] == OVERVIEW], edges[edges["view"] == OVERVIEW]
     data = node_data(whole, lines, read_cell_types(arguments.cell_types), tables["per_cell_type"])
-    ran = [name for name in ARCHITECTURE_NAMES if name in set(macro_f1["architecture"])]
+    ran = list(dict.fromkeys(macro_f1["architecture"]))
     first_shown = "mlp" if "mlp" in ran else ran[0]
     page = render(
         arguments.template.read_text(encoding="utf-8"),
@@ -157,6 +157,7 @@ def main() -> None:
         drawing_caption=DRAWING,
         drawing=draw_page(data, lines, first_shown),
         shown=first_shown,
+        architectures={name: architecture_name(name) for name in ran},
     )
     with write_atomically(arguments.output) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -9,7 +9,7 @@ import folder_lock
 import slurm_guard
 from configuration import CONTROL_LOSSES, complete
 from repository import Repository
-from run import FIGURES, SUPPLEMENTARY_FIGURES, Run, figures
+from run import FIGURES, Run, figures
 from snakemake_private import (
     configuration_sources,
     given_keys,

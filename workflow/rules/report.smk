@@ -9,7 +9,7 @@ rule record_provenance:
     input:
         # the last of the other jobs, so that the benchmarks of all are there
         summary="<results>/summary.txt",
-        figures=figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
+        figures=figures(FIGURES + run.supplementary_figures + BEYOND + run.own_figures),
         own_tables=collect("<results>/tables/{table}.tsv", table=run.own_tables),
         files=[
             "<results>/ontology/cl.obo",

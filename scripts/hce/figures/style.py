@@ -23,7 +23,7 @@ from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
 
 from hce.files import write_atomically
-from hce.names import LOSS_NAMES, LOSSES, architecture_name
+from hce.names import LOSS_NAMES, LOSSES, architecture_name, known_architectures
 
 MINUS = "−"
 
@@ -107,6 +107,8 @@ GRID = "#EAEAEA"
 STRIPE = "#F6F6F6"
 # colors of Okabe and Ito (2008), which stay apart for color-blind readers
 ARCHITECTURE_COLORS = {"linear": "#E69F00", "mlp": "#009E73", "tabnet": "#CC79A7"}
+# of architectures and losses that are not the paper's
+OTHER_COLORS = ("#56B4E9", "#8B6F47", "#7A5195", "#5A5A5A")
 LOSS_COLORS = {"ce": "#8C8C8C", "hce": "#0072B2"}
 ID_LEVEL_COLOR = "#D55E00"
 
@@ -294,6 +296,13 @@ def add_axes_mm(
     return fig.add_axes(
         (left / full_width, bottom / full_height, width / full_width, height / full_height)
     )
+
+
+def architecture_colors(found: Iterable[str]) -> dict[str, str]:
+    """Colors of the paper's architectures and of any other that was found, in their order."""
+    others = [name for name in known_architectures(found) if name not in ARCHITECTURE_COLORS]
+    shades = {name: OTHER_COLORS[k % len(OTHER_COLORS)] for k, name in enumerate(others)}
+    return ARCHITECTURE_COLORS | shades
 
 
 def loss_handles(marker: str = "") -> list[Artist]:

@@ -29,7 +29,7 @@ from PIL import Image
 
 from hce.figures.hierarchy import DIVERGING
 from hce.figures.style import ABSENT, INK, format_signed, short_cell_type
-from hce.names import ARCHITECTURE_NAMES
+from hce.names import architecture_name, known_architectures
 
 # of a number after the point, and of a P in all
 DIGITS, P_DIGITS = 3, 2
@@ -143,15 +143,13 @@ def cell_text(value: object, kind: str = "count") -> str:
     return "" if value is None or value is pd.NA else str(value)
 
 
-def headline(macro_f1: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+def headline(macro_f1: pd.DataFrame) -> pd.DataFrame:
     """The gain on new studies, an architecture a row, in the words of a results section.
 
     Parameters
     ----------
     macro_f1
         Rows of macro_f1.tsv.
-    names
-        What the architectures are called.
     """
     row_of = dict(macro_f1.set_index(["split", "labels", "architecture"]).iterrows())
     rows = []
@@ -162,7 +160,7 @@ def headline(macro_f1: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
         tested = np.isfinite(ood["p_holm"])
         rows.append(
             {
-                "Architecture": names.get(architecture, architecture),
+                "Architecture": architecture_name(architecture),
                 # first, so that a narrow window shows them too
                 "Gain": f"{ood['gain_mean']:+.3f}" if np.isfinite(ood["gain_mean"]) else "",
                 "P (Holm)": f"{ood['p_holm']:.{P_DIGITS}g}" if tested else str(ood["note"]),
@@ -234,7 +232,7 @@ def node_data(
     table["n_ood"] = n_ood
     largest = ood["delta"].abs().max()
     norm = Normalize(-largest, largest) if np.isfinite(largest) and largest else Normalize(-1, 1)
-    for architecture in ARCHITECTURE_NAMES:
+    for architecture in known_architectures(tests["architecture"]):
         rows = ood.reindex(
             pd.MultiIndex.from_product([[architecture], table["ontology_term_id"]])
         ).droplevel(0)
@@ -276,7 +274,7 @@ def render(template: str, drawing: str, shown: str, **content: Any) -> str:
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(template)
-    content |= {"architectures": ARCHITECTURE_NAMES, "shown": shown, "nodes": NODES}
+    content |= {"shown": shown, "nodes": NODES}
     return page.render(drawing=Markup(drawing), libraries=libraries(), **content)
 
 

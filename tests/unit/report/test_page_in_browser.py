@@ -47,6 +47,7 @@ def page() -> str:
         TEMPLATE.read_text(encoding="utf-8"),
         draw_page(data, edges, "mlp"),
         "mlp",
+        architectures={"mlp": LABELS[6]},
         figures=[ShownFigure("fig2b", LABELS[3], "data:,", 1, 1)],
         title=LABELS[0],
         data_source=LABELS[1],

@@ -123,7 +123,7 @@ def test_the_headline_says_why_there_is_no_test() -> None:
         rows.append({"architecture": "mlp", "split": split, "labels": labels, "n_seeds": 1})
         rows[-1] |= {"ce_mean": 0.5, "hce_mean": 0.6, "gain_mean": 0.1, "note": "no test: n = 1"}
     missing = ["ce_sd", "hce_sd", "gain_ci_low", "gain_ci_high", "p_holm", "effect_size"]
-    table = headline(pd.DataFrame(rows).assign(**dict.fromkeys(missing, np.nan)), {"mlp": "MLP"})
+    table = headline(pd.DataFrame(rows).assign(**dict.fromkeys(missing, np.nan)))
     row = table.iloc[0]
     assert row[["Architecture", "Gain", "P (Holm)"]].tolist() == ["MLP", "+0.100", "no test: n = 1"]
     assert row["CE, new studies"] == "0.500" and row["95 % interval"] == ""
