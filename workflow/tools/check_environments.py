@@ -35,7 +35,7 @@ OWN_CELL_TYPES = (*SIMULATED, "own-cell-types.yaml")
 # configuration files of a run -> what it makes
 TARGETS = {
     SIMULATED: ("overview", "beyond", "plan", "hierarchy", "controls", "frontier"),
-    OWN_LOSS: ("results-own-loss/tables/own_losses.tsv",),
+    OWN_LOSS: ("results-own-loss/figures/own_losses.pdf",),
     OWN_FILES: tuple(f"results-own/converted_census/{r}/manifest.json" for r in ("train", "ood")),
     OWN_CELL_TYPES: ("annotations",),
 }
