@@ -1,10 +1,10 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="5d30233fec8055c1c013f29a95bddeee1481ffa0583c9228cd7c009fd5549b25"
+LABEL io.github.snakemake.conda_env_hash="90327e0abbe55baec6d922cc9d24db643148d78641e2497b51bc6129a2bc70df"
 # Conda environment:
 #   source: envs/analysis.yaml
-#   prefix: /conda-envs/cab1e6c8fb15111e2d236700d85661ff
+#   prefix: /conda-envs/90fde104857e87c7bb3fcb8a243f343d
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -21,6 +21,7 @@ LABEL io.github.snakemake.conda_env_hash="5d30233fec8055c1c013f29a95bddeee1481ff
 #     - numpy=2.4.6
 #     - obonet=1.3.0
 #     - pandas=2.3.3
+#     - pillow=13.0.0
 #     - pooch=1.9.0
 #     - pyarrow=26.0.1
 #     - pyyaml=6.0.3
@@ -28,8 +29,8 @@ LABEL io.github.snakemake.conda_env_hash="5d30233fec8055c1c013f29a95bddeee1481ff
 #     - seaborn=0.13.2
 #     - statsmodels=0.15.0
 #     - tqdm=4.70.1
-RUN mkdir -p /conda-envs/cab1e6c8fb15111e2d236700d85661ff
-COPY envs/analysis.yaml /conda-envs/cab1e6c8fb15111e2d236700d85661ff/environment.yaml
+RUN mkdir -p /conda-envs/90fde104857e87c7bb3fcb8a243f343d
+COPY envs/analysis.yaml /conda-envs/90fde104857e87c7bb3fcb8a243f343d/environment.yaml
 # Conda environment:
 #   source: envs/atlas.yaml
 #   prefix: /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
@@ -231,7 +232,7 @@ COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment
 RUN mkdir -p /conda-envs/8199cf7502010cff831b81922c86243c
 COPY envs/train.yaml /conda-envs/8199cf7502010cff831b81922c86243c/environment.yaml
 
-RUN conda env create --prefix /conda-envs/cab1e6c8fb15111e2d236700d85661ff --file /conda-envs/cab1e6c8fb15111e2d236700d85661ff/environment.yaml && \
+RUN conda env create --prefix /conda-envs/90fde104857e87c7bb3fcb8a243f343d --file /conda-envs/90fde104857e87c7bb3fcb8a243f343d/environment.yaml && \
     conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
     conda env create --prefix /conda-envs/dca05f40db2afb6f782e917577ba851b --file /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml && \
     conda env create --prefix /conda-envs/0eaad11a3671805999734aad45ffca39 --file /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml && \

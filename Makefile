@@ -19,10 +19,13 @@ controls: env
 	snakemake controls
 	@echo "Figure: results/figures/controls.pdf"
 
-# everything in one file that opens without a network
+# everything in one file that opens without a network; after `make controls` with them too:
+# make report REPORTED='overview controls'
+REPORTED := overview
 report: env
-	snakemake overview --report results/report.html --report-after-run \
+	snakemake $(REPORTED) --report results/report.html --report-after-run \
 		--report-stylesheet workflow/report/report.css
+	python workflow/tools/open_on_results.py results/report.html
 	@echo "Report: results/report.html"
 
 test: env

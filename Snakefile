@@ -74,14 +74,14 @@ rule figures:
 rule supplement:
     """The figures and tables of the supplement, with their source data."""
     input:
-        figures(SUPPLEMENTARY_FIGURES),
+        figures(run.supplementary_figures),
         collect("<results>/tables/tableS{number}.tsv", number=[1, 2, 3]),
 
 
 rule overview:
     """Everything, and the page that the report opens with (then: snakemake --report)."""
     input:
-        figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
+        figures(FIGURES + run.supplementary_figures + BEYOND + run.own_figures),
         run.tables(),
         "<results>/overview.html",
 

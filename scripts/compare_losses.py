@@ -19,7 +19,7 @@ from hce.statistics.tables import (
     strata_runs,
     strata_table,
 )
-from hce.tables import read_table, write_table
+from hce.tables import of_seeds, read_table, write_table
 
 TABLES = ("macro_f1", "per_cell_type", "per_study", "strata")
 TABLES_AND_RUNS = [name for table in TABLES for name in (table, f"{table}_runs")]
@@ -68,8 +68,9 @@ def main() -> None:
     for table in (tables["per_study"], tables["per_study_runs"]):
         place = list(table.columns).index("dataset_id") + 1
         table.insert(place, "study", table["dataset_id"].map(names))
+    source = of_seeds(arguments.data_source, scores["seed"])
     for name, table in tables.items():
-        write_table(table, getattr(arguments, name), arguments.data_source)
+        write_table(table, getattr(arguments, name), source)
     for row in tables["macro_f1"].query("split == 'ood'").itertuples():
         print(f"{row.architecture}, OOD: gain {row.gain_mean:+.3f}, Holm P {row.p_holm:.2g}")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from hce.command import run_script
+from hce.figures.own_losses import own_loss_gains
 from hce.statistics.tables import overall_runs, own_loss_table
-from hce.tables import read_table, write_table
+from hce.tables import of_seeds, read_table, write_table
 
 
 def main() -> None:
@@ -22,12 +23,16 @@ def main() -> None:
     parser.add_argument("--data-source", required=True, help="named in the tables")
     parser.add_argument("--table", type=Path, required=True, help="TSV to write")
     parser.add_argument("--runs", type=Path, required=True, help="TSV to write")
+    parser.add_argument("--source-data", type=Path, required=True, help="CSV to write")
     arguments = parser.parse_args()
     scores = pd.concat([read_table(path) for path in arguments.scores], ignore_index=True)
     runs = overall_runs(scores)
-    tables = {arguments.table: own_loss_table(runs, arguments.losses), arguments.runs: runs}
+    tests = own_loss_table(runs, arguments.losses)
+    tables = {arguments.table: tests, arguments.runs: runs}
+    tables[arguments.source_data] = own_loss_gains(tests, runs)
+    source = of_seeds(arguments.data_source, scores["seed"])
     for path, table in tables.items():
-        write_table(table, path, arguments.data_source)
+        write_table(table, path, source)
 
 
 if __name__ == "__main__":

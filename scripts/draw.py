@@ -27,7 +27,7 @@ def main() -> None:
     draw = getattr(importlib.import_module(module), function)
     tables = [read_table(path) for path in arguments.source_data]
     fig = draw(*tables)
-    stamp(fig, single_data_source(tables[0], arguments.source_data[0]))
+    stamp(fig, single_data_source(tables, arguments.source_data))
     save_figure(fig, arguments.pdf, arguments.png)
 
 

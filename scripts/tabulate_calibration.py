@@ -11,7 +11,7 @@ from hce.command import run_script
 from hce.evaluation.calibration import calibration_of
 from hce.evaluation.predictions import predicted_files, read_prediction
 from hce.hierarchy.files import read_reachability
-from hce.tables import write_table
+from hce.tables import of_seeds, write_table
 
 COLUMNS = ["class", "predicted_class", "probability", "score"]
 
@@ -31,8 +31,8 @@ def main() -> None:
     for file, path in predicted_files(arguments.predictions).items():
         part = calibration_of(read_prediction(path, COLUMNS), reachability)
         parts.append(part.assign(**file._asdict()))
-    table = pd.concat(parts, ignore_index=True).assign(data_source=arguments.data_source)
-    write_table(table, arguments.output)
+    table = pd.concat(parts, ignore_index=True)
+    write_table(table, arguments.output, of_seeds(arguments.data_source, table["seed"]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from hce.evaluation.confusion import corrected_counts, relation_counts, relation
 from hce.evaluation.predictions import Predicted, paired_runs, predicted_files, read_prediction
 from hce.hierarchy.files import read_reachability
 from hce.names import LOSSES
-from hce.tables import write_table
+from hce.tables import of_seeds, write_table
 
 COLUMNS = ["soma_joinid", "class", "predicted_class"]
 
@@ -47,9 +47,9 @@ def main() -> None:
         moved = corrected_counts(*_classes(ce), _classes(hce)[1], relations)
         corrected.append(moved.assign(architecture=architecture, seed=seed))
     tables = {arguments.relations: counts, arguments.corrected: corrected}
+    source = of_seeds(arguments.data_source, (file.seed for file in files))
     for path, parts in tables.items():
-        table = pd.concat(parts, ignore_index=True).assign(data_source=arguments.data_source)
-        write_table(table, path)
+        write_table(pd.concat(parts, ignore_index=True), path, source)
 
 
 def _classes(table: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

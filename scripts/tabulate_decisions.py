@@ -22,7 +22,7 @@ from hce.statistics.decisions import (
     metric_table,
     specificity_runs,
 )
-from hce.tables import write_table
+from hce.tables import of_seeds, write_table
 
 
 def main() -> None:
@@ -53,6 +53,7 @@ def main() -> None:
     classes = read_cell_types(arguments.cell_types)
     hierarchy = Hierarchy.read(classes, arguments.reachability)
     calls = read_calls(arguments.calls)
+    source = of_seeds(arguments.data_source, calls["seed"])
     runs = metric_runs(calls, hierarchy, np.flatnonzero(classes["in_ood"]))
     metrics, decisions = metric_table(runs), decision_table(runs)
     tests = decisions[
@@ -70,7 +71,7 @@ def main() -> None:
         (depth_shares(calls, hierarchy), arguments.specificity_figure),
         (coarsened_runs(calls, hierarchy), arguments.granularity_figure),
     ):
-        write_table(table, path, arguments.data_source)
+        write_table(table, path, source)
     print(decisions[decisions["split"] == "ood"].to_string())
 
 

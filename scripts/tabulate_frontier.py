@@ -14,7 +14,7 @@ from hce.evaluation.hierarchy_metrics import Hierarchy
 from hce.figures.frontier import frontier_points
 from hce.hierarchy.files import read_cell_types
 from hce.statistics.decisions import metric_runs
-from hce.tables import write_table
+from hce.tables import of_seeds, write_table
 
 
 def main() -> None:
@@ -42,8 +42,9 @@ def main() -> None:
     points = frontier_points(runs, arguments.discounts)
     keys = ["architecture", "split", "rule", "discount"]
     print(points.groupby(keys)[["exact_f1", "corrected_f1"]].mean().to_string())
-    write_table(points, arguments.table, arguments.data_source)
-    write_table(points, arguments.output, arguments.data_source)
+    source = of_seeds(arguments.data_source, calls["seed"])
+    write_table(points, arguments.table, source)
+    write_table(points, arguments.output, source)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from hce.command import run_script
 from hce.files import checked
 from hce.report.hyperparameters import hyperparameter_table
-from hce.tables import write_table
+from hce.tables import of_seeds, write_table
 
 TABLES = {"tableS1": "linear", "tableS2": "mlp", "tableS3": "tabnet"}
 
@@ -25,9 +25,10 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True, help="TSV to write")
     arguments = parser.parse_args()
     models = [json.loads(checked(path).read_text()) for path in arguments.hyperparameters]
+    source = of_seeds(arguments.data_source, (model["seed"] for model in models))
     for name, architecture in TABLES.items():
         table = hyperparameter_table(models, architecture)
-        write_table(table, getattr(arguments, name), arguments.data_source)
+        write_table(table, getattr(arguments, name), source)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pandas as pd
 
 from hce.command import run_script
 from hce.statistics.tables import overall_runs
-from hce.tables import read_table, write_table
+from hce.tables import of_seeds, read_table, write_table
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
         points.append(runs)
         print(f"{cells:,} training cells: {len(runs)} scores")
     table = pd.concat(points, ignore_index=True)
-    write_table(table, arguments.output, arguments.data_source)
+    write_table(table, arguments.output, of_seeds(arguments.data_source, table["seed"]))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from hce.names import sort_as_known
 from hce.statistics.decisions import PAPER_RULE
 from hce.statistics.new_study import gains_by, over_seeds
 from hce.statistics.power import detectable
-from hce.tables import read_table, write_table
+from hce.tables import of_seeds, read_table, write_table
 
 UNITS = {"study": "dataset_id", "tissue": "tissue"}
 POWER_COLUMNS = ["architecture", "split", "ontology_term_id", "label", "n_seeds", "n_tests"]
@@ -50,6 +50,7 @@ def main() -> None:
     reachability, _ = read_reachability(arguments.reachability)
     calls = read_calls(arguments.unit_calls)
     calls = calls[calls["rule"] == PAPER_RULE]
+    source = of_seeds(arguments.data_source, calls["seed"])
     wholes, singles = [], []
     for architecture, part in calls.groupby("architecture", sort=False):
         for kind, column in UNITS.items():
@@ -68,12 +69,12 @@ def main() -> None:
     types = types[types["split"] == "ood"].reset_index(drop=True)
     families = [detectable(part) for _, part in types.groupby("architecture", sort=False)]
     power = types[POWER_COLUMNS].join(pd.concat(families))
-    write_table(summary, arguments.new_study, arguments.data_source)
-    write_table(units, arguments.new_study_units, arguments.data_source)
-    write_table(power, arguments.power, arguments.data_source)
-    write_table(power, arguments.power_figure, arguments.data_source)
+    write_table(summary, arguments.new_study, source)
+    write_table(units, arguments.new_study_units, source)
+    write_table(power, arguments.power, source)
+    write_table(power, arguments.power_figure, source)
     for kind, path in (("study", arguments.study_figure), ("tissue", arguments.tissue_figure)):
-        write_table(forest_rows(units, summary, kind), path, arguments.data_source)
+        write_table(forest_rows(units, summary, kind), path, source)
     print(summary.to_string())
     print(power.groupby(["architecture", "verdict"], sort=False).size().to_string())
 

@@ -22,7 +22,7 @@ from hce.hierarchy.drift import (
 from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.hierarchy.releases import format_obo, package_releases, read_package_terms
 from hce.ontology import reachability, read_obo
-from hce.tables import write_table
+from hce.tables import of_seeds, write_table
 
 
 def main() -> None:
@@ -55,8 +55,9 @@ def main() -> None:
         arguments.changes: changes,
         arguments.scores: pd.concat(scores, ignore_index=True),
     }
+    source = of_seeds(arguments.data_source, tables[arguments.scores]["seed"])
     for path, table in tables.items():
-        write_table(table, path, arguments.data_source)
+        write_table(table, path, source)
 
 
 def _package_graph(release: str) -> nx.DiGraph:

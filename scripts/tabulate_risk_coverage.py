@@ -10,7 +10,7 @@ from hce.evaluation.calls import read_calls
 from hce.evaluation.hierarchy_metrics import Hierarchy
 from hce.hierarchy.files import read_cell_types
 from hce.statistics.risk_coverage import risk_coverage
-from hce.tables import write_table
+from hce.tables import of_seeds, write_table
 
 
 def main() -> None:
@@ -29,8 +29,9 @@ def main() -> None:
     arguments = parser.parse_args()
     classes = read_cell_types(arguments.cell_types)
     hierarchy = Hierarchy.read(classes, arguments.reachability)
-    table = risk_coverage(read_calls(arguments.calls), hierarchy)
-    write_table(table, arguments.output, arguments.data_source)
+    calls = read_calls(arguments.calls)
+    table = risk_coverage(calls, hierarchy)
+    write_table(table, arguments.output, of_seeds(arguments.data_source, calls["seed"]))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from hce.command import run_script
-from hce.tables import read_table, write_table
+from hce.tables import of_seeds, read_table, write_table
 
 COLUMNS = ["epoch", "train_loss", "validation_loss", "validation_macro_f1"]
 
@@ -30,8 +30,8 @@ def main() -> None:
         best = history["validation_macro_f1"].idxmax()
         part = history.assign(architecture=architecture, loss=loss)
         parts.append(part.assign(seed=int(seed.removeprefix("seed")), best=part.index == best))
-    table = pd.concat(parts, ignore_index=True).assign(data_source=arguments.data_source)
-    write_table(table, arguments.output)
+    table = pd.concat(parts, ignore_index=True)
+    write_table(table, arguments.output, of_seeds(arguments.data_source, table["seed"]))
 
 
 if __name__ == "__main__":

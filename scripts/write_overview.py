@@ -1,4 +1,4 @@
-"""Write the overview of a run as one HTML file: headline, hierarchy, claims, tables, provenance.
+"""Write the overview of a run as one HTML file: figures, headline, hierarchy, claims, tables.
 
 The file needs nothing else: the code that draws the hierarchy (Bokeh) and that searches and sorts
 the tables (itables) is inside it.
@@ -15,9 +15,17 @@ from hce.command import run_script
 from hce.figures.hierarchy_panels import OVERVIEW
 from hce.files import write_atomically
 from hce.hierarchy.files import read_cell_types
-from hce.names import ARCHITECTURE_NAMES
+from hce.names import architecture_name
 from hce.report.decoded import decoded
-from hce.report.page import ShownTable, draw_page, headline, node_data, render, shown_table
+from hce.report.page import (
+    ShownTable,
+    draw_page,
+    headline,
+    node_data,
+    render,
+    shown_figure,
+    shown_table,
+)
 from hce.statistics.decisions import PAPER_RULE
 from hce.tables import read_table
 
@@ -32,6 +40,16 @@ DRAWING = (
     "HCE minus CE (green, gain; red, loss; gray, not in the OOD set); size, training cells. Point "
     "at a node for its numbers and its neighbors; drag to move; zoom with the tools."
 )
+# what the page opens with, the first two side by side
+FIGURES = {
+    "fig1e": "Plain cross-entropy (CE) on new studies (OOD), and how far it falls below held-out "
+    "donors of the studies it was trained on (ID).",
+    "fig2b": "Hierarchical cross-entropy (HCE) against CE on new studies: the gain, and its P over "
+    "the seeds.",
+    "decisions": "Is the gain real? What is left of it once CE is decoded through the hierarchy, "
+    "without training it again; and, black lines, where only the exact label counts.",
+    "fig2c": "Where the gain sits: change of F1 by HCE of each cell type.",
+}
 TESTS = "two-sided paired t-test over the seeds; p_holm, adjusted over the rows of one architecture"
 # option: anchor, title, caption
 TABLES = {
@@ -44,8 +62,9 @@ TABLES = {
     "macro_f1": (
         "macro-f1",
         "Macro F1",
-        "CE and HCE with mean, sd, 95 % interval (Student's t), effect size (mean / sd of the "
-        "differences) and two-sided paired t-test over the seeds, adjusted within the family.",
+        "CE and HCE: the gain with its 95 % interval (Student's t) and a two-sided paired t-test "
+        "over the seeds, p_holm adjusted within the family. The spread of each loss and the effect "
+        "size are in tables/macro_f1.tsv.",
     ),
     "decisions": (
         "decisions",
@@ -95,13 +114,17 @@ OWN_LOSSES = (
     "Macro F1 of the losses beside CE and HCE; gain is loss minus baseline. Tested as above; the "
     "own losses and architectures of one baseline, split and set of labels are one family.",
 )
-COMPARISONS = ("per_cell_type", "per_study", "strata")
+COMPARISONS = ("macro_f1", "per_cell_type", "per_study", "strata")
 QUESTIONS = ("decisions", "metrics", "new_study", "power")
+# first in a table, as far as it has them: what was compared, the gain, and its P
+NAMES = ("cell type", "study", "architecture", "split", "grouping", "group", "labels")
+GAINS = ("gain_mean", "delta", "gain_ci_low", "gain_ci_high", "p_holm")
+# what the page leaves to the files in tables/
 SPREADS = (
     *("ce_sd", "ce_ci_low", "ce_ci_high", "hce_sd", "hce_ci_low", "hce_ci_high", "delta_sd"),
-    *("effect_size", "t", "labels", "data_source"),
+    *("gain_sd", "delta_ci_low", "delta_ci_high", "effect_size", "t", "data_source"),
 )
-LEFT_OUT = ("split", "family", "n_tests", "ontology_term_id", "dataset_id")
+LEFT_OUT = ("family", "n_tests", "ontology_term_id", "dataset_id")
 
 
 def main() -> None:
@@ -110,7 +133,7 @@ def main() -> None:
     tables = {name: read_table(getattr(arguments, name)) for name in TABLES}
     macro_f1 = tables["macro_f1"]
     source = str(macro_f1["data_source"].iloc[0])
-    first = headline(macro_f1, ARCHITECTURE_NAMES)
+    first = headline(macro_f1)
     n_types = int(macro_f1.loc[macro_f1["split"] == "ood", "n_labels"].max())
     caption = f"Macro F1 over the {n_types} cell types of the OOD set: mean ± sd over the seeds."
     caption = " ".join([caption, *decoded(tables["decisions"])])
@@ -122,17 +145,20 @@ def main() -> None:
     nodes, edges = read_table(arguments.nodes), read_table(arguments.edges)
     whole, lines = nodes[nodes["view"] == OVERVIEW], edges[edges["view"] == OVERVIEW]
     data = node_data(whole, lines, read_cell_types(arguments.cell_types), tables["per_cell_type"])
-    ran = [name for name in ARCHITECTURE_NAMES if name in set(macro_f1["architecture"])]
-    item = draw_page(data, lines, "mlp" if "mlp" in ran else ran[0])
+    ran = list(dict.fromkeys(macro_f1["architecture"]))
+    first_shown = "mlp" if "mlp" in ran else ran[0]
     page = render(
         arguments.template.read_text(encoding="utf-8"),
         title=TITLE,
         data_source=source,
         warning=SIMULATED if source.startswith("simulated Census") else "",
         tables=shown,
+        figures=[shown_figure(path, FIGURES[path.stem]) for path in arguments.figures],
         drawing_after=2,
         drawing_caption=DRAWING,
-        drawing=item,
+        drawing=draw_page(data, lines, first_shown),
+        shown=first_shown,
+        architectures={name: architecture_name(name) for name in ran},
     )
     with write_atomically(arguments.output) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -143,6 +169,9 @@ def _parse() -> argparse.Namespace:
     for name in TABLES:
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=Path, required=True, help="TSV to show")
+    parser.add_argument(
+        "--figures", type=Path, nargs="+", required=True, help=f"PNG of each of {[*FIGURES]}"
+    )
     parser.add_argument("--own-losses", type=Path, nargs="?", help="TSV to show, if there is one")
     parser.add_argument("--cell-types", type=Path, required=True, help="cell_types.tsv")
     parser.add_argument("--nodes", type=Path, required=True, help="figS3.csv: places of the nodes")
@@ -154,18 +183,19 @@ def _parse() -> argparse.Namespace:
 
 def _shown(table: pd.DataFrame, name: str) -> ShownTable:
     """One table; of comparisons the rows and columns that a reader of the page asks for."""
-    if name in QUESTIONS:
-        if "split" in table:
-            table = table[table["split"] == "ood"]
+    if name in QUESTIONS + COMPARISONS:
+        if name != "macro_f1" and "split" in table:
+            table = table[table["split"] == "ood"].drop(columns="split")
         if name == "metrics":
             table = table[table["rule"] == PAPER_RULE]
+        if name in QUESTIONS:
+            table = table.drop(columns="labels", errors="ignore")
         table = table.drop(columns=[*LEFT_OUT, *SPREADS], errors="ignore")
     if name in COMPARISONS:
-        table = table[table["split"] == "ood"]
         if name == "per_cell_type":
             table = table.assign(**{"cell type": table.pop("label")})
-        first = [column for column in ("cell type", "study") if column in table]
-        table = table[[*first, *table.columns.drop([*first, *LEFT_OUT], errors="ignore")]]
+        first = [column for column in NAMES + GAINS if column in table]
+        table = table[[*first, *table.columns.drop(first)]]
     return shown_table(table, *TABLES[name])
 
 

@@ -9,7 +9,7 @@ text is refused when it is written, so that none is forgotten. `.parquet` keeps 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -35,6 +35,24 @@ TEXT_COLUMNS = (
     *("split", "subset", "text", "verdict", "view", "why"),
 )
 TEXT_TYPES: dict[Hashable, type[str]] = dict.fromkeys(TEXT_COLUMNS, str)
+
+
+def of_seeds(data_source: str, seeds: Iterable[int]) -> str:
+    """Where numbers come from, with the seeds of the runs that they are made of.
+
+    A run over other seeds writes the same files: `simulated Census, seeds 0, 1` tells them apart,
+    in tables, figures and the summary.
+
+    Parameters
+    ----------
+    data_source
+        Of the cells.
+    seeds
+        Of every run, in any order and as often as they come.
+    """
+    found = sorted({int(seed) for seed in seeds})
+    word = "seed" if len(found) == 1 else "seeds"
+    return f"{data_source}, {word} {', '.join(map(str, found))}"
 
 
 def write_table(table: pd.DataFrame, path: str | Path, data_source: str | None = None) -> None:

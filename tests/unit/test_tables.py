@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hce.hierarchy.files import read_cell_types
-from hce.tables import NAME_COLUMNS, TEXT_COLUMNS, read_table, write_table
+from hce.tables import NAME_COLUMNS, TEXT_COLUMNS, of_seeds, read_table, write_table
 
 ROOT = Path(__file__).parents[2]
 LOOK_LIKE_ELSE = ["1", "01", "1.0", "NA", "None", "nan", "<NA>", "NULL", "inf", "-0", "True", "1e3"]
@@ -117,3 +117,8 @@ def foreign_functions(node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom) and node.module != "hce.tables":
         return [alias.name for alias in node.names if alias.name in TABLE_FUNCTIONS | OTHERS]
     return []
+
+
+def test_a_data_source_tells_runs_over_other_seeds_apart() -> None:
+    assert of_seeds("simulated Census", [1, 0, 1]) == "simulated Census, seeds 0, 1"
+    assert of_seeds("simulated Census", np.array([7])) == "simulated Census, seed 7"

@@ -91,14 +91,21 @@ def test_each_figure_is_there_as_pdf_and_png_with_its_source_data(
         assert len(pd.read_csv(folder / "source_data" / f"{figure}.csv")) > 0
 
 
-def test_every_table_and_source_data_names_the_simulated_census(finished_run: FinishedRun) -> None:
+def test_every_table_and_source_data_names_its_data_and_seeds(finished_run: FinishedRun) -> None:
+    before_training = {"atlas_summary", "atlas_composition", "claims", "cell_types"}
+    before_training |= {"fig1a", "fig1b", "fig1c"}
     tables = [finished_run.results / "tables" / f"{table}.tsv" for table in TABLES]
     tables.append(finished_run.results / "ontology" / "cell_types.tsv")
     source_data = sorted((finished_run.results / "figures" / "source_data").glob("*.csv"))
     assert len(source_data) >= len(FIGURES)
     for path in tables + source_data:
         table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",")
-        assert set(table["data_source"]) == {"simulated Census"}, path
+        source = "simulated Census, seeds 0, 1"
+        if path.stem in before_training:
+            source = "simulated Census"
+        if path.stem == "fig2a":
+            source = "none, an illustration"
+        assert set(table["data_source"]) == {source}, path
 
 
 def test_nothing_simulated_decides_a_claim_of_the_paper(finished_run: FinishedRun) -> None:
@@ -120,7 +127,7 @@ def test_the_summary_has_the_numbers_of_the_table(finished_run: FinishedRun) -> 
     text = (finished_run.results / "summary.txt").read_text()
     table = pd.read_csv(finished_run.results / "tables" / "macro_f1.tsv", sep="\t")
     ood = table[table["split"] == "ood"].set_index("architecture")
-    assert "2 seeds. Data: simulated Census." in text
+    assert "2 seeds. Data: simulated Census, seeds 0, 1." in text
     for architecture, name in (("linear", "Linear"), ("mlp", "MLP"), ("tabnet", "TabNet")):
         line = re.search(rf"^{name} .*$", text, re.M).group()
         assert f"{ood.loc[architecture, 'hce_mean']:.3f}" in line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pandas as pd
 import pytest
 from browser import Browser, chromium
 from repository_copy import TINY, FinishedRun, snakemake
+
+from open_on_results import open_on_results
 
 pytestmark = [
     pytest.mark.end_to_end,
@@ -49,6 +52,7 @@ def report(finished_run: FinishedRun) -> Path:
     target = ("overview", "--report", "results-tiny/report.html", *style)
     made = snakemake(finished_run.folder, *target, *TINY)
     assert made.returncode == 0, made.output[-5000:]
+    open_on_results(path)
     return path
 
 
@@ -116,14 +120,37 @@ def test_the_search_of_the_report_finds_a_figure(report: Path, browser: Browser)
     assert found == ["S05: node kind, descendants"]
 
 
-def test_the_overview_is_shown_inside_the_report(report: Path, browser: Browser) -> None:
+def test_the_report_opens_on_the_figures_of_the_overview(report: Path, browser: Browser) -> None:
     opened(browser, report, 1280)
+    frame = "const frame = document.querySelector('iframe'); return frame && frame.src"
+    code = browser.wait(f"{frame}.split(',')[1]")
+    page = base64.b64decode(code).decode()
+    assert page == report.with_name("overview.html").read_text(encoding="utf-8")
+    assert page.index("<img ") < page.index("<table>")
+    # the same page again, when it is chosen
     assert open_category(browser, CATEGORIES[0]) == 2
     browser.run(SHOW, 0)
-    frame = "const frame = document.querySelector('iframe'); return frame && frame.src"
     # Chromium refuses to open an address of more than two million characters
     assert len(browser.wait(f"{frame}.slice(0, 40)")) == 40
     assert browser.wait(f"{frame}.length") < 2_000_000
+
+
+def test_figures_gain_and_p_are_seen_without_scrolling_sideways(
+    report: Path, browser: Browser
+) -> None:
+    opened(browser, report.with_name("overview.html"), 400)
+    shown = "return [...document.images].map((image) => image.complete && image.naturalWidth > 500)"
+    assert browser.wait(shown) == [True] * 4
+    for anchor, names in (("headline", ["Gain", "P (Holm)"]), ("macro-f1", ["gain_mean"])):
+        section = f"document.querySelector('#{anchor}').closest('section')"
+        browser.wait(f"return {section}.querySelector('table.dataTable') !== null")
+        for name in names:
+            head = f"[...{section}.querySelectorAll('th')].find((h) => h.textContent === '{name}')"
+            assert browser.run(f"return {head}.getBoundingClientRect().right") <= 400
+    opened(browser, report.with_name("overview.html"), 1280)
+    browser.wait(f"return {section}.querySelector('table.dataTable') !== null")
+    head = f"[...{section}.querySelectorAll('th')].find((h) => h.textContent === 'p_holm')"
+    assert browser.run(f"return {head}.getBoundingClientRect().right") <= 1280
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -192,8 +219,9 @@ def test_pointing_at_a_node_shows_its_numbers_and_neighbors(report: Path, browse
     assert f"{delta['mlp']:+.3f}".replace("-", "−") in text
     browser.run(
         """
-        const models = [...Bokeh.documents[0]._all_models.values()];
-        models.find((model) => model.type === "Select").value = "linear";
+        const choice = document.getElementById("architecture");
+        choice.value = "linear";
+        choice.dispatchEvent(new Event("change"));
         """
     )
     browser.point_at(5, 5)

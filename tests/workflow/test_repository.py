@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from repository_copy import REPOSITORY
+from repository_copy import REPOSITORY, TINY, copy_repository, snakemake
 from snakemake.exceptions import WorkflowError
 
 from repository import Repository
@@ -55,3 +55,17 @@ def test_a_rule_file_without_a_folder_is_refused() -> None:
     with pytest.raises(WorkflowError, match=r"example\.org/workflow/rules has none: clone"):
         find_repository(workflow)
     assert hosted_commit("anything else") is None
+
+
+def test_the_list_of_rules_is_readable_and_every_figure_has_a_short_name(tmp_path: Path) -> None:
+    folder = copy_repository(tmp_path)
+    listed = snakemake(folder, "--list", *TINY).output.splitlines()
+    assert not [line for line in listed if line.startswith("finest_")]
+    assert len(listed) < 100
+    said = dict(line.split(" ", 1) for line in listed if line.startswith(("draw_", "compare_")))
+    assert said["draw_fig2b"] == ("(Figure 2, b: OOD macro F1, CE against HCE: snakemake fig2b)")
+    assert "wrong hierarchies" in said["compare_controls"]
+    for figure in ("fig2b", "figS3", "decisions"):
+        planned = snakemake(folder, "--dry-run", figure, *TINY)
+        assert planned.jobs[f"draw_{figure}"] == 1, planned.output[-2000:]
+        assert len([job for job in planned.jobs if job.startswith("draw_")]) == 1

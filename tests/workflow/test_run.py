@@ -173,3 +173,19 @@ def test_a_job_grows_by_half_at_each_attempt_up_to_the_limit() -> None:
     assert [limited.minutes()(None, attempt) for attempt in (1, 2)] == [60, 80]
     assert [limited.minutes(20)(None, attempt) for attempt in (1, 2)] == [20, 30]
     assert free.minutes(100)(None, 3) == 225
+
+
+def test_figures_that_would_be_empty_are_no_targets() -> None:
+    everything = run_of().supplementary_figures
+    assert everything == [f"figS{number}" for number in range(1, 11)]
+    left_out = {
+        "linear": {"figS3", "figS4"},
+        "mlp": {"figS2", "figS4", "figS7"},
+        "tabnet": {"figS2", "figS3"},
+    }
+    for architecture, missing in left_out.items():
+        run = run_of({"architectures": [architecture]})
+        assert set(everything) - set(run.supplementary_figures) == missing
+        paths = run.everything(wildcards())
+        assert "<results>/figures/fig2c.pdf" in paths
+        assert not any(f"<results>/figures/{figure}.pdf" in paths for figure in missing)

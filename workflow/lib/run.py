@@ -28,6 +28,13 @@ OPTIMIZER_KEYS = ("learning_rate", "weight_decay")
 OTHER_KEYS = ("augmentation", "file")
 FIGURES = [f"fig1{panel}" for panel in ("", *"abcde")] + [f"fig2{panel}" for panel in ("", *"abcd")]
 SUPPLEMENTARY_FIGURES = [f"figS{number}" for number in range(1, 11)]
+# supplementary figures of some architectures: without these they would be empty pages
+ARCHITECTURES_SHOWN = {
+    "figS2": {"linear"},
+    "figS3": {"mlp"},
+    "figS4": {"tabnet"},
+    "figS7": {"linear", "tabnet"},
+}
 TABLES = [
     "atlas_summary",
     "atlas_composition",
@@ -419,13 +426,28 @@ class Run:
         """Tables of a user's own losses; the others compare CE and HCE, whatever else there is."""
         return ["own_losses", "own_losses_runs"] if self.own_losses else []
 
+    @property
+    def own_figures(self) -> list[str]:
+        """Figures of a user's own losses; own architectures stand in those of the paper."""
+        return ["own_losses"] if self.own_losses else []
+
+    @property
+    def supplementary_figures(self) -> list[str]:
+        """Those that have something to show."""
+        ran = set(self.config["architectures"])
+        return [
+            figure
+            for figure in SUPPLEMENTARY_FIGURES
+            if figure not in ARCHITECTURES_SHOWN or ran & ARCHITECTURES_SHOWN[figure]
+        ]
+
     def tables(self) -> list[str]:
         """All tables."""
         return expand("<results>/tables/{table}.tsv", table=TABLES + self.own_tables)
 
     def everything(self, wildcards: Any) -> list[str]:
         """All figures and tables of the paper, and the summary."""
-        drawn = figures(FIGURES + SUPPLEMENTARY_FIGURES)
+        drawn = figures(FIGURES + self.supplementary_figures + self.own_figures)
         return [*drawn, *self.tables(), "<results>/summary.txt"]
 
     def data_source(self) -> str:

@@ -7,6 +7,7 @@ imports no other of its folder: it finds the folder.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Collection
 from pathlib import Path
@@ -25,6 +26,7 @@ FOLDERS = (
     "workflow/report",
     "config",
 )
+LIST_OPTIONS = {"--list", "--list-rules", "-l", "--list-target-rules", "--lt"}
 
 
 def find_repository(workflow: Any) -> Path:
@@ -55,6 +57,15 @@ def _cached_repository(workflow: Any, basedir: HostingProviderFile) -> str:
     # Snakemake fetches only what it reads itself, each under its own path
     paths = [workflow.sourcecache.get_path(basedir.join(f"../../{name}")) for name in names]
     return paths[0].removesuffix(names[0])
+
+
+def lists_rules() -> bool:
+    """Whether this call of Snakemake only lists the rules.
+
+    Why: the list has every rule. Those that its reader has no use for (a control's copies of all
+    rules, short names of figures) are left out of it, and only the command line tells.
+    """
+    return not LIST_OPTIONS.isdisjoint(sys.argv)
 
 
 def hosted_commit(basedir: SourceFile) -> str | None:

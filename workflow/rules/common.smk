@@ -9,12 +9,13 @@ import folder_lock
 import slurm_guard
 from configuration import CONTROL_LOSSES, complete
 from repository import Repository
-from run import FIGURES, SUPPLEMENTARY_FIGURES, Run, figures
+from run import FIGURES, Run, figures
 from snakemake_private import (
     configuration_sources,
     given_keys,
     hosted_commit,
     let_sigterm_end_runs,
+    lists_rules,
     resources_folder,
     retries_of_network_jobs,
     runs_on_slurm,

@@ -49,6 +49,7 @@ rule compare_own_losses:
     output:
         table="<results>/tables/own_losses.tsv",
         runs="<results>/tables/own_losses_runs.tsv",
+        source_data="<results>/figures/source_data/own_losses.csv",
     log:
         "<logs>/compare_own_losses.log",
     benchmark:
@@ -68,7 +69,7 @@ rule compare_own_losses:
     shell:
         "python {params.script:q} --scores {input.scores:q} --losses {params.losses:q} "
         "--data-source {params.data_source:q} --table {output.table:q} --runs {output.runs:q} "
-        "> {log:q} 2>&1"
+        "--source-data {output.source_data:q} > {log:q} 2>&1"
 
 
 rule check_claims:

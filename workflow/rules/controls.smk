@@ -5,7 +5,7 @@
 
 # The finest control is this same workflow on another simulated Census, in a folder of its own.
 # Its own configuration asks for no controls, so that the import ends there.
-if run.has_finest:
+if run.has_finest and not lists_rules():
 
     module finest:
         snakefile:
@@ -17,6 +17,7 @@ if run.has_finest:
 
 
 use rule compare_losses as compare_controls with:
+    """Compare HCE with wrong hierarchies, permuted and random, with CE over seeds (controls)."""
     input:
         scores=run.scores(["ce", "hce", *CONTROL_LOSSES]),
         cell_types="<results>/ontology/cell_types.tsv",

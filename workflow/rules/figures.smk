@@ -58,6 +58,8 @@ rule tabulate_figure2:
         fig2c="<results>/figures/source_data/fig2c.csv",
         fig2d="<results>/figures/source_data/fig2d.csv",
         fig2d_edges="<results>/figures/source_data/fig2d_edges.csv",
+        fig2d_panels="<results>/figures/source_data/fig2d_panels.csv",
+        fig2d_panels_edges="<results>/figures/source_data/fig2d_panels_edges.csv",
     log:
         "<logs>/tabulate_figure2.log",
     benchmark:
@@ -80,7 +82,8 @@ rule tabulate_figure2:
         "--per-cell-type-runs {input.per_cell_type_runs:q} --cell-types {input.cell_types:q} "
         "--reachability {input.reachability:q} --fig2a {output.fig2a:q} --fig2b {output.fig2b:q} "
         "--fig2c {output.fig2c:q} --fig2d {output.fig2d:q} --fig2d-edges {output.fig2d_edges:q} "
-        "> {log:q} 2>&1"
+        "--fig2d-panels {output.fig2d_panels:q} "
+        "--fig2d-panels-edges {output.fig2d_panels_edges:q} > {log:q} 2>&1"
 
 
 for figure, drawing in DRAWINGS.items():
@@ -122,3 +125,20 @@ for figure, drawing in DRAWINGS.items():
         shell:
             "python {params.script:q} {params.function:q} --source-data {input.source_data:q} "
             "--pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+
+    # what the list of rules says of it
+    workflow.get_rule(f"draw_{figure}").docstring = (
+        f"{drawing.title}: snakemake {figure}"
+    )
+
+
+# short names: snakemake fig2b; the target rules of that name bring the tables, too
+for figure in (
+    [] if lists_rules() else sorted(DRAWINGS.keys() - {"frontier", "controls"})
+):
+
+    rule:
+        name:
+            figure
+        input:
+            figures([figure]),

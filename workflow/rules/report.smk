@@ -1,12 +1,15 @@
 # The pages of the report: what the run was made with, and an overview of its results.
 
+# what the overview opens with, the first two side by side
+OPENING_FIGURES = ["fig1e", "fig2b", "decisions", "fig2c"]
+
 
 rule record_provenance:
     """Record code, versions, data, settings, checksums, and the time and memory of the rules."""
     input:
         # the last of the other jobs, so that the benchmarks of all are there
         summary="<results>/summary.txt",
-        figures=figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
+        figures=figures(FIGURES + run.supplementary_figures + BEYOND + run.own_figures),
         own_tables=collect("<results>/tables/{table}.tsv", table=run.own_tables),
         files=[
             "<results>/ontology/cl.obo",
@@ -42,9 +45,10 @@ rule record_provenance:
 
 
 rule write_overview:
-    """Write the overview: headline, interactive hierarchy, claims, tables, provenance."""
+    """Write the overview: figures, headline, interactive hierarchy, claims, tables, provenance."""
     input:
         template=repository.file("workflow/report/page.html.jinja"),
+        figures=collect("<results>/figures/{figure}.png", figure=OPENING_FIGURES),
         claims="<results>/tables/claims.tsv",
         macro_f1="<results>/tables/macro_f1.tsv",
         decisions="<results>/tables/decisions.tsv",
@@ -91,5 +95,5 @@ rule write_overview:
         "--tableS3 {input.tableS3:q} --provenance {input.provenance:q} "
         "--resources {input.resources:q} --cell-types {input.cell_types:q} "
         "--nodes {input.nodes:q} --edges {input.edges:q} "
-        "--template {input.template:q} --own-losses {input.own_losses:q} "
+        "--template {input.template:q} --figures {input.figures:q} --own-losses {input.own_losses:q} "
         "--output {output:q} > {log:q} 2>&1"

@@ -45,7 +45,7 @@ TARGETS = {
         "learning_curve",
     ),
     SLICE: ("results-slice/atlas/cells.parquet",),
-    OWN_LOSS: ("results-own-loss/tables/own_losses.tsv",),
+    OWN_LOSS: ("results-own-loss/figures/own_losses.pdf",),
     OWN_FILES: tuple(f"results-own/converted_census/{r}/manifest.json" for r in ("train", "ood")),
     OWN_CELL_TYPES: ("annotations",),
 }

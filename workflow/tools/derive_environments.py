@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from stage_rules import REPOSITORY, code, imported_packages, stages
 
 # import name -> name on the package index, where they differ by more than _ and -
-INDEX_NAMES = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
+INDEX_NAMES = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
 # name on the package index -> name on conda-forge. conda-forge's pytorch is one package with
 # builds for CUDA and for the CPU: the solver takes the first where conda's virtual package __cuda
 # says that there is a driver, the other elsewhere.

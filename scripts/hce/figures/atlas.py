@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 
+from hce.figures.bars import pale
 from hce.figures.style import (
     ARCHITECTURE_COLORS,
     DOUBLE_COLUMN_MM,
@@ -26,7 +27,8 @@ from hce.figures.style import (
 HEADLINES = {
     "cells": "cells",
     "cell_types": "cell types",
-    "donors": "donors",
+    # the Census knows a donor within a study only
+    "donors": "donors (by study)",
     "tissues": "tissues",
     "datasets": "studies",
 }
@@ -114,7 +116,8 @@ def _largest(sizes: pd.Series, known: set[str]) -> pd.DataFrame:
 
 
 HEIGHT_MM = 66.0
-NAME_MM = 38.0
+# of a bar's axes, with the counts at their right end
+NAME_MM, COUNT_SHARE = 36.0, 0.22
 PANELS = {
     "tissue": "Cells per tissue",
     "assay": "Cells per assay",
@@ -164,16 +167,21 @@ def _draw_bars(ax: Axes, rows: pd.DataFrame) -> None:
     # the remaining groups together are no group: a bar for them would dwarf the others
     remainder = rows["group"].str.endswith(" others")
     names = [shorten(short_cell_type(str(name)), NAME_MM) for name in rows["group"]]
-    colors = [BAR_COLOR if known else NEW_COLOR for known in rows["in_atlas"]]
-    bars = ax.barh(rows.index, rows["value"].mask(remainder, 0), 0.7, color=colors)
-    ax.bar_label(bars, rows["value"].map(format_count), padding=2, color=QUIET)
-    ax.set_yticks(rows.index, names)
+    colors = [pale(BAR_COLOR if known else NEW_COLOR) for known in rows["in_atlas"]]
+    values = rows["value"].mask(remainder, 0)
+    ax.barh(rows.index, values, 0.8, color=colors)
+    for row, name, value in zip(rows.index, names, rows["value"], strict=True):
+        # on the bar, so that bars have the whole width
+        write_beside(ax, name, (0, row), (2, 0), va="center_baseline")
+        at_end = {"xycoords": ax.get_yaxis_transform(), "ha": "right", "color": QUIET}
+        write_beside(ax, format_count(value), (1, row), (0, 0), va="center_baseline", **at_end)
     # rows are as high in a panel of few groups
-    ax.set(xticks=[], ylim=(LARGEST_GROUPS + 0.5, -0.5))
+    ax.set(xticks=[], yticks=[], ylim=(LARGEST_GROUPS + 0.5, -0.5))
+    ax.set_xlim(0, max(values.max(), 1) / (1 - COUNT_SHARE) if len(values) else 1)
     ax.spines["left"].set_bounds(-0.5, max(len(rows), 1) - 0.5)
 
 
-SPLIT_HEIGHT_MM = 44.0
+SPLIT_HEIGHT_MM = 48.0
 USES = {"train": "weights", "val": "early stopping", "test": "ID evaluation"}
 NAMES = {"train": "Train", "val": "Validation", "test": "Test"}
 
@@ -181,17 +189,21 @@ NAMES = {"train": "Train", "val": "Validation", "test": "Test"}
 def draw_split(table: pd.DataFrame, panel: Panel | None = None) -> Figure | SubFigure:
     """Draw Fig. 1c: cells and donors of the training release, split by donor."""
     title = "Split of the training atlas by donor"
-    fig = new_figure(SINGLE_COLUMN_MM, SPLIT_HEIGHT_MM, title, panel=panel)
+    note = "A donor is a pair of study and donor"
+    fig = new_figure(SINGLE_COLUMN_MM, SPLIT_HEIGHT_MM, title, note=note, panel=panel)
     axes = fig.subplots(1, 2, sharey=True)
     names = [f"{NAMES.get(s, s)}\n{USES.get(s, '')}" for s in table["subset"]]
     for ax, column in zip(axes, ("cells", "donors"), strict=True):
         ax.set_title(column.capitalize(), fontweight="bold")
-        bars = ax.barh(table.index, table[f"{column}_share"].fillna(0), 0.6, color=BAR_COLOR)
-        shares = table[f"{column}_share"].fillna(0).map("{:.1%}".format).str.replace("%", " %")
-        counts = table[column].map(format_count)
-        ax.bar_label(bars, counts + "\n" + shares, padding=2)
+        share = table[f"{column}_share"].fillna(0)
+        ax.barh(table.index, share, 0.7, color=pale(BAR_COLOR))
+        shares = share.map("{:.1%}".format).str.replace("%", " %")
+        for row, text in enumerate(table[column].map(format_count) + "\n" + shares):
+            # on the largest bar, beside the others
+            x = 0 if share[row] > 0.5 else share[row]
+            write_beside(ax, text, (x, row), (3, 0), va="center")
         ax.spines["bottom"].set_visible(False)
-        ax.set(xticks=[], ylim=(len(table) - 0.5, -0.5))
+        ax.set(xticks=[], ylim=(len(table) - 0.5, -0.5), xlim=(0, max(share.max(), 0.01)))
         ax.set_yticks(table.index, names, linespacing=1.3)
         ax.tick_params(length=0)
     return fig

@@ -1,10 +1,14 @@
-"""How cross-entropy and hierarchical cross-entropy see one prediction: a T cell (Fig. 2a)."""
+"""How cross-entropy and hierarchical cross-entropy see one prediction (Fig. 2a).
+
+The paper's example is a T cell. Where that is no class, the run's own deepest chain takes its part.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,6 +18,7 @@ from numpy.typing import NDArray
 
 from hce.figures.style import (
     DOUBLE_COLUMN_MM,
+    ILLUSTRATION,
     INK,
     LOSS_COLORS,
     QUIET,
@@ -22,8 +27,10 @@ from hce.figures.style import (
     Panel,
     new_figure,
     short_cell_type,
+    shorten,
     write_beside,
 )
+from hce.ontology import direct_parents
 
 EPS = 1e-6
 EXAMPLE_LABEL = "CL:0000084"
@@ -37,12 +44,17 @@ EXAMPLE_PROBABILITIES = {
     "CL:0000540": 0.0,  # neuron
     "CL:0000235": 0.0,  # macrophage
 }
+# the same parts in another hierarchy: root, its other child, label, another child of it, its
+# deepest child, and two types apart
+PARTS = tuple(EXAMPLE_PROBABILITIES.values())
 
 
 def concept_table(
     cell_types: pd.DataFrame, reachability: NDArray[np.bool_], term_ids: Sequence[str]
 ) -> pd.DataFrame:
     """Compute s = R p and both losses for the example.
+
+    Of a run that lacks some of its types, p is the paper's as a share of what is left.
 
     Parameters
     ----------
@@ -57,23 +69,27 @@ def concept_table(
     -------
     pandas.DataFrame
         One row a type of the example that the run has: ontology_term_id, label, is_target,
-        parent_id (its nearest ancestor within the example, empty for none), p (the paper's; their
-        sum is 1, if the run has all types), s, loss_ce = -log(p) and loss_hce = -log(s + 1e-6),
-        both as if this type were the label. If the run has none of the types, one row without
-        values.
+        parent_id (its nearest ancestor within the example, empty for none), p (their sum is 1), s,
+        loss_ce = -log(p) and loss_hce = -log(s + 1e-6), both as if this type were the label,
+        data_source. If no type of the run has a relative, one row without values.
     """
     position = {term_id: index for index, term_id in enumerate(term_ids)}
-    shown = [term_id for term_id in EXAMPLE_PROBABILITIES if term_id in position]
+    label, probabilities = EXAMPLE_LABEL, EXAMPLE_PROBABILITIES
+    if label not in position:
+        label, probabilities = _own_example(reachability, term_ids)
+    shown = [term_id for term_id in probabilities if term_id in position]
     rows = [position[term_id] for term_id in shown]
     matrix = reachability[np.ix_(rows, rows)]
-    p = np.array([EXAMPLE_PROBABILITIES[term_id] for term_id in shown])
+    p = np.array([probabilities[term_id] for term_id in shown])
+    # the paper's add up to 1 but for the last bit
+    p = p if np.isclose(p.sum(), 1) else p / p.sum()
     s = matrix.astype(float) @ p
     names = cell_types.set_index("ontology_term_id")["label"]
     table = pd.DataFrame(
         {
             "ontology_term_id": shown,
             "label": [names[term_id] for term_id in shown],
-            "is_target": [term_id == EXAMPLE_LABEL for term_id in shown],
+            "is_target": [term_id == label for term_id in shown],
             "parent_id": _nearest_ancestors(matrix, shown),
             "p": p,
             "s": s,
@@ -82,7 +98,30 @@ def concept_table(
             "loss_hce": -np.log(s + EPS),
         }
     )
-    return table if shown else table.reindex([0])
+    table = table if shown else table.reindex([0])
+    return table.assign(data_source=ILLUSTRATION)
+
+
+def _own_example(
+    reachability: NDArray[np.bool_], term_ids: Sequence[str]
+) -> tuple[str, dict[str, float]]:
+    """The label and the probabilities of an example along the deepest chain of a hierarchy."""
+    parents = direct_parents(reachability)
+    graph = nx.DiGraph([(up, node) for node, ups in enumerate(parents) for up in ups])
+    chain = nx.dag_longest_path(graph) if graph else []
+    if not chain:
+        return "", {}
+    *upper, label, deepest = chain
+    root = upper[-1] if upper else None
+    aunts = sorted(set(graph.successors(root)) - {label}) if upper else []
+    siblings = sorted(set(graph.successors(label)) - {deepest})
+    chosen = [root, next(iter(aunts), None), label, next(iter(siblings), None), deepest]
+    related = reachability | reachability.T
+    for _ in range(2):
+        taken = [node for node in chosen if node is not None]
+        chosen.append(next(iter(np.flatnonzero(~related[taken].any(axis=0)).tolist()), None))
+    parts = zip(chosen, PARTS, strict=True)
+    return str(term_ids[label]), {str(term_ids[n]): p for n, p in parts if n is not None}
 
 
 def _nearest_ancestors(matrix: NDArray[np.bool_], term_ids: list[str]) -> list[str]:
@@ -113,7 +152,7 @@ def draw_concept(table: pd.DataFrame, panel: Panel | None = None) -> Figure | Su
     title = "One prediction, two losses"
     is_target = table["is_target"].eq(True)
     if not is_target.any():
-        missing = "T cell is not among the cell types of this run"
+        missing = "No type of this run has a relative among the others"
         return new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, missing, panel=panel)
     target = table[is_target].iloc[0]
     losses = {
@@ -170,7 +209,8 @@ def _draw_box(
     ax.add_patch(Rectangle(corner, width * row[value], height, color=color, alpha=0.4, linewidth=0))
     edge, weight = (INK, 1.2) if row["is_target"] else (RULE, 0.6)
     ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=edge, linewidth=weight))
-    text = f"{short_cell_type(row['label'])}\n{value} = {row[value]:.1f}"
+    name = shorten(short_cell_type(row["label"]), BOX[0] - 1)
+    text = f"{name}\n{value} = {row[value]:.1f}"
     ax.text(x, y, text, ha="center", va="center")
 
 

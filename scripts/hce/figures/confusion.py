@@ -10,16 +10,15 @@ from matplotlib.patches import Patch
 
 from hce.figures.bars import color_handles, draw_bars, write_beyond
 from hce.figures.style import (
-    ARCHITECTURE_COLORS,
     DOUBLE_COLUMN_MM,
     INK,
     QUIET,
+    architecture_colors,
     format_seeds,
     legend_above,
     new_figure,
 )
 from hce.names import (
-    ARCHITECTURE_NAMES,
     LOSS_NAMES,
     LOSSES,
     architecture_name,
@@ -93,8 +92,9 @@ def _stack(ax: Axes, y: float, shares: pd.Series) -> None:
 def _draw_corrected(ax: Axes, corrected: pd.DataFrame) -> None:
     """For each kind of mistake of CE, the share of its cells that HCE gets right."""
     table = corrected.assign(share=corrected["right_with_hce"] / corrected["cells"])
-    found = {k: name for k, name in ARCHITECTURE_NAMES.items() if k in set(table["architecture"])}
-    colors = {name: ARCHITECTURE_COLORS[name] for name in found}
+    ran = set(table["architecture"])
+    found = {name: architecture_name(name) for name in known_architectures(ran) if name in ran}
+    colors = {name: architecture_colors(found)[name] for name in found}
     by = ("relation", MISTAKES), ("architecture", colors)
     for bar in draw_bars(ax, table, "share", *by).dropna().itertuples():
         write_beyond(ax, bar.x, bar.end, f"{bar.mean:.0f}")

@@ -21,7 +21,6 @@ from hce.figures.bars import (
     write_upright,
 )
 from hce.figures.style import (
-    ARCHITECTURE_COLORS,
     DOUBLE_COLUMN_MM,
     ID_LEVEL_COLOR,
     INK,
@@ -29,6 +28,7 @@ from hce.figures.style import (
     QUIET,
     STRIPE,
     TITLE_PT,
+    architecture_colors,
     format_count,
     format_p,
     format_signed,
@@ -38,7 +38,6 @@ from hce.figures.style import (
     write_beside,
 )
 from hce.names import (
-    ARCHITECTURE_NAMES,
     architecture_name,
     known_architectures,
     sort_as_known,
@@ -155,7 +154,9 @@ def _draw_pooled(ax: Axes, pooled: pd.DataFrame, context: str, heading: str) -> 
         # the mean beyond the bar, and the adjusted p at its foot
         row = tests.loc[(bar.group, bar.color)]
         star, weight = ("*", "bold") if row["significant"] else ("", "normal")
-        write_beyond(ax, bar.x, bar.end, format_signed(bar.mean, 1) + star, weight)
+        # a fourth architecture leaves no room for the digit
+        digits = 1 if len(counts) <= 3 else 0
+        write_beyond(ax, bar.x, bar.end, format_signed(bar.mean, digits) + star, weight)
         write_upright(ax, bar.x, format_p(row["p_holm"]), INK, pale(POOLED[bar.color]))
     label_architectures(ax, counts)
     legend_above(ax, color_handles(names, POOLED), 2, heading)
@@ -173,18 +174,20 @@ def _draw_single(ax: Axes, single: pd.DataFrame, context: str) -> None:
     ]
     percent = single.assign(gain=100 * single["gain"], group=single["group"].astype(str))
     by = {"x": "gain", "y": "group", "order": order.astype(str), "hue": "architecture"}
-    by |= {"hue_order": list(ARCHITECTURE_COLORS), "palette": ARCHITECTURE_COLORS, "ax": ax}
+    colors = architecture_colors(single["architecture"])
+    step = 0.8 / len(colors)
+    by |= {"hue_order": list(colors), "palette": colors, "ax": ax}
     sns.stripplot(percent, **by, dodge=True, jitter=False, size=2.2, alpha=0.6, legend=False)
     line = {"linestyle": "none", "marker": "|", "markersize": 6, "markeredgewidth": 1.6}
-    sns.pointplot(percent, **by, dodge=0.8 / 3 * 2, errorbar=None, legend=False, **line)
+    sns.pointplot(percent, **by, dodge=0.8 - step, errorbar=None, legend=False, **line)
     for place in range(0, len(order), 2):
         ax.axhspan(place - 0.5, place + 0.5, color=STRIPE, linewidth=0, zorder=-2)
     ends = percent.groupby(["group", "architecture"])["gain"].max()
     for row in (
         single[single["significant"]].drop_duplicates(["group", "architecture"]).itertuples()
     ):
-        side = list(ARCHITECTURE_COLORS).index(row.architecture) - 1
-        y = order.get_loc(row.group) + side * 0.8 / 3
+        side = list(colors).index(row.architecture) - (len(colors) - 1) / 2
+        y = order.get_loc(row.group) + side * step
         end = (ends[str(row.group), row.architecture], y)
         write_beside(ax, "*", end, (2, -1.5), size=TITLE_PT, va="center")
     ax.set_yticks(range(len(names)), names)
@@ -198,8 +201,8 @@ def _draw_single(ax: Axes, single: pd.DataFrame, context: str) -> None:
     ax.axvline(0, color=INK, linewidth=0.6, zorder=1)
     ax.set(xlabel="Gain in macro F1 (points)", ylabel="")
     handles: list[Artist] = [
-        Line2D([], [], marker="o", markersize=2.6, color=ARCHITECTURE_COLORS[name], label=text)
-        for name, text in ARCHITECTURE_NAMES.items()
+        Line2D([], [], marker="o", markersize=2.6, color=color, label=architecture_name(name))
+        for name, color in colors.items()
     ]
     handles.append(Patch(facecolor=ID_LEVEL_COLOR, label="name: not in training"))
     ax.legend(

@@ -32,6 +32,11 @@ class Drawing:
     further: tuple[str, ...] = ()
     panels: tuple[str, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """Its place in the report, as one text."""
+        return ", ".join([self.category, *(self.labels or {}).values()])
+
     def tables(self, name: str) -> list[str]:
         """Names of the source data, in the order in which the function takes them."""
         return [*self.panels] or [name, *(f"{name}_{table}" for table in self.further)]
@@ -58,7 +63,7 @@ DRAWINGS = {
         "hce.figures.pages:draw_figure_2",
         FIGURE_2,
         {"panel": "whole figure"},
-        panels=("fig2a", "fig2b", "fig2c", "figS3", "figS3_edges"),
+        panels=("fig2a", "fig2b", "fig2c", "fig2d_panels", "fig2d_panels_edges"),
     ),
     "fig1a": Drawing("hce.figures.atlas:draw_atlas", FIGURE_1, {"panel": "a: training atlas"}),
     "fig1b": Drawing("hce.figures.atlas:draw_ood_set", FIGURE_1, {"panel": "b: OOD test set"}),
@@ -123,6 +128,9 @@ DRAWINGS = {
     "new_study": Drawing(FOREST, BEYOND, {"figure": "the next study"}),
     "new_tissue": Drawing(FOREST, BEYOND, {"figure": "the next tissue"}),
     "power": Drawing("hce.figures.power:draw_power", BEYOND, {"figure": "power of the tests"}),
+    "own_losses": Drawing(
+        "hce.figures.own_losses:draw_own_losses", BEYOND, {"figure": "own losses"}
+    ),
     "frontier": Drawing(
         "hce.figures.frontier:draw_frontier", CONTROLS, {"figure": "from CE to HCE"}
     ),

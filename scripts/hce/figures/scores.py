@@ -22,7 +22,6 @@ from hce.figures.bars import (
     write_beyond,
 )
 from hce.figures.style import (
-    ARCHITECTURE_COLORS,
     DOUBLE_COLUMN_MM,
     ID_LEVEL_COLOR,
     INK,
@@ -30,6 +29,7 @@ from hce.figures.style import (
     QUIET,
     SINGLE_COLUMN_MM,
     Panel,
+    architecture_colors,
     format_p,
     format_signed,
     new_figure,
@@ -192,10 +192,11 @@ def draw_id_scores(table: pd.DataFrame, panel: Panel | None = None) -> Figure | 
     fig, ax = _score_axes(title, key if ran else "not run", explain_bars(counts), panel)
     by = ("architecture", list(counts.index)), ("labels", dict.fromkeys(LABEL_SETS, QUIET))
     bars = draw_bars(ax, table, "macro_f1", *by)
+    colors = architecture_colors(counts.index)
     for drawn, labels in zip(ax.containers, LABEL_SETS, strict=False):
         for bar in drawn:
             name = counts.index[round(bar.get_x() + bar.get_width() / 2)]
-            color = ARCHITECTURE_COLORS.get(name, QUIET)
+            color = colors[name]
             filled = labels == "ood_labels"
             bar.set(facecolor=pale(color) if filled else "white", edgecolor=color, linewidth=0.8)
     for bar in bars.dropna().itertuples():
@@ -213,7 +214,7 @@ def draw_ood_scores(table: pd.DataFrame, panel: Panel | None = None) -> Figure |
     counts = table.groupby("architecture", sort=False)["n_seeds"].first()
     title = "Out of distribution: new studies (CE)"
     fig, ax = _score_axes(title, key, explain_bars(counts), panel)
-    colors = {name: ARCHITECTURE_COLORS.get(name, QUIET) for name in counts.index}
+    colors = architecture_colors(counts.index)
     by = ("architecture", list(counts.index)), ("architecture", colors)
     bars = draw_bars(ax, table, "macro_f1", *by)
     levels = 100 * table.drop_duplicates("architecture")["id_mean"]
@@ -223,7 +224,8 @@ def draw_ood_scores(table: pd.DataFrame, panel: Panel | None = None) -> Figure |
         ax.plot([bar.x - 0.4, bar.x + 0.4], [level, level], **dashed)
         if np.isfinite(bar.mean - level):
             drop = f"{format_signed(bar.mean - level, 1)}{unit}"
-            write_beyond(ax, bar.x, level, drop)
+            # over the number of the bar, where the level is close to it
+            write_beyond(ax, bar.x, max(level, bar.end + 8), drop)
     label_architectures(ax, counts)
     return fig
 

@@ -104,8 +104,8 @@ def _draw_panel(ax: Axes, part: pd.DataFrame, n_studies: int) -> None:
     if part["f1"].notna().any():
         _draw_runs(ax, part.assign(f1=100 * part["f1"]), n_studies)
         _mark(ax, part)
-    # room for the stars over the best scores
-    ax.set(xlim=(-0.6, n_studies - 0.4), ylim=(0, 108), yticks=range(0, 101, 20), xlabel="")
+    # room for the stars over the best scores, also over 100
+    ax.set(xlim=(-0.6, n_studies - 0.4), ylim=(0, 116), yticks=range(0, 101, 20), xlabel="")
     ax.set_ylabel("Macro F1 (%)")
     ax.tick_params(axis="x", length=0)
     ax.grid(axis="y")

@@ -23,7 +23,7 @@ from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
 
 from hce.files import write_atomically
-from hce.names import LOSS_NAMES, LOSSES, architecture_name
+from hce.names import LOSS_NAMES, LOSSES, architecture_name, known_architectures
 
 MINUS = "−"
 
@@ -107,6 +107,8 @@ GRID = "#EAEAEA"
 STRIPE = "#F6F6F6"
 # colors of Okabe and Ito (2008), which stay apart for color-blind readers
 ARCHITECTURE_COLORS = {"linear": "#E69F00", "mlp": "#009E73", "tabnet": "#CC79A7"}
+# of architectures and losses that are not the paper's
+OTHER_COLORS = ("#56B4E9", "#8B6F47", "#7A5195", "#5A5A5A")
 LOSS_COLORS = {"ce": "#8C8C8C", "hce": "#0072B2"}
 ID_LEVEL_COLOR = "#D55E00"
 
@@ -296,6 +298,13 @@ def add_axes_mm(
     )
 
 
+def architecture_colors(found: Iterable[str]) -> dict[str, str]:
+    """Colors of the paper's architectures and of any other that was found, in their order."""
+    others = [name for name in known_architectures(found) if name not in ARCHITECTURE_COLORS]
+    shades = {name: OTHER_COLORS[k % len(OTHER_COLORS)] for k, name in enumerate(others)}
+    return ARCHITECTURE_COLORS | shades
+
+
 def loss_handles(marker: str = "") -> list[Artist]:
     """What a legend shows for CE and HCE: a line in the color of each, maybe with a marker."""
     return [
@@ -374,21 +383,33 @@ def stamp(fig: Figure, data_source: str) -> None:
         engine.set(rect=(left, bottom + line, width, height - line))
 
 
-def single_data_source(table: pd.DataFrame, path: str | Path) -> str:
-    """Return the data source that all rows of a table name.
+# what a table names as its data source if it holds made-up numbers
+ILLUSTRATION = "none, an illustration"
+
+
+def single_data_source(tables: Sequence[pd.DataFrame], paths: Sequence[str | Path]) -> str:
+    """Return the data source that all rows of the tables of a figure name.
+
+    Of a page with panels before and after training, the one with the seeds of the runs
+    (`hce.tables.of_seeds`); an illustration beside data names none.
 
     Raises
     ------
     ValueError
-        If the table has no rows, no column `data_source`, or rows of more than one source.
+        If a table has no rows, no column `data_source`, or the rows name more than one source.
     """
-    sources = [] if "data_source" not in table else sorted(set(table["data_source"].dropna()))
-    if len(sources) != 1:
-        raise ValueError(
-            f"{path}: expected one value in the column data_source, found {sources or 'none'}; "
-            "make the table again with the rule that writes it"
-        )
-    return str(sources[0])
+    found: set[str] = set()
+    for table, path in zip(tables, paths, strict=True):
+        sources = set() if "data_source" not in table else set(table["data_source"].dropna())
+        found |= sources
+        longest = max(found - {ILLUSTRATION}, key=len, default=ILLUSTRATION)
+        others = found - {longest, ILLUSTRATION}
+        if not sources or not all(longest.startswith(f"{other}, seed") for other in others):
+            raise ValueError(
+                f"{path}: expected one value in the column data_source, found "
+                f"{sorted(found) or 'none'}; make the table again with the rule that writes it"
+            )
+    return longest
 
 
 def save_figure(fig: Figure, pdf_path: str | Path, png_path: str | Path) -> None:

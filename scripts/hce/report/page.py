@@ -1,12 +1,14 @@
 """What the pages of the report show: tables to search and sort, the hierarchy to explore.
 
 The drawing is Bokeh's and the tables are made by itables, with all that they need inside the page.
+Chromium opens no page over 2 MB inside Snakemake's report, so that all of it is kept small.
 """
 
 from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +20,57 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 from bokeh.embed import json_item
-from bokeh.layouts import column
-from bokeh.models import (
-    CustomJS,
-    HoverTool,
-    MultiLine,
-    NodesAndLinkedEdges,
-    Scatter,
-)
-from bokeh.models.widgets import Select
+from bokeh.models import HoverTool, MultiLine, NodesAndLinkedEdges, Scatter
 from bokeh.plotting import figure, from_networkx
 from bokeh.resources import Resources
 from markupsafe import Markup
 from matplotlib.colors import Normalize, to_hex
+from PIL import Image
 
 from hce.figures.hierarchy import DIVERGING
 from hce.figures.style import ABSENT, INK, format_signed, short_cell_type
-from hce.names import ARCHITECTURE_NAMES
+from hce.names import architecture_name, known_architectures
 
-ROUNDED = 4
+# of a number after the point, and of a P in all
+DIGITS, P_DIGITS = 3, 2
+P_COLUMNS = ("p", "p_holm")
+# of a picture: pixels across, and colors, few enough for a small file
+PICTURE_WIDTH, PICTURE_COLORS = 1100, 32
+
+
+@dataclass(frozen=True)
+class ShownFigure:
+    """A figure of a page: its name, what it shows (one sentence), the picture as a data URL."""
+
+    name: str
+    caption: str
+    picture: str
+    width: int
+    height: int
+
+
+def shown_figure(path: Path, caption: str) -> ShownFigure:
+    """Make a figure small enough for a page: as wide as the page, in a few colors.
+
+    Parameters
+    ----------
+    path
+        The PNG of a figure.
+    caption
+        What it shows.
+    """
+    with Image.open(path) as opened:
+        picture = opened.convert("RGB")
+    if picture.width > PICTURE_WIDTH:
+        height = round(picture.height * PICTURE_WIDTH / picture.width)
+        picture = picture.resize((PICTURE_WIDTH, height), Image.Resampling.LANCZOS)
+    small = io.BytesIO()
+    few = picture.quantize(PICTURE_COLORS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(small, "PNG", optimize=True)
+    code = base64.b64encode(small.getvalue()).decode()
+    return ShownFigure(
+        path.stem, caption, f"data:image/png;base64,{code}", picture.width, picture.height
+    )
 
 
 @dataclass(frozen=True)
@@ -62,49 +96,60 @@ def shown_table(table: pd.DataFrame, anchor: str, title: str, caption: str) -> S
     kept = table.drop(columns="data_source", errors="ignore")
     numeric = [bool(pd.api.types.is_numeric_dtype(kept[name])) for name in kept]
     columns = [
-        [cell_text(value, counts=not of_scores(values)) for value in values]
-        for _, values in kept.items()
+        [cell_text(value, kind_of(str(name), values)) for value in values]
+        for name, values in kept.items()
     ]
     rows = [list(row) for row in zip(*columns, strict=True)]
     return ShownTable(anchor, title, caption, kept.columns.tolist(), numeric, rows)
 
 
-def of_scores(values: pd.Series) -> bool:
-    """Whether a column holds fractions, and none so large that counts stand among them."""
+def kind_of(name: str, values: pd.Series) -> str:
+    """What the numbers of a column are: `p`, `score` (fractions, no count among them) or `count`.
+
+    Parameters
+    ----------
+    name, values
+        A column of any table.
+    """
+    if name in P_COLUMNS:
+        return "p"
     if not pd.api.types.is_float_dtype(values):
-        return False
-    return bool((values.dropna() % 1 != 0).any() and (values.dropna().abs() < 1000).all())
+        return "count"
+    fractions = (values.dropna() % 1 != 0).any() and (values.dropna().abs() < 1000).all()
+    return "score" if fractions else "count"
 
 
-def cell_text(value: object, counts: bool = True) -> str:
-    """A cell: counts in full, other numbers with four digits after the point or four in all.
+def cell_text(value: object, kind: str = "count") -> str:
+    """A cell: whole counts in full, a P with two digits, all else with three after the point.
 
     Parameters
     ----------
     value
         Any; what is missing is an empty cell.
-    counts
-        Whether a whole number is a count. Among scores it is a score, 1.0000 beside 0.9886.
+    kind
+        As `kind_of` tells. Among scores a whole number is a score, 1.000 beside 0.989.
     """
     if isinstance(value, float | np.floating):
         number = float(value)
         if not np.isfinite(number):
             return ""
-        if counts and number == int(number) and abs(number) < 1e12:
+        if kind == "p":
+            return f"{number:.{P_DIGITS}g}"
+        if kind == "count" and number == int(number) and abs(number) < 1e12:
             return str(int(number))
-        return f"{number:.3g}" if 0 < abs(number) < 1e-3 else f"{number:.{ROUNDED}f}"
+        # what would be rounded to zero and is not shows its size
+        tiny = 0 < abs(number) < 0.5 * 10**-DIGITS
+        return f"{number:.{P_DIGITS}g}" if tiny else f"{number:.{DIGITS}f}"
     return "" if value is None or value is pd.NA else str(value)
 
 
-def headline(macro_f1: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+def headline(macro_f1: pd.DataFrame) -> pd.DataFrame:
     """The gain on new studies, an architecture a row, in the words of a results section.
 
     Parameters
     ----------
     macro_f1
         Rows of macro_f1.tsv.
-    names
-        What the architectures are called.
     """
     row_of = dict(macro_f1.set_index(["split", "labels", "architecture"]).iterrows())
     rows = []
@@ -115,13 +160,14 @@ def headline(macro_f1: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
         tested = np.isfinite(ood["p_holm"])
         rows.append(
             {
-                "Architecture": names.get(architecture, architecture),
-                "CE, held-out donors": f"{within['ce_mean']:.3f}",
+                "Architecture": architecture_name(architecture),
+                # first, so that a narrow window shows them too
+                "Gain": f"{ood['gain_mean']:+.3f}" if np.isfinite(ood["gain_mean"]) else "",
+                "P (Holm)": f"{ood['p_holm']:.{P_DIGITS}g}" if tested else str(ood["note"]),
+                "95 % interval": interval if np.isfinite(ood["gain_ci_low"]) else "",
                 "CE, new studies": _mean_and_sd(ood, "ce"),
                 "HCE, new studies": _mean_and_sd(ood, "hce"),
-                "Gain": f"{ood['gain_mean']:+.3f}" if np.isfinite(ood["gain_mean"]) else "",
-                "95 % interval": interval if np.isfinite(ood["gain_ci_low"]) else "",
-                "P (Holm)": f"{ood['p_holm']:.2g}" if tested else str(ood["note"]),
+                "CE, held-out donors": f"{within['ce_mean']:.3f}",
                 "Runs a loss": str(int(ood["n_seeds"])),
             }
         )
@@ -146,13 +192,8 @@ TOOLTIPS = [
     ("parents", "@parents"),
     ("children", "@children"),
 ]
-SWITCH = """
-const data = source.data;
-for (const name of ['difference', 'scores', 'color']) {
-    data[name] = data[name + '_' + select.value].slice();
-}
-source.change.emit();
-"""
+# of the nodes' data, by which the page finds them
+NODES = "nodes"
 
 
 def node_data(
@@ -191,7 +232,7 @@ def node_data(
     table["n_ood"] = n_ood
     largest = ood["delta"].abs().max()
     norm = Normalize(-largest, largest) if np.isfinite(largest) and largest else Normalize(-1, 1)
-    for architecture in ARCHITECTURE_NAMES:
+    for architecture in known_architectures(tests["architecture"]):
         rows = ood.reindex(
             pd.MultiIndex.from_product([[architecture], table["ontology_term_id"]])
         ).droplevel(0)
@@ -204,13 +245,10 @@ def node_data(
 
 
 def libraries() -> dict[str, str]:
-    """Code for the browser, compressed and as text: Bokeh, and DataTables as itables bundles it.
-
-    Compressed, because Chromium shows no page over 2 MB inside Snakemake's report.
-    """
+    """Code for the browser, compressed and as text: Bokeh, and DataTables as itables bundles it."""
     bundle = Path(itables.options.dt_bundle)
     code = {
-        "bokeh": "\n".join(Resources("inline", components=["bokeh", "bokeh-widgets"]).js_raw),
+        "bokeh": "\n".join(Resources("inline", components=["bokeh"]).js_raw),
         "itables": bundle.read_text(encoding="utf-8"),
         "itables-style": bundle.with_suffix(".css").read_text(encoding="utf-8"),
     }
@@ -220,7 +258,7 @@ def libraries() -> dict[str, str]:
     }
 
 
-def render(template: str, drawing: str, **content: Any) -> str:
+def render(template: str, drawing: str, shown: str, **content: Any) -> str:
     """Fill the template of a page, with the libraries that it needs.
 
     Parameters
@@ -229,11 +267,14 @@ def render(template: str, drawing: str, **content: Any) -> str:
         Text of page.html.jinja.
     drawing
         What `draw_page` gives.
+    shown
+        The architecture that it shows first.
     content
         The other names of the template; text is escaped.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(template)
+    content |= {"shown": shown, "nodes": NODES}
     return page.render(drawing=Markup(drawing), libraries=libraries(), **content)
 
 
@@ -276,14 +317,10 @@ def draw_page(table: pd.DataFrame, edges: pd.DataFrame, shown: str) -> str:
     plot.grid.visible = False
     plot.renderers.append(graph)
     plot.add_tools(HoverTool(tooltips=TOOLTIPS, renderers=[graph]))
-    options: list[str | tuple[Any, str]] = list(ARCHITECTURE_NAMES.items())
-    select = Select(title="Architecture", value=shown, options=options, width=160)
-    arguments = {"source": graph.node_renderer.data_source, "select": select}
-    select.js_on_change("value", CustomJS(args=arguments, code=SWITCH))
-    layout = column(select, plot, sizing_mode="stretch_width")
+    graph.node_renderer.data_source.name = NODES
     # in a page, a label with `</script>` would end the block that the drawing stands in, and
     # `<!--<script>` would keep it open to the end
-    return json.dumps(json_item(layout)).replace("<", "\\u003c")
+    return json.dumps(json_item(plot)).replace("<", "\\u003c")
 
 
 def _texts(row: Any) -> tuple[str, str]:

@@ -32,9 +32,14 @@ from drawn_example import (
 from figure_checks import assert_legible, lines, texts, whiskers
 from matplotlib.figure import Figure
 
+from hce.figures.contexts import draw_contexts
 from hce.figures.hierarchy_panels import draw_ontology_panels
+from hce.figures.own_losses import draw_own_losses, own_loss_gains
 from hce.figures.registry import DRAWINGS
 from hce.figures.scores import id_scores
+from hce.names import architecture_name
+from hce.statistics.tables import own_loss_table
+from tabulate_figure2 import shown_architecture
 
 REPOSITORY = Path(__file__).parents[3]
 ALL = ["linear", "mlp", "tabnet"]
@@ -106,6 +111,39 @@ def test_figures_beyond_the_paper_are_legible(
     make: Callable[[list[str], int], Figure], architectures: list[str], n_seeds: int
 ) -> None:
     assert_legible(make.__name__, make(architectures, n_seeds))
+
+
+def own_losses(architectures: list[str], n_seeds: int) -> Figure:
+    """The figure of an own loss that gains 5 points more than HCE."""
+    runs = example.macro_f1_runs(architectures, n_seeds)
+    own = runs[runs["loss"] == "hce"].assign(loss="focal")
+    own["macro_f1"] += 0.05 + 0.01 * own["seed"]  # gains that vary, so that they are tested
+    runs = pd.concat([runs[runs["loss"].isin(["ce", "hce"])], own], ignore_index=True)
+    return draw_own_losses(own_loss_gains(own_loss_table(runs, ["focal"]), runs))
+
+
+def test_an_own_loss_stands_beside_hce_with_its_gain_and_p() -> None:
+    fig = own_losses(["linear", "mine"], 4)
+    assert_legible("own_losses", fig)
+    written = texts(fig)
+    assert {"HCE", "focal", "mine\nn = 4"} <= set(written)
+    assert sum(text.startswith(("P =", "P <")) for text in written) == 2
+    alone = own_losses(["linear"], 1)
+    assert_legible("own_losses", alone)
+    assert "not tested" in texts(alone) and whiskers(alone) == 0
+
+
+@pytest.mark.parametrize("architecture", ["linear", "tabnet", "mine"])
+def test_a_run_of_one_architecture_draws_it_wherever_one_is_chosen(architecture: str) -> None:
+    tests = example.per_cell_type(4)
+    only = tests[tests["architecture"] == "mlp"].assign(architecture=architecture)
+    assert shown_architecture(only) == architecture
+    assert shown_architecture(pd.concat([only, tests])) == "mlp"
+    for fig in (*id_and_ood([architecture], 4), comparison([architecture], 4, 0.01)):
+        assert_legible(architecture, fig)
+    contexts = draw_contexts(supplement.contexts("disease", [architecture], 4))
+    assert_legible(architecture, contexts)
+    assert architecture_name(architecture) in " ".join(texts(contexts))
 
 
 def test_one_run_has_no_whisker_no_mark_and_says_n() -> None:

@@ -62,6 +62,25 @@ def test_concept_nests_each_type_under_its_nearest_ancestor() -> None:
     assert parent["CL:0000084"] == ""
 
 
-def test_fig2a_without_t_cells_says_so() -> None:
+def test_without_t_cells_the_deepest_chain_of_the_run_is_drawn() -> None:
+    # goods > (food > (fruit > apple, bread), tools); cars and boats alone
+    names = ["goods", "food", "fruit", "apple", "bread", "tools", "cars", "boats"]
+    reach = np.eye(8, dtype=bool)
+    reach[0, :6] = reach[1, 2:5] = reach[2, 3] = True
+    types = pd.DataFrame({"ontology_term_id": names, "label": names})
+    table = concept_table(types, reach, names).set_index("label")
+    assert table.index[table["is_target"]].tolist() == ["fruit"]
+    # food, its other child, the label, its child; what has no relative among them
+    assert table.index.tolist() == ["food", "bread", "fruit", "apple", "tools", "cars"]
+    assert table["p"].sum() == pytest.approx(1)
+    assert table.at["food", "s"] == pytest.approx(1)
+    assert table.at["fruit", "s"] == pytest.approx(0.7 / 0.9)
+    fig = draw_concept(table.reset_index())
+    assert "Loss for the label “fruit”" in texts(fig)
+    assert_legible("fig2a", fig)
+
+
+def test_fig2a_without_any_relatives_says_so() -> None:
     for term_ids in (["CL:0000540"], ["CL:0000236", "CL:0000540"]):
-        assert "T cell is not among the cell types of this run" in texts(concept(term_ids))
+        written = texts(concept(term_ids))
+        assert "No type of this run has a relative among the others" in written

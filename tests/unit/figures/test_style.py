@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from hce.figures.style import (
     ARCHITECTURE_COLORS,
+    ILLUSTRATION,
     LOSS_COLORS,
     SMALL_PT,
     add_axes_mm,
@@ -106,10 +107,25 @@ def test_source_data_must_name_one_data_source(tmp_path: Path) -> None:
     table = read_table(path)
     assert table["group"].tolist()[0] == "NA"
     with pytest.raises(ValueError, match=r"fig\.csv.*\['a', 'b'\]"):
-        single_data_source(table, path)
+        single_data_source([table], [path])
     with pytest.raises(FileNotFoundError, match=r"none\.csv"):
         read_table(tmp_path / "none.csv")
-    assert single_data_source(table.iloc[:1], path) == "a"
+    assert single_data_source([table.iloc[:1]], [path]) == "a"
+    with pytest.raises(ValueError, match="found none"):
+        single_data_source([table.drop(columns="data_source")], [path])
+
+
+def test_a_page_names_the_seeds_of_its_panels_and_an_illustration_no_data() -> None:
+    def source(*names: str) -> str:
+        tables = [pd.DataFrame({"data_source": [name]}) for name in names]
+        return single_data_source(tables, [f"{name}.csv" for name in names])
+
+    assert source("a", "a, seeds 0, 1", "a") == "a, seeds 0, 1"
+    assert source(ILLUSTRATION, "a, seed 1") == "a, seed 1"
+    assert source(ILLUSTRATION) == ILLUSTRATION
+    for two in (("a, seed 1", "a, seed 2"), ("a", "ab"), ("a, seeds 0, 1", "a, seeds 0, 1, 2")):
+        with pytest.raises(ValueError, match="expected one value"):
+            source(*two)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 import supplement_example as supplement
 from browser import Browser, chromium
 
-from hce.report.page import draw_page, node_data, render, shown_table
+from hce.report.page import ShownFigure, draw_page, node_data, render, shown_table
 
 TEMPLATE = Path(__file__).parents[3] / "workflow" / "report" / "page.html.jinja"
 LABELS = [
@@ -46,6 +46,9 @@ def page() -> str:
     return render(
         TEMPLATE.read_text(encoding="utf-8"),
         draw_page(data, edges, "mlp"),
+        "mlp",
+        architectures={"mlp": LABELS[6]},
+        figures=[ShownFigure("fig2b", LABELS[3], "data:,", 1, 1)],
         title=LABELS[0],
         data_source=LABELS[1],
         warning=LABELS[4],
@@ -69,12 +72,14 @@ def test_no_data_block_can_end_or_keep_open_its_script(page: str) -> None:
 def test_numbers_of_a_column_have_one_format() -> None:
     columns = {"score": [1.0, 0.98765, 0.0, 3.8e-7, np.nan], "count": [1.0, 164.0, 0.0, 2e6, 5.0]}
     mixed = {"mixed": [164.0, 25856.0, 88.48, 0.5, 1.0]}
+    mixed |= {"p_holm": [0.01234, 1.0, 6.87e-5, 1 / 3, np.nan]}
     shown = shown_table(pd.DataFrame(columns | mixed), "anchor", "Title", "Caption.")
     by_column = [list(column) for column in zip(*shown.rows, strict=True)]
     assert by_column == [
-        ["1.0000", "0.9877", "0.0000", "3.8e-07", ""],
+        ["1.000", "0.988", "0.000", "3.8e-07", ""],
         ["1", "164", "0", "2000000", "5"],
-        ["164", "25856", "88.4800", "0.5000", "1"],
+        ["164", "25856", "88.480", "0.500", "1"],
+        ["0.012", "1", "6.9e-05", "0.33", ""],
     ]
 
 
@@ -111,7 +116,8 @@ def test_labels_that_look_like_markup_are_shown_as_they_are(opened: Browser) -> 
     assert opened.run("return document.querySelector('#labels').textContent") == LABELS[1]
     heads = opened.run("return [...document.querySelectorAll('th')].map((h) => h.textContent)")
     assert heads[:3] == ["label", "score", "</th><b>"]
-    assert opened.run("return document.querySelectorAll('h1, img').length") == 1
+    assert opened.run("return document.querySelectorAll('h1').length") == 1
+    assert opened.run("return [...document.images].map((one) => one.alt)") == [LABELS[3]]
     assert opened.run("return window.broken ?? false") is False
     assert opened.errors() == []
     assert {address.split(":", 1)[0] for address in opened.requests()} <= {"file", "data", "blob"}
@@ -129,7 +135,7 @@ def test_a_search_finds_rows_that_hold_every_word_and_counts_them(opened: Browse
 
 def test_columns_are_sorted_by_value_with_what_is_missing_last(opened: Browser) -> None:
     sort(opened, 1)
-    ascending = ["-0.2500", "0.0000", "3.8e-07", "0.1250", "0.5000", "1.0000"]
+    ascending = ["-0.250", "0.000", "3.8e-07", "0.125", "0.500", "1.000"]
     assert shown_rows(opened, 1) == [*ascending, "", ""]
     sort(opened, 1)
     assert shown_rows(opened, 1) == [*ascending[::-1], "", ""]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import io
 import json
 from pathlib import Path
 
@@ -13,9 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import supplement_example as supplement
+from PIL import Image
 
 from hce.files import write_atomically
-from hce.report.page import cell_text, draw_page, headline, libraries, node_data, shown_table
+from hce.report.page import (
+    cell_text,
+    draw_page,
+    headline,
+    libraries,
+    node_data,
+    shown_figure,
+    shown_table,
+)
 from hce.report.provenance import commit, provenance_table, resource_table
 
 
@@ -84,7 +94,7 @@ def test_the_checksum_of_a_file_that_has_changed_is_not_recorded(tmp_path: Path)
 def test_cells_are_written_for_readers() -> None:
     assert [cell_text(value) for value in (1083.0, 0.123456, 3.8e-7, np.nan, None, "NA", True)] == [
         "1083",
-        "0.1235",
+        "0.123",
         "3.8e-07",
         "",
         "",
@@ -97,13 +107,23 @@ def test_cells_are_written_for_readers() -> None:
     assert dict(zip(table.columns, table.numeric, strict=True))["p_holm"] is True
 
 
+def test_pictures_are_small_and_as_wide_as_the_page(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 2200, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "fig2b.png")
+    figure = shown_figure(tmp_path / "fig2b.png", "What it shows.")
+    assert (figure.name, figure.width, figure.height) == ("fig2b", 1100, 200)
+    code = figure.picture.removeprefix("data:image/png;base64,")
+    with Image.open(io.BytesIO(base64.b64decode(code))) as picture:
+        assert picture.size == (1100, 200) and len(picture.convert("RGB").getcolors()) <= 32
+
+
 def test_the_headline_says_why_there_is_no_test() -> None:
     rows = []
     for split, labels in (("test", "ood_labels"), ("ood", "all")):
         rows.append({"architecture": "mlp", "split": split, "labels": labels, "n_seeds": 1})
         rows[-1] |= {"ce_mean": 0.5, "hce_mean": 0.6, "gain_mean": 0.1, "note": "no test: n = 1"}
     missing = ["ce_sd", "hce_sd", "gain_ci_low", "gain_ci_high", "p_holm", "effect_size"]
-    table = headline(pd.DataFrame(rows).assign(**dict.fromkeys(missing, np.nan)), {"mlp": "MLP"})
+    table = headline(pd.DataFrame(rows).assign(**dict.fromkeys(missing, np.nan)))
     row = table.iloc[0]
     assert row[["Architecture", "Gain", "P (Holm)"]].tolist() == ["MLP", "+0.100", "no test: n = 1"]
     assert row["CE, new studies"] == "0.500" and row["95 % interval"] == ""
@@ -130,6 +150,8 @@ def test_the_page_of_the_hierarchy_holds_every_node_with_its_neighbors() -> None
 def test_the_libraries_are_compressed_and_the_same_each_time() -> None:
     packed = libraries()
     code = {name: gzip.decompress(base64.b64decode(text)) for name, text in packed.items()}
+    # the page and its figures must find room in 2 MB, in base64 once more
+    assert sum(map(len, packed.values())) < 750_000
     assert b"Bokeh" in code["bokeh"] and len(code["bokeh"]) > 500_000
     assert b"DataTables" in code["itables"] and b"dataTable" in code["itables-style"]
     assert libraries() == packed
