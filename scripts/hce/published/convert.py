@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from hce.models import ModelFacts, build_model
 from hce.networks.tabnet import MASK_EPSILON
@@ -18,8 +18,11 @@ from hce.published.checkpoints import Checkpoint, beside
 from hce.published.differences import compare_hierarchies, compare_vectors, compare_weights
 from hce.published.keys import BUFFERS, HYPERPARAMETERS, TELLTALES, TRAINING, our_name
 
-# of the columns of history.csv, those that a checkpoint cannot know
-UNKNOWN = ("train_loss", "validation_loss", "cells_per_second", "data_wait_share")
+# columns of history.csv; a checkpoint knows three of them
+HISTORY = (
+    *("epoch", "learning_rate", "train_loss", "validation_loss", "validation_macro_f1"),
+    *("cells_per_second", "data_wait_share"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +136,8 @@ def convert(checkpoint: Checkpoint, wanted: Wanted) -> Imported:
             f"{path}: epsilon is {given['epsilon']}, and {MASK_EPSILON} is all that TabNet here has"
         )
     hyperparameters = _hyperparameters(checkpoint, wanted.architecture)
-    network = _network(checkpoint, wanted, hyperparameters)
-    weights = _weights(checkpoint, wanted.architecture, network)
+    expected, n_parameters = _expected(checkpoint, wanted, hyperparameters)
+    weights = _weights(checkpoint, wanted.architecture, expected)
     imported = _compared(checkpoint, wanted)
     facts = ModelFacts(
         wanted.architecture,
@@ -164,16 +167,16 @@ def convert(checkpoint: Checkpoint, wanted: Wanted) -> Imported:
         "n_cell_types": len(wanted.term_ids),
         "best_epoch": checkpoint.epoch + 1,
         "best_validation_macro_f1": checkpoint.macro_f1,
-        "parameters": sum(weight.numel() for weight in network.parameters()),
+        "parameters": n_parameters,
         "imported": imported,
     }
     rate = training["learning_rate"] * training.get("learning_rate_decay", 1) ** checkpoint.epoch
-    history: dict[str, float | None] = {
+    known = {
         "epoch": checkpoint.epoch + 1,
         "learning_rate": rate,
         "validation_macro_f1": checkpoint.macro_f1,
     }
-    return Imported(weights, facts, record, history | dict.fromkeys(UNKNOWN))
+    return Imported(weights, facts, record, {name: known.get(name) for name in HISTORY})
 
 
 def _check_identity(checkpoint: Checkpoint, wanted: Wanted) -> None:
@@ -223,39 +226,53 @@ def _training(checkpoint: Checkpoint) -> dict[str, Any]:
     return found
 
 
-def _network(
+class Kind(NamedTuple):
+    """What a tensor must be."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+
+def _expected(
     checkpoint: Checkpoint, wanted: Wanted, hyperparameters: Mapping[str, float | int | str]
-) -> nn.Module:
-    """The network without weights, for its names and shapes."""
+) -> tuple[dict[str, Kind], int]:
+    """The tensors of such a network, and the number of its parameters."""
     n_genes, n_classes = len(wanted.gene_ids), len(wanted.term_ids)
     try:
-        with torch.device("meta"):
-            return build_model(wanted.architecture, n_genes, n_classes, **hyperparameters)
+        # on the CPU and let go at once: drawing weights on the device meta loads 230 MB of modules
+        network = build_model(wanted.architecture, n_genes, n_classes, **hyperparameters)
     except (ValueError, TypeError, RuntimeError) as error:
         raise ValueError(f"{checkpoint.path}: {error}") from error
+    kinds = {
+        name: Kind(tensor.dtype, tuple(tensor.shape))
+        for name, tensor in network.state_dict().items()
+    }
+    return kinds, sum(weight.numel() for weight in network.parameters())
 
 
-def _weights(checkpoint: Checkpoint, architecture: str, network: nn.Module) -> dict[str, Tensor]:
+def _weights(
+    checkpoint: Checkpoint, architecture: str, expected: Mapping[str, Kind]
+) -> dict[str, Tensor]:
     """Tensors under our names, each of its own memory; mapped where they are in the file once."""
-    expected = network.state_dict()
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
     for theirs, tensor in checkpoint.tensors.items():
         if theirs in BUFFERS:
             continue
         ours = our_name(architecture, theirs)
-        if ours not in expected:
+        if ours is None or ours not in expected:
             raise ValueError(
                 f"{checkpoint.path}: holds {theirs}, which is no part of the authors' "
                 f"{architecture} of these hyperparameters"
             )
-        mine = expected[ours]
-        if (tensor.dtype, tensor.shape) != (mine.dtype, mine.shape):
+        kind, found_kind = expected[ours], Kind(tensor.dtype, tuple(tensor.shape))
+        if found_kind != kind:
             raise ValueError(
-                f"{checkpoint.path}: {theirs} is {tensor.dtype} {tuple(tensor.shape)}, and its "
-                f"hyperparameters ask for {mine.dtype} {tuple(mine.shape)}"
+                f"{checkpoint.path}: {theirs} is {found_kind.dtype} {found_kind.shape}, and its "
+                f"hyperparameters ask for {kind.dtype} {kind.shape}"
             )
-        if not torch.isfinite(tensor).all():
+        # of the sum: it makes no second tensor
+        if not torch.isfinite(tensor.sum()):
             raise ValueError(f"{checkpoint.path}: {theirs} holds what is no number")
         storage = tensor.untyped_storage().data_ptr()
         # shared layers are in the file once under several names, in a model file under each

@@ -91,6 +91,7 @@ def test_the_records_are_those_of_a_training_as_far_as_they_are_known(
     assert said["hierarchy"] == said["class_weights"] == "equal"
     assert said["augmentations"] == ("none in the file" if architecture == "linear" else "equal")
     history = read_table(output / "history.csv")
+    assert history.loc[0, "train_loss":"validation_macro_f1"].isna().tolist() == [True, True, False]
     assert history.loc[0, "epoch"] == 2 and len(history) == 1
     assert history.loc[0, "learning_rate"] == pytest.approx(0.0045)
     # what was found in the file is no hyperparameter
