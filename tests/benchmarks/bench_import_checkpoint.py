@@ -141,7 +141,7 @@ def write_checkpoint(folder: Path, architecture: str, names: dict[str, list[str]
     }
     vectors = np.random.default_rng(0).random((N_VECTORS, N_GENES), dtype=np.float32)
     model = TrainedModel(network, facts)
-    path = export_run(folder / architecture, model, record, np.ones(N_CLASSES), vectors)
+    path, *_ = export_run(folder / architecture, model, record, np.ones(N_CLASSES), vectors)
     saved = torch.load(path, weights_only=False)
     saved["optimizer_states"][0]["state"] = {
         number: {

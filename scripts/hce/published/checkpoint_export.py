@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hce.files import write_atomically
-from hce.models import TrainedModel
+from hce.models import ModelFacts, TrainedModel
 from hce.networks.tabnet import MASK_EPSILON
 from hce.published.checkpoints import MONITOR
 from hce.published.keys import HYPERPARAMETERS, PREFIXES, their_name
@@ -30,14 +30,21 @@ from hce.training.loop import TrainingParameters
 LIGHTNING = "2.0.9"
 
 
+def run_folder(facts: ModelFacts) -> Path:
+    """Where the authors keep a run of this architecture, loss and seed."""
+    suffix = "_hierarchical_loss" if facts.trained["loss"] == "hce" else ""
+    name = f"cxg_2023_05_15_{facts.architecture}{suffix}"
+    return Path("tb_logs") / name / "default" / f"version_{facts.trained['seed']}"
+
+
 def export_run(
     folder: str | Path,
     model: TrainedModel,
     record: Mapping[str, Any],
     class_weight: NDArray[np.floating],
     augmentations: NDArray[np.floating] | None,
-) -> Path:
-    """Write a run as the authors' training does; hparams.yaml comes last.
+) -> list[Path]:
+    """Write a run as the authors' training does.
 
     Parameters
     ----------
@@ -54,8 +61,9 @@ def export_run(
 
     Returns
     -------
-    Path
-        The checkpoint, `checkpoints/val_f1_macro_epoch=E_val_f1_macro=F.ckpt`.
+    list
+        What was written: the checkpoint, `checkpoints/val_f1_macro_epoch=E_val_f1_macro=F.ckpt`,
+        parameters.json and hparams.yaml.
 
     Raises
     ------
@@ -92,17 +100,18 @@ def export_run(
         "hyper_parameters": given,
     }
     path = folder / "checkpoints" / f"{MONITOR}_epoch={epoch}_{MONITOR}={macro_f1:.3f}.ckpt"
-    for other in path.parent.glob(f"{MONITOR}_epoch=*_{MONITOR}=*.ckpt"):
-        other.unlink()
     # through a handle: by a path, its name would be part of the bytes
     with write_atomically(path) as temporary, temporary.open("wb") as handle:
         torch.save(content, handle)
-    with write_atomically(folder / "parameters.json") as temporary:
-        said = {"seed": facts.trained["seed"], "epochs": training.max_epochs}
-        temporary.write_text(json.dumps(said, indent=4))
-    with write_atomically(folder / "hparams.yaml") as temporary:
-        temporary.write_text(yaml.dump(given), encoding="utf-8")
-    return path
+    for other in path.parent.glob(f"{MONITOR}_epoch=*_{MONITOR}=*.ckpt"):
+        if other != path:
+            other.unlink()
+    said = {"seed": facts.trained["seed"], "epochs": training.max_epochs}
+    texts = {"parameters.json": json.dumps(said, indent=4), "hparams.yaml": yaml.dump(given)}
+    for name, text in texts.items():
+        with write_atomically(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return [path, *(folder / name for name in texts)]
 
 
 def _hyperparameters(

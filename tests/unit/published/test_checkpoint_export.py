@@ -73,8 +73,14 @@ def export(monkeypatch: pytest.MonkeyPatch, folder: Path, architecture: str, los
     arguments["cell-types"] = run_files["cell-types"]
     if architecture != "linear":
         arguments["augmentations"] = run_files["augmentations"]
-    version = folder / "logs" / "version_2"
-    run(monkeypatch, export_model, arguments | {"hparams": version / "hparams.yaml"})
+    listing = folder / "export" / "listing.txt"
+    run(monkeypatch, export_model, arguments | {"export": listing.parent, "listing": listing})
+    checkpoint, *others = map(Path, listing.read_text().splitlines())
+    version = checkpoint.parent.parent
+    suffix = {"ce": "", "hce": "_hierarchical_loss"}[loss]
+    name = f"cxg_2023_05_15_{architecture}{suffix}/default/version_2"
+    assert version == folder / "export" / "tb_logs" / name
+    assert others == [version / "parameters.json", version / "hparams.yaml"]
     return version
 
 
