@@ -9,7 +9,7 @@ PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.1
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo report test test-slurm test-faults test-envs lint env envs lock docs container controls bench bench-ingest bench-slice bench-loader bench-peers clean-env
+.PHONY: demo report test test-slurm test-faults test-envs lint env envs lock docs container controls bench bench-ingest bench-slice bench-import bench-loader bench-peers clean-env
 
 demo: env
 	snakemake
@@ -50,6 +50,11 @@ bench-ingest: env
 # a slice: tiles read of a store of 2 million cells, and the choice among 28 million
 bench-slice: env
 	PYTHONPATH=scripts python tests/benchmarks/bench_slice.py --output results/benchmarks/slice.json
+
+# time and memory of importing checkpoints of the paper's size
+bench-import: env
+	PYTHONPATH=scripts python tests/benchmarks/bench_import_checkpoint.py \
+		--output results/benchmarks/import.json
 
 # cells/s of the loader against its peers, as far as bench-peers could install them
 bench-loader: env

@@ -9,8 +9,8 @@ import pandas as pd
 
 from hce.names import LOSSES
 
-# these name the model or are results of its training
-IDENTITY = ("architecture", "loss", "seed")
+# these name the model, or the file that it comes from, or are results of its training
+IDENTITY = ("architecture", "loss", "seed", "imported")
 OUTCOMES = ("best_epoch", "best_validation_macro_f1")
 COLUMNS = ["section", "hyperparameter", *LOSSES, "n_models"]
 
@@ -52,9 +52,11 @@ def hyperparameter_table(models: Sequence[Mapping[str, Any]], architecture: str)
 def _entries(model: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     entries = []
     for key, value in model.items():
+        if key in (*IDENTITY, *OUTCOMES):
+            continue
         if isinstance(value, Mapping):
             entries += [(key, name, entry) for name, entry in value.items()]
-        elif key not in (*IDENTITY, *OUTCOMES):
+        else:
             entries.append(("data", key, value))
     return entries
 

@@ -116,7 +116,9 @@ def trainings(
     for record, history in zip(records, histories, strict=True):
         later = history.iloc[1:] if len(history) > 1 else history
         seconds = 1 / later["cells_per_second"]
-        rows.append({name: record[name] for name in names} | {"seconds_a_cell": seconds.median()})
+        rows.append(
+            {name: record[name] for name in names} | {"seconds_a_cell": seconds.dropna().median()}
+        )
     return pd.DataFrame(rows, columns=[*names, "seconds_a_cell"])
 
 

@@ -103,3 +103,10 @@ def test_the_cost_is_the_ratio_over_pairs_of_trainings() -> None:
     assert np.isnan(one["ci_low"]) and "1" in one["note"]
     none = step_cost(trainings(records[:1], speeds[:1])).iloc[0]
     assert np.isnan(none["ratio"])
+
+
+def test_an_imported_model_has_no_time() -> None:
+    records = [record(loss, 0) for loss in ("ce", "hce")]
+    made = trainings(records, [history([np.nan]), history([np.nan])])
+    assert made["seconds_a_cell"].isna().all()
+    assert np.isnan(step_cost(made).iloc[0]["ratio"])
