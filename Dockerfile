@@ -1,10 +1,10 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="5d30233fec8055c1c013f29a95bddeee1481ffa0583c9228cd7c009fd5549b25"
+LABEL io.github.snakemake.conda_env_hash="f99900a0f27d56f253f57304a5083b4e2fd917032feb498d0d7c95265ce13894"
 # Conda environment:
 #   source: envs/analysis.yaml
-#   prefix: /conda-envs/cab1e6c8fb15111e2d236700d85661ff
+#   prefix: /conda-envs/f7c739dea4b82e00a777a12a29ac511e
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -12,6 +12,7 @@ LABEL io.github.snakemake.conda_env_hash="5d30233fec8055c1c013f29a95bddeee1481ff
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - array-api-compat=1.16.0
 #     - bokeh=3.9.2
 #     - itables=2.9.1
 #     - jinja2=3.1.6
@@ -28,8 +29,8 @@ LABEL io.github.snakemake.conda_env_hash="5d30233fec8055c1c013f29a95bddeee1481ff
 #     - seaborn=0.13.2
 #     - statsmodels=0.15.0
 #     - tqdm=4.70.1
-RUN mkdir -p /conda-envs/cab1e6c8fb15111e2d236700d85661ff
-COPY envs/analysis.yaml /conda-envs/cab1e6c8fb15111e2d236700d85661ff/environment.yaml
+RUN mkdir -p /conda-envs/f7c739dea4b82e00a777a12a29ac511e
+COPY envs/analysis.yaml /conda-envs/f7c739dea4b82e00a777a12a29ac511e/environment.yaml
 # Conda environment:
 #   source: envs/atlas.yaml
 #   prefix: /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
@@ -178,7 +179,7 @@ RUN mkdir -p /conda-envs/dca05f40db2afb6f782e917577ba851b
 COPY envs/census.yaml /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml
 # Conda environment:
 #   source: envs/ontology.yaml
-#   prefix: /conda-envs/0eaad11a3671805999734aad45ffca39
+#   prefix: /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -186,6 +187,7 @@ COPY envs/census.yaml /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.y
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - array-api-compat=1.16.0
 #     - matplotlib-base=3.11.2
 #     - networkx=3.6.1
 #     - numpy=2.4.6
@@ -199,11 +201,11 @@ COPY envs/census.yaml /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.y
 #         - cellxgene-ontology-guide==1.11.1
 #         - semantic-version==2.10.0
 #         - zstandard==0.25.0
-RUN mkdir -p /conda-envs/0eaad11a3671805999734aad45ffca39
-COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml
+RUN mkdir -p /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4
+COPY envs/ontology.yaml /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/8199cf7502010cff831b81922c86243c
+#   prefix: /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -212,6 +214,7 @@ COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment
 #   dependencies:
 #     - python=3.11
 #     - anndata=0.12.19
+#     - array-api-compat=1.16.0
 #     - h5py=3.16.0
 #     - jinja2=3.1.6
 #     - networkx=3.6.1
@@ -228,12 +231,12 @@ COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment
 #     - pip
 #     - pip:
 #         - entmax==1.3
-RUN mkdir -p /conda-envs/8199cf7502010cff831b81922c86243c
-COPY envs/train.yaml /conda-envs/8199cf7502010cff831b81922c86243c/environment.yaml
+RUN mkdir -p /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925
+COPY envs/train.yaml /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925/environment.yaml
 
-RUN conda env create --prefix /conda-envs/cab1e6c8fb15111e2d236700d85661ff --file /conda-envs/cab1e6c8fb15111e2d236700d85661ff/environment.yaml && \
+RUN conda env create --prefix /conda-envs/f7c739dea4b82e00a777a12a29ac511e --file /conda-envs/f7c739dea4b82e00a777a12a29ac511e/environment.yaml && \
     conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
     conda env create --prefix /conda-envs/dca05f40db2afb6f782e917577ba851b --file /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml && \
-    conda env create --prefix /conda-envs/0eaad11a3671805999734aad45ffca39 --file /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml && \
-    conda env create --prefix /conda-envs/8199cf7502010cff831b81922c86243c --file /conda-envs/8199cf7502010cff831b81922c86243c/environment.yaml && \
+    conda env create --prefix /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4 --file /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment.yaml && \
+    conda env create --prefix /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925 --file /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925/environment.yaml && \
     conda clean --all -y

@@ -14,16 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import torch
 from torch import nn
 
-from hce import decode
-from hce.evaluation.predictions import CALL_COLUMNS, SCHEMA, prediction_writer
+from hce.decode import decide
+from hce.evaluation.predictions import on_host, prediction_batch, prediction_writer
 from hce.evaluation.thresholds import THRESHOLD_CALLS, ThresholdCounts
 from hce.extension.build import build_any_model
 from hce.hierarchy.files import read_cell_types, read_reachability
-from hce.loader.batches import Batch, forward, sparse_batch
+from hce.loader.batches import forward, sparse_batch
 from hce.loader.reader import ShardReader
 from hce.models import load_model
 from hce.tables import write_table
@@ -137,44 +136,13 @@ def predict(
             for model, writer, count in zip(models, writers, counts, strict=True):
                 logits, _ = forward(model, model_input(expression, model, "auto"))
                 probability = torch.softmax(logits, dim=1)
-                walk = decode.path(probability, reachability)
-                writer.write_batch(record(cells, probability, walk, reachability, threshold))
+                said = decide(probability, reachability, threshold)
+                writer.write_batch(
+                    prediction_batch(cells.soma_joinid, cells.label, probability, said)
+                )
                 # on the host: a GPU adds in any order, and the sums would differ in the last bits
-                count.add(cells.label, *(part.cpu().numpy() for part in walk))
+                count.add(cells.label, *map(on_host, said.walk))
     return counts
-
-
-def record(
-    cells: Batch,
-    probability: torch.Tensor,
-    walk: tuple[torch.Tensor, torch.Tensor],
-    reachability: torch.Tensor,
-    threshold: float,
-) -> pa.RecordBatch:
-    """One batch of `SCHEMA` from the probabilities of the classes (float B x C) and the walk."""
-    calls = {
-        "argmax": decode.argmax(probability),
-        "leaf": decode.leaf(probability, reachability),
-        "finest": decode.finest(probability, reachability),
-        "descend": decode.stop(*walk),
-        "safe": decode.stop(*walk, threshold),
-    }
-    score = decode.scores(probability, reachability)
-    columns: dict[str, np.ndarray] = {
-        "soma_joinid": cells.soma_joinid,
-        "class": cells.label,
-        "probability": at(probability, calls["argmax"]),
-        "score": at(score, calls["argmax"]),
-        "safe_score": at(score, calls["safe"]),
-    }
-    for rule, call in calls.items():
-        columns[CALL_COLUMNS[rule]] = call.cpu().numpy().astype(np.int16)
-    return pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA)
-
-
-def at(values: torch.Tensor, classes: torch.Tensor) -> np.ndarray:
-    """The value of each cell's class: float B x C and int64 B, to float B."""
-    return values.gather(1, classes.unsqueeze(1)).squeeze(1).cpu().numpy()
 
 
 if __name__ == "__main__":
