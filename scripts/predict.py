@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +19,10 @@ from torch import nn
 from hce.decode import decide
 from hce.evaluation.predictions import on_host, prediction_batch, prediction_writer
 from hce.evaluation.thresholds import THRESHOLD_CALLS, ThresholdCounts
-from hce.extension.build import build_any_model
+from hce.extension.build import load_for
 from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.loader.batches import forward, sparse_batch
 from hce.loader.reader import ShardReader
-from hce.models import load_model
 from hce.tables import write_table
 from hce.training.inputs import model_input
 
@@ -73,7 +71,7 @@ def main() -> None:
         ShardReader(arguments.manifest, split, "stream", device) for split in arguments.splits
     ]
     models = [
-        load(path, readers[0].n_genes, term_ids, arguments.architecture_file).to(device)
+        load_for(path, readers[0].n_genes, term_ids, arguments.architecture_file).to(device)
         for path in arguments.models
     ]
     outputs = np.reshape(arguments.predictions, (len(readers), n_models))
@@ -87,29 +85,6 @@ def main() -> None:
         print(f"{split}: {reader.n_cells:,} cells, {n_models} models", flush=True)
     table = pd.concat(counted, ignore_index=True)[THRESHOLD_CALLS]
     write_table(table, arguments.threshold_calls)
-
-
-def load(path: Path, n_genes: int, term_ids: list[str], file: Path | None) -> nn.Module:
-    """Load a model, of the paper's architectures or of a user's file, for cells of this run.
-
-    Raises
-    ------
-    ValueError
-        If it was trained on other genes or classes.
-    """
-    model = load_model(path, partial(build_any_model, file=file))
-    facts = model.facts
-    if len(facts.gene_ids) != n_genes:
-        raise ValueError(
-            f"{path}: trained on {len(facts.gene_ids)} genes, the cells have {n_genes}; "
-            "train the model again on these shards"
-        )
-    if facts.term_ids != term_ids:
-        raise ValueError(
-            f"{path}: trained on {len(facts.term_ids)} cell types, which are not the "
-            f"{len(term_ids)} of this run (or not in this order); train the model again"
-        )
-    return model.module
 
 
 @torch.inference_mode()

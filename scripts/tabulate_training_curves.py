@@ -16,7 +16,7 @@ def main() -> None:
     """Read the histories of the models, write them as one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--histories", type=Path, nargs="+", required=True, help="history.csv files"
+        "--histories", type=Path, nargs="*", required=True, help="history.csv files, or none"
     )
     parser.add_argument("--data-source", required=True, help="named in the table")
     parser.add_argument("--output", type=Path, required=True, help="CSV to write")

@@ -64,8 +64,14 @@ def test_every_rule_but_the_download_is_run_in_its_environment(tmp_path: Path) -
     """The environments' own run plans every rule with a script, as `make test-envs` demands."""
     folder = copy_repository(tmp_path)
     check_environments.write_own_loss(folder)
+    check_environments.write_published(folder)
     written = {}
-    for files in (check_environments.SIMULATED, check_environments.OWN_LOSS):
+    planned_of = (
+        check_environments.SIMULATED,
+        check_environments.OWN_LOSS,
+        check_environments.PUBLISHED,
+    )
+    for files in planned_of:
         targets = check_environments.TARGETS[files]
         planned = snakemake(folder, "-n", "--configfile", *files, "--", *targets).jobs
         written[files] = {name: ["file"] for name in planned}

@@ -99,7 +99,7 @@ for figure, drawing in DRAWINGS.items():
             png=report(
                 f"<results>/figures/{figure}.png",
                 caption=f"../report/{figure}.rst",
-                category=drawing.category,
+                category=run.category(figure, drawing.category),
                 labels=drawing.labels,
             ),
         log:

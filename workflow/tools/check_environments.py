@@ -32,12 +32,14 @@ from stage_rules import REPOSITORY, modules, rules, stages
 SIMULATED = ("config/tiny.yaml",)
 OWN_FILES, OWN_LOSS = (*SIMULATED, "own-files.yaml"), (*SIMULATED, "own-loss.yaml")
 OWN_CELL_TYPES = (*SIMULATED, "own-cell-types.yaml")
+PUBLISHED = (*SIMULATED, "published-predictions.yaml")
 # configuration files of a run -> what it makes
 TARGETS = {
-    SIMULATED: ("overview", "beyond", "plan", "hierarchy", "controls", "frontier"),
+    SIMULATED: ("overview", "beyond", "plan", "hierarchy", "controls", "frontier", "export"),
     OWN_LOSS: ("results-own-loss/tables/own_losses.tsv",),
     OWN_FILES: tuple(f"results-own/converted_census/{r}/manifest.json" for r in ("train", "ood")),
     OWN_CELL_TYPES: ("annotations",),
+    PUBLISHED: ("results-published/tables/macro_f1.tsv",),
 }
 OPTIONS = ("--notemp", "--cores", "2")
 # one needs a network, one writes nothing that could be made again
@@ -146,6 +148,18 @@ def write_own_loss(folder: Path) -> None:
     (folder / OWN_LOSS[-1]).write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
+def write_published(folder: Path) -> None:
+    """A configuration that takes what the first run exports for the authors' predictions."""
+    record = Path("results-tiny", "export")
+    (folder / record).mkdir(parents=True, exist_ok=True)
+    content = {
+        "results": "results-published",
+        "models": {"source": "predictions"},
+        "published": {"path": record.as_posix()},
+    }
+    (folder / PUBLISHED[-1]).write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
 def outputs(folder: Path, configuration: tuple[str, ...]) -> dict[str, list[str]]:
     """Files that each rule of a finished run wrote."""
     text = snakemake(folder, configuration, TARGETS[configuration], "--summary")
@@ -228,6 +242,7 @@ def main() -> int:
     print(f"environments by {'conda' if conda else 'venv and pip'}", flush=True)
     copy_repository(run)
     write_own_loss(run)
+    write_published(run)
     written, wrong = {}, {}
     for configuration, targets in TARGETS.items():
         if configuration == OWN_FILES:
