@@ -83,6 +83,7 @@ rule overview:
     """Everything, and the page that the report opens with (then: snakemake --report)."""
     input:
         figures(FIGURES + SUPPLEMENTARY_FIGURES + BEYOND),
+        figures(run.leading_figures),
         run.tables(),
         "<results>/overview.html",
 
