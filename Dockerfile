@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="f99900a0f27d56f253f57304a5083b4e2fd917032feb498d0d7c95265ce13894"
+LABEL io.github.snakemake.conda_env_hash="77e0d15b547bbb90936108bc540d2233410542f22ae15a799c903df5bd4cc732"
 # Conda environment:
 #   source: envs/analysis.yaml
 #   prefix: /conda-envs/f7c739dea4b82e00a777a12a29ac511e
@@ -33,7 +33,7 @@ RUN mkdir -p /conda-envs/f7c739dea4b82e00a777a12a29ac511e
 COPY envs/analysis.yaml /conda-envs/f7c739dea4b82e00a777a12a29ac511e/environment.yaml
 # Conda environment:
 #   source: envs/atlas.yaml
-#   prefix: /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
+#   prefix: /conda-envs/9cf577bcb4c6baafa91cad7b535de13b
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -41,6 +41,7 @@ COPY envs/analysis.yaml /conda-envs/f7c739dea4b82e00a777a12a29ac511e/environment
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - array-api-compat=1.16.0
 #     - networkx=3.6.1
 #     - numba=0.68.1
 #     - numpy=2.4.6
@@ -58,7 +59,6 @@ COPY envs/analysis.yaml /conda-envs/f7c739dea4b82e00a777a12a29ac511e/environment
 #         - aioitertools==0.13.0
 #         - aiosignal==1.4.0
 #         - anndata==0.12.19
-#         - array-api-compat==1.16.0
 #         - attrs==26.1.0
 #         - botocore==1.43.117
 #         - cellxgene-census==1.18.0
@@ -101,11 +101,11 @@ COPY envs/analysis.yaml /conda-envs/f7c739dea4b82e00a777a12a29ac511e/environment
 #         - urllib3==2.8.0
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
-RUN mkdir -p /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
-COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml
+RUN mkdir -p /conda-envs/9cf577bcb4c6baafa91cad7b535de13b
+COPY envs/atlas.yaml /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.yaml
 # Conda environment:
 #   source: envs/census.yaml
-#   prefix: /conda-envs/dca05f40db2afb6f782e917577ba851b
+#   prefix: /conda-envs/c498951e1345049a6aa5464706411852
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -114,6 +114,7 @@ COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.ya
 #   dependencies:
 #     - python=3.11
 #     - anndata=0.12.19
+#     - array-api-compat=1.16.0
 #     - h5py=3.16.0
 #     - networkx=3.6.1
 #     - numba=0.68.1
@@ -175,8 +176,8 @@ COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.ya
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
 #         - zstandard==0.25.0
-RUN mkdir -p /conda-envs/dca05f40db2afb6f782e917577ba851b
-COPY envs/census.yaml /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml
+RUN mkdir -p /conda-envs/c498951e1345049a6aa5464706411852
+COPY envs/census.yaml /conda-envs/c498951e1345049a6aa5464706411852/environment.yaml
 # Conda environment:
 #   source: envs/ontology.yaml
 #   prefix: /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4
@@ -235,8 +236,8 @@ RUN mkdir -p /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925
 COPY envs/train.yaml /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925/environment.yaml
 
 RUN conda env create --prefix /conda-envs/f7c739dea4b82e00a777a12a29ac511e --file /conda-envs/f7c739dea4b82e00a777a12a29ac511e/environment.yaml && \
-    conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
-    conda env create --prefix /conda-envs/dca05f40db2afb6f782e917577ba851b --file /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml && \
+    conda env create --prefix /conda-envs/9cf577bcb4c6baafa91cad7b535de13b --file /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.yaml && \
+    conda env create --prefix /conda-envs/c498951e1345049a6aa5464706411852 --file /conda-envs/c498951e1345049a6aa5464706411852/environment.yaml && \
     conda env create --prefix /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4 --file /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment.yaml && \
     conda env create --prefix /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925 --file /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925/environment.yaml && \
     conda clean --all -y

@@ -19,6 +19,8 @@ from hce.ingest.plan import (
     shard_rows,
     training_report,
 )
+from hce.published.layout import Layout
+from hce.published.plan import published_plan
 from hce.tables import read_table
 
 
@@ -31,9 +33,15 @@ def main() -> None:
     parser.add_argument("--n-models", type=int, required=True)
     parser.add_argument("--trainings", required=True, help="hce.ingest.plan.Trainings, JSON")
     parser.add_argument("--bench", type=Path, help="bench.json of make bench, if there is one")
+    parser.add_argument(
+        "--published", type=Path, nargs="?", help="files.json of find_published.py, if there is one"
+    )
     parser.add_argument("--results", type=Path, required=True, help="where the disk is checked")
     parser.add_argument("--plan", type=Path, required=True, help="text file to write")
     arguments = parser.parse_args()
+    if arguments.published:
+        plan_published(arguments.published, arguments.cells, arguments.plan)
+        return
     cells = read_table(arguments.cells, columns=["soma_joinid", "split", "shuffle_key"])
     settings = Settings(numbers(arguments.ranges), numbers(arguments.shards), arguments.n_models)
     stages = estimate(cells, settings)
@@ -54,6 +62,17 @@ def main() -> None:
         )
     with write_atomically(arguments.plan) as temporary:
         temporary.write_text(text)
+
+
+def plan_published(files: Path, cells: Path, plan: Path) -> None:
+    """Write the plan of a run on published predictions."""
+    n_cells = len(read_table(cells, ["soma_joinid"], filters=[("split", "==", "ood")]))
+    layout = Layout.read(files)
+    text = published_plan(map(Path, layout.predictions.values()), n_cells)
+    text += "".join(f"{note}\n" for note in layout.notes)
+    print(text, end="")
+    with write_atomically(plan) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def numbers(pairs: list[str]) -> dict[str, int]:

@@ -74,7 +74,7 @@ def main() -> None:
     minutes = (time.perf_counter() - started) / 60
     jobs = pd.concat(
         pd.read_json(path, lines=True).assign(
-            rule=path.relative_to(results / "benchmarks").parts[0]
+            rule=path.relative_to(results / "benchmarks").parts[0].removesuffix(".jsonl")
         )
         for path in (results / "benchmarks").rglob("*.jsonl")
     )

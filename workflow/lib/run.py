@@ -128,6 +128,10 @@ class Run:
             return []
         return [(downloads / name).as_posix() for name in published_rows(datasets)]
 
+    def found_published(self) -> list[str]:
+        """Where the published predictions of each run are listed, if they are taken for ours."""
+        return ["<results>/published/files.json"] if self.source == "predictions" else []
+
     def exported(self, wildcards: Any) -> list[str]:
         """Listings of what is exported in the authors' layout, of the paper's architectures."""
         if self.source != "trained":
