@@ -55,7 +55,7 @@ rule import_predictions:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=memory(3000),
+        mem_mb=memory(2000),
         runtime=minutes(60),
     params:
         script=script("import_predictions"),

@@ -175,7 +175,7 @@ def _probabilities(
 ) -> Iterator[NDArray[np.float32]]:
     """y_probs in pieces of cells, float32 B x C."""
     done = 0
-    for batch in file.iter_batches(BATCH_CELLS, columns=["y_probs"], use_threads=False):
+    for batch in _batches(file):
         column = batch.column(0)
         values = column.flatten() if hasattr(column, "flatten") else column
         n_cells = len(column)
@@ -198,6 +198,14 @@ def _probabilities(
             )
         done += n_cells
         yield probability
+
+
+def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """Batches of y_probs, a row group at a time: what was read of one is kept to its end."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(
+            BATCH_CELLS, row_groups=[group], columns=["y_probs"], use_threads=False
+        )
 
 
 def _equal_lengths(column: pa.Array) -> bool:
