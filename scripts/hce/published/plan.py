@@ -7,10 +7,10 @@ from pathlib import Path
 
 from hce.evaluation.predictions import SCHEMA
 
-# `python tests/benchmarks/bench_published.py`, two cores: cells of one table that a core imports
-# and scores a second
-IMPORTED_PER_SECOND = 40_000
-SCORED_PER_SECOND = 250_000
+# docs/performance.md, "Published predictions": cells of one table that a core imports and scores in
+# a second of its own
+IMPORTED_PER_SECOND = 70_000
+SCORED_PER_SECOND = 400_000
 CELL_BYTES = sum(field.type.bit_width // 8 for field in SCHEMA)
 # of a cell in read_obs, measured on 28 million rows: ten columns, text as dictionaries
 OBS_BYTES = 97
