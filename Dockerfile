@@ -1,10 +1,17 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
+<<<<<<< HEAD
 LABEL io.github.snakemake.conda_env_hash="90327e0abbe55baec6d922cc9d24db643148d78641e2497b51bc6129a2bc70df"
 # Conda environment:
 #   source: envs/analysis.yaml
 #   prefix: /conda-envs/90fde104857e87c7bb3fcb8a243f343d
+=======
+LABEL io.github.snakemake.conda_env_hash="77e0d15b547bbb90936108bc540d2233410542f22ae15a799c903df5bd4cc732"
+# Conda environment:
+#   source: envs/analysis.yaml
+#   prefix: /conda-envs/f7c739dea4b82e00a777a12a29ac511e
+>>>>>>> 7e3291cac945d271c89d610d92497ea23adaa573
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -12,6 +19,7 @@ LABEL io.github.snakemake.conda_env_hash="90327e0abbe55baec6d922cc9d24db643148d7
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - array-api-compat=1.16.0
 #     - bokeh=3.9.2
 #     - itables=2.9.1
 #     - jinja2=3.1.6
@@ -29,11 +37,16 @@ LABEL io.github.snakemake.conda_env_hash="90327e0abbe55baec6d922cc9d24db643148d7
 #     - seaborn=0.13.2
 #     - statsmodels=0.15.0
 #     - tqdm=4.70.1
+<<<<<<< HEAD
 RUN mkdir -p /conda-envs/90fde104857e87c7bb3fcb8a243f343d
 COPY envs/analysis.yaml /conda-envs/90fde104857e87c7bb3fcb8a243f343d/environment.yaml
+=======
+RUN mkdir -p /conda-envs/f7c739dea4b82e00a777a12a29ac511e
+COPY envs/analysis.yaml /conda-envs/f7c739dea4b82e00a777a12a29ac511e/environment.yaml
+>>>>>>> 7e3291cac945d271c89d610d92497ea23adaa573
 # Conda environment:
 #   source: envs/atlas.yaml
-#   prefix: /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
+#   prefix: /conda-envs/9cf577bcb4c6baafa91cad7b535de13b
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -41,6 +54,7 @@ COPY envs/analysis.yaml /conda-envs/90fde104857e87c7bb3fcb8a243f343d/environment
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - array-api-compat=1.16.0
 #     - networkx=3.6.1
 #     - numba=0.68.1
 #     - numpy=2.4.6
@@ -58,7 +72,6 @@ COPY envs/analysis.yaml /conda-envs/90fde104857e87c7bb3fcb8a243f343d/environment
 #         - aioitertools==0.13.0
 #         - aiosignal==1.4.0
 #         - anndata==0.12.19
-#         - array-api-compat==1.16.0
 #         - attrs==26.1.0
 #         - botocore==1.43.117
 #         - cellxgene-census==1.18.0
@@ -101,11 +114,11 @@ COPY envs/analysis.yaml /conda-envs/90fde104857e87c7bb3fcb8a243f343d/environment
 #         - urllib3==2.8.0
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
-RUN mkdir -p /conda-envs/8bae273f45bfc2fa10e61f2b0688cced
-COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml
+RUN mkdir -p /conda-envs/9cf577bcb4c6baafa91cad7b535de13b
+COPY envs/atlas.yaml /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.yaml
 # Conda environment:
 #   source: envs/census.yaml
-#   prefix: /conda-envs/dca05f40db2afb6f782e917577ba851b
+#   prefix: /conda-envs/c498951e1345049a6aa5464706411852
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -114,6 +127,7 @@ COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.ya
 #   dependencies:
 #     - python=3.11
 #     - anndata=0.12.19
+#     - array-api-compat=1.16.0
 #     - h5py=3.16.0
 #     - networkx=3.6.1
 #     - numba=0.68.1
@@ -175,11 +189,11 @@ COPY envs/atlas.yaml /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.ya
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
 #         - zstandard==0.25.0
-RUN mkdir -p /conda-envs/dca05f40db2afb6f782e917577ba851b
-COPY envs/census.yaml /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml
+RUN mkdir -p /conda-envs/c498951e1345049a6aa5464706411852
+COPY envs/census.yaml /conda-envs/c498951e1345049a6aa5464706411852/environment.yaml
 # Conda environment:
 #   source: envs/ontology.yaml
-#   prefix: /conda-envs/0eaad11a3671805999734aad45ffca39
+#   prefix: /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -187,6 +201,7 @@ COPY envs/census.yaml /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.y
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - array-api-compat=1.16.0
 #     - matplotlib-base=3.11.2
 #     - networkx=3.6.1
 #     - numpy=2.4.6
@@ -200,11 +215,11 @@ COPY envs/census.yaml /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.y
 #         - cellxgene-ontology-guide==1.11.1
 #         - semantic-version==2.10.0
 #         - zstandard==0.25.0
-RUN mkdir -p /conda-envs/0eaad11a3671805999734aad45ffca39
-COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml
+RUN mkdir -p /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4
+COPY envs/ontology.yaml /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/8199cf7502010cff831b81922c86243c
+#   prefix: /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -213,6 +228,7 @@ COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment
 #   dependencies:
 #     - python=3.11
 #     - anndata=0.12.19
+#     - array-api-compat=1.16.0
 #     - h5py=3.16.0
 #     - jinja2=3.1.6
 #     - networkx=3.6.1
@@ -229,12 +245,20 @@ COPY envs/ontology.yaml /conda-envs/0eaad11a3671805999734aad45ffca39/environment
 #     - pip
 #     - pip:
 #         - entmax==1.3
-RUN mkdir -p /conda-envs/8199cf7502010cff831b81922c86243c
-COPY envs/train.yaml /conda-envs/8199cf7502010cff831b81922c86243c/environment.yaml
+RUN mkdir -p /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925
+COPY envs/train.yaml /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925/environment.yaml
 
+<<<<<<< HEAD
 RUN conda env create --prefix /conda-envs/90fde104857e87c7bb3fcb8a243f343d --file /conda-envs/90fde104857e87c7bb3fcb8a243f343d/environment.yaml && \
     conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
     conda env create --prefix /conda-envs/dca05f40db2afb6f782e917577ba851b --file /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml && \
     conda env create --prefix /conda-envs/0eaad11a3671805999734aad45ffca39 --file /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml && \
     conda env create --prefix /conda-envs/8199cf7502010cff831b81922c86243c --file /conda-envs/8199cf7502010cff831b81922c86243c/environment.yaml && \
+=======
+RUN conda env create --prefix /conda-envs/f7c739dea4b82e00a777a12a29ac511e --file /conda-envs/f7c739dea4b82e00a777a12a29ac511e/environment.yaml && \
+    conda env create --prefix /conda-envs/9cf577bcb4c6baafa91cad7b535de13b --file /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.yaml && \
+    conda env create --prefix /conda-envs/c498951e1345049a6aa5464706411852 --file /conda-envs/c498951e1345049a6aa5464706411852/environment.yaml && \
+    conda env create --prefix /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4 --file /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment.yaml && \
+    conda env create --prefix /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925 --file /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925/environment.yaml && \
+>>>>>>> 7e3291cac945d271c89d610d92497ea23adaa573
     conda clean --all -y

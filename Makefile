@@ -9,7 +9,7 @@ PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.1
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo report test test-slurm test-faults test-envs lint env envs lock docs container controls bench bench-ingest bench-slice bench-import bench-loader bench-peers clean-env
+.PHONY: demo report test test-slurm test-faults test-envs lint env envs lock docs container controls bench bench-ingest bench-slice bench-import bench-published bench-loader bench-peers clean-env
 
 demo: env
 	snakemake
@@ -55,6 +55,11 @@ bench-slice: env
 bench-import: env
 	PYTHONPATH=scripts python tests/benchmarks/bench_import_checkpoint.py \
 		--output results/benchmarks/import.json
+
+# published predictions of 2.6 million cells and 24 models to every figure: minutes and memory
+bench-published: env
+	python tests/benchmarks/bench_published.py --work results/bench-published \
+		--output results/benchmarks/published.json
 
 # cells/s of the loader against its peers, as far as bench-peers could install them
 bench-loader: env

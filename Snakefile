@@ -39,7 +39,9 @@ include: "workflow/rules/check.smk"
 include: "workflow/rules/census.smk"
 include: "workflow/rules/ontology.smk"
 include: "workflow/rules/atlas.smk"
-include: "workflow/rules/train.smk"
+# predictions, of models that are trained here or of the authors'
+include: run.predicting_rules
+include: "workflow/rules/published.smk"
 include: "workflow/rules/annotate.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/compare.smk"
@@ -82,6 +84,7 @@ rule overview:
     """Everything, and the page that the report opens with (then: snakemake --report)."""
     input:
         figures(FIGURES + run.supplementary_figures + BEYOND + run.own_figures),
+        figures(run.leading_figures),
         run.tables(),
         "<results>/overview.html",
 

@@ -62,7 +62,7 @@ def _parse() -> argparse.Namespace:
         parser.add_argument(option, type=Path, required=True, help="table to read")
     for name, what in (("records", "hyperparameters.json"), ("histories", "history.csv")):
         help_text = f"{what} of each training, in one order"
-        parser.add_argument(f"--{name}", type=Path, nargs="+", required=True, help=help_text)
+        parser.add_argument(f"--{name}", type=Path, nargs="*", required=True, help=help_text)
     parser.add_argument("--output", type=Path, required=True, help="claims.tsv to write")
     return parser.parse_args()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from hce.census.h5ad import read_release
 from hce.files import verify_checksum
@@ -36,6 +37,8 @@ from hce.ingest.preflight import (
     opened,
 )
 from hce.ontology import prefix_of, read_obo
+from hce.published.layout import find_files
+from hce.published.plan import published_plan
 from hce.tables import read_table
 
 
@@ -76,7 +79,9 @@ def main() -> None:
         seen = look_at_releases(arguments.uris, wanted, findings)
     look_at_ontology(config, arguments.datasets, seen, findings)
     n_cells = sum(release.n_cells for release in seen.values())
-    if n_cells:
+    if config["source"] == "predictions":
+        look_at_published(config, n_cells, findings)
+    elif n_cells:
         judge_disk(Path(config["results"]), n_cells, findings)
     if arguments.cluster is None:
         judge_machine(config["resources"], findings)
@@ -159,6 +164,27 @@ def look_at_files(census: dict[str, Any], prefix: str, findings: Findings) -> No
             return f"{cells:,} cells, {genes:,} genes in {len(own)} files"
 
         findings.attempt(f"{name}: files", look)
+
+
+def look_at_published(config: dict[str, Any], n_obs: int, findings: Findings) -> None:
+    """Find the published predictions, and say what taking them for ours needs."""
+    path = config["published"]["path"]
+    if path is None:
+        findings.add("published predictions", UNKNOWN, "are downloaded by the run")
+        return
+
+    def look() -> str:
+        architectures, losses, seeds = (
+            config[name] for name in ("architectures", "losses", "seeds")
+        )
+        chosen = config["published"]["choose"]
+        layout = find_files(Path(path), architectures, losses, seeds, chosen)
+        files = [Path(file) for file in layout.predictions.values()]
+        n_cells = max(pq.read_metadata(file).num_rows for file in files)
+        plan = published_plan(files, n_cells, n_obs)
+        return " ".join([*plan.splitlines(), *layout.notes])
+
+    findings.attempt("published predictions", look)
 
 
 def look_at_ontology(

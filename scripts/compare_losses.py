@@ -44,7 +44,9 @@ def main() -> None:
 
     # statsmodels collects garbage at each of 54 adjustments: leave out what is loaded by now
     gc.freeze()
-    scores = pd.concat([read_table(path) for path in arguments.scores], ignore_index=True)
+    # published ID scores may lack
+    found = [table for table in map(read_table, arguments.scores) if len(table)]
+    scores = pd.concat(found, ignore_index=True)
     cell_types = read_cell_types(arguments.cell_types).set_index("ontology_term_id")
     described = cell_types[["label", "node_kind", "connectivity", "n_cells"]]
     described = described.rename(columns={"n_cells": "n_cells_train"})

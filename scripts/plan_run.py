@@ -21,6 +21,8 @@ from hce.ingest.plan import (
     training_report,
 )
 from hce.ingest.slice_table import Quota
+from hce.published.layout import Layout
+from hce.published.plan import published_plan
 from hce.tables import read_table
 
 
@@ -38,6 +40,9 @@ def main() -> None:
     parser.add_argument("--n-models", type=int, required=True, help="how many are trained")
     parser.add_argument("--trainings", required=True, help="hce.ingest.plan.Trainings, JSON")
     parser.add_argument("--bench", type=Path, help="bench.json of make bench, if there is one")
+    parser.add_argument(
+        "--published", type=Path, nargs="?", help="files.json of find_published.py, if there is one"
+    )
     parser.add_argument("--slice", required=True, help="section slice of the configuration, JSON")
     parser.add_argument(
         "--slice-table", type=Path, nargs="*", help="what it holds, if there is one"
@@ -46,6 +51,9 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True, help="where the disk is checked")
     parser.add_argument("--plan", type=Path, required=True, help="text file to write")
     arguments = parser.parse_args()
+    if arguments.published:
+        plan_published(arguments.published, arguments.cells, arguments.plan)
+        return
     columns = ["soma_joinid", "split", "shuffle_key"]
     quota = Quota.from_section(json.loads(arguments.slice))
     columns += ["slice_rank"] if quota.cells_per_type else []
@@ -71,6 +79,17 @@ def main() -> None:
         )
     with write_atomically(arguments.plan) as temporary:
         temporary.write_text(text)
+
+
+def plan_published(files: Path, cells: Path, plan: Path) -> None:
+    """Write the plan of a run on published predictions."""
+    n_cells = len(read_table(cells, ["soma_joinid"], filters=[("split", "==", "ood")]))
+    layout = Layout.read(files)
+    text = published_plan(map(Path, layout.predictions.values()), n_cells)
+    text += "".join(f"{note}\n" for note in layout.notes)
+    print(text, end="")
+    with write_atomically(plan) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def numbers(pairs: list[str]) -> dict[str, int]:

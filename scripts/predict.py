@@ -9,24 +9,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import torch
 from torch import nn
 
-from hce import decode
 from hce.command import run_script
-from hce.evaluation.predictions import CALL_COLUMNS, SCHEMA, prediction_writer
+from hce.decode import decide
+from hce.evaluation.predictions import on_host, prediction_batch, prediction_writer
 from hce.evaluation.thresholds import THRESHOLD_CALLS, ThresholdCounts
-from hce.extension.build import build_any_model
+from hce.extension.build import load_for
 from hce.hierarchy.files import read_cell_types, read_reachability
-from hce.loader.batches import Batch, forward, sparse_batch
+from hce.loader.batches import forward, sparse_batch
 from hce.loader.reader import ShardReader
-from hce.models import load_model
 from hce.tables import write_table
 from hce.training.inputs import model_input
 
@@ -83,7 +80,7 @@ def main() -> None:
         ShardReader(arguments.manifest, split, "stream", device) for split in arguments.splits
     ]
     models = [
-        load(path, readers[0].n_genes, term_ids, arguments.architecture_file).to(device)
+        load_for(path, readers[0].n_genes, term_ids, arguments.architecture_file).to(device)
         for path in arguments.models
     ]
     outputs = np.reshape(arguments.predictions, (len(readers), n_models))
@@ -97,29 +94,6 @@ def main() -> None:
         print(f"{split}: {reader.n_cells:,} cells, {n_models} models", flush=True)
     table = pd.concat(counted, ignore_index=True)[THRESHOLD_CALLS]
     write_table(table, arguments.threshold_calls)
-
-
-def load(path: Path, n_genes: int, term_ids: list[str], file: Path | None) -> nn.Module:
-    """Load a model, of the paper's architectures or of a user's file, for cells of this run.
-
-    Raises
-    ------
-    ValueError
-        If it was trained on other genes or classes.
-    """
-    model = load_model(path, partial(build_any_model, file=file))
-    facts = model.facts
-    if len(facts.gene_ids) != n_genes:
-        raise ValueError(
-            f"{path}: trained on {len(facts.gene_ids)} genes, the cells have {n_genes}; "
-            "train the model again on these shards"
-        )
-    if facts.term_ids != term_ids:
-        raise ValueError(
-            f"{path}: trained on {len(facts.term_ids)} cell types, which are not the "
-            f"{len(term_ids)} of this run (or not in this order); train the model again"
-        )
-    return model.module
 
 
 @torch.inference_mode()
@@ -146,44 +120,13 @@ def predict(
             for model, writer, count in zip(models, writers, counts, strict=True):
                 logits, _ = forward(model, model_input(expression, model, "auto"))
                 probability = torch.softmax(logits, dim=1)
-                walk = decode.path(probability, reachability)
-                writer.write_batch(record(cells, probability, walk, reachability, threshold))
+                said = decide(probability, reachability, threshold)
+                writer.write_batch(
+                    prediction_batch(cells.soma_joinid, cells.label, probability, said)
+                )
                 # on the host: a GPU adds in any order, and the sums would differ in the last bits
-                count.add(cells.label, *(part.cpu().numpy() for part in walk))
+                count.add(cells.label, *map(on_host, said.walk))
     return counts
-
-
-def record(
-    cells: Batch,
-    probability: torch.Tensor,
-    walk: tuple[torch.Tensor, torch.Tensor],
-    reachability: torch.Tensor,
-    threshold: float,
-) -> pa.RecordBatch:
-    """One batch of `SCHEMA` from the probabilities of the classes (float B x C) and the walk."""
-    calls = {
-        "argmax": decode.argmax(probability),
-        "leaf": decode.leaf(probability, reachability),
-        "finest": decode.finest(probability, reachability),
-        "descend": decode.stop(*walk),
-        "safe": decode.stop(*walk, threshold),
-    }
-    score = decode.scores(probability, reachability)
-    columns: dict[str, np.ndarray] = {
-        "soma_joinid": cells.soma_joinid,
-        "class": cells.label,
-        "probability": at(probability, calls["argmax"]),
-        "score": at(score, calls["argmax"]),
-        "safe_score": at(score, calls["safe"]),
-    }
-    for rule, call in calls.items():
-        columns[CALL_COLUMNS[rule]] = call.cpu().numpy().astype(np.int16)
-    return pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA)
-
-
-def at(values: torch.Tensor, classes: torch.Tensor) -> np.ndarray:
-    """The value of each cell's class: float B x C and int64 B, to float B."""
-    return values.gather(1, classes.unsqueeze(1)).squeeze(1).cpu().numpy()
 
 
 if __name__ == "__main__":

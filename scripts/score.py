@@ -19,6 +19,7 @@ from hce.evaluation.scores import (
     CELL_GROUPINGS,
     CONTEXTS,
     join_predictions,
+    of_run,
     score_predictions,
 )
 from hce.hierarchy.files import read_cell_types, read_reachability
@@ -94,9 +95,7 @@ def main() -> None:
             calls.append(count_calls(joined).assign(seed=seed, split=split))
             if split == "ood":
                 unit_calls.append(count_calls(joined, UNITS).assign(seed=seed))
-            run = {"split": split, "seed": seed, "loss": arguments.loss}
-            for name, value in (run | {"architecture": arguments.architecture}).items():
-                scores.insert(0, name, value)
+            scores = of_run(scores, arguments.architecture, arguments.loss, seed, split)
             overall = scores[scores["grouping"] == "overall"]
             print(overall[["split", "seed", "group", "f1", "support", "n_labels"]].to_string())
             write_table(scores, output)

@@ -45,10 +45,11 @@ def headline(table: pd.DataFrame, decisions: pd.DataFrame, figures: str) -> str:
     ]
     row_of = dict(indexed.iterrows())
     for architecture in table["architecture"].unique():
-        within = row_of["test", "ood_labels", architecture]
+        within = row_of.get(("test", "ood_labels", architecture))
         ood = row_of["ood", "all", architecture]
         p = "no test" if pd.isna(ood["p_holm"]) else f"{ood['p_holm']:.2g}"
-        scores = (within["ce_mean"], ood["ce_mean"], ood["hce_mean"])
+        held_out = float("nan") if within is None else within["ce_mean"]
+        scores = (held_out, ood["ce_mean"], ood["hce_mean"])
         shown = [f"{score:.3f}" if pd.notna(score) else "–" for score in scores]
         lines.append(
             f"{architecture_name(architecture):8}"

@@ -18,7 +18,7 @@ def main() -> None:
     """Read what the trainings recorded, write one table an architecture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--hyperparameters", type=Path, nargs="+", required=True, help="JSON of each model"
+        "--hyperparameters", type=Path, nargs="*", required=True, help="JSON of each model, or none"
     )
     parser.add_argument("--data-source", required=True, help="named in the tables")
     for name in TABLES:

@@ -17,7 +17,7 @@ def main() -> None:
     """Read the histories of the models, write them as one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--histories", type=Path, nargs="+", required=True, help="history.csv files"
+        "--histories", type=Path, nargs="*", required=True, help="history.csv files, or none"
     )
     parser.add_argument("--data-source", required=True, help="named in the table")
     parser.add_argument("--output", type=Path, required=True, help="CSV to write")
@@ -30,6 +30,9 @@ def main() -> None:
         best = history["validation_macro_f1"].idxmax()
         part = history.assign(architecture=architecture, loss=loss)
         parts.append(part.assign(seed=int(seed.removeprefix("seed")), best=part.index == best))
+    if not parts:
+        # nothing was trained: one row that names the data
+        parts.append(pd.DataFrame([{}], columns=[*COLUMNS, "architecture", "loss", "seed", "best"]))
     table = pd.concat(parts, ignore_index=True)
     write_table(table, arguments.output, of_seeds(arguments.data_source, table["seed"]))
 

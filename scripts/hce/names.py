@@ -11,6 +11,9 @@ LOSSES = ("ce", "hce")
 LOSS_NAMES = {"ce": "CE", "hce": "HCE"}
 ARCHITECTURE_NAMES = {"linear": "Linear", "mlp": "MLP", "tabnet": "TabNet"}
 
+# a data source whose models or predictions are the authors': CELLS; published predictions
+PUBLISHED = "; published "
+
 
 def architecture_name(architecture: str) -> str:
     """What an architecture is called; one that is not the paper's by its own name."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -167,3 +170,27 @@ def test_what_does_not_fit_is_refused(rule: Callable[..., torch.Tensor]) -> None
 def test_threshold_is_a_share() -> None:
     with pytest.raises(ValueError, match=r"threshold must lie between 0 and 1, got 1\.5"):
         decode.descend(torch.rand(2, 5), DIAMOND, threshold=1.5)
+
+
+@given(seed=seeds, n_classes=class_counts)
+def test_arrays_and_tensors_are_told_the_same_to_the_last_bit(
+    make_hierarchy: HierarchyMaker, seed: int, n_classes: int
+) -> None:
+    reach = make_hierarchy(seed, n_classes)
+    array = make_probabilities(seed, n_classes).astype(np.float32)
+    ours = decode.decide(array, reach, 0.5)
+    theirs = decode.decide(torch.from_numpy(array), torch.from_numpy(reach), 0.5)
+    assert ours.score.dtype == np.float32
+    np.testing.assert_array_equal(ours.score, theirs.score.numpy())
+    for mine, other in zip(ours.walk, theirs.walk, strict=True):
+        np.testing.assert_array_equal(mine, other.numpy())
+    for rule, call in ours.calls.items():
+        np.testing.assert_array_equal(call, theirs.calls[rule].numpy())
+    assert np.array_equal(ours.calls["finest"], decode.finest(array, reach))
+    assert np.array_equal(ours.calls["safe"], decode.descend(array, reach, 0.5))
+
+
+def test_arrays_need_no_torch() -> None:
+    said = "import sys, hce.decode, hce.evaluation.predictions; assert 'torch' not in sys.modules"
+    folder = Path(decode.__file__).parents[1]
+    subprocess.run([sys.executable, "-c", said], cwd=folder, check=True)

@@ -36,6 +36,7 @@ def configuration(results: Path) -> dict:
             **{"runtime": 60, "train_runtime": 60},
         },
         "results": str(results),
+        "source": "trained",
     }
 
 

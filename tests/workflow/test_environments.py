@@ -65,8 +65,9 @@ def test_every_rule_but_the_download_is_run_in_its_environment(tmp_path: Path) -
     folder = copy_repository(tmp_path)
     check_environments.write_own_loss(folder)
     check_environments.write_slice(folder)
+    check_environments.write_published(folder)
     written = {}
-    made = ("SIMULATED", "SLICE", "OWN_LOSS")
+    made = ("SIMULATED", "SLICE", "OWN_LOSS", "PUBLISHED")
     for files in (getattr(check_environments, name) for name in made):
         targets = check_environments.TARGETS[files]
         planned = snakemake(folder, "-n", "--configfile", *files, "--", *targets).jobs

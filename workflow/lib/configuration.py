@@ -16,10 +16,15 @@ from snakemake.utils import validate
 
 from configuration_errors import differences, explain, no_such_key
 from configuration_paths import normalize
+from hce.ingest.datasets import read_listed
 
 Config = dict[str, Any]
 
 PAPER_LOSSES = ("ce", "hce")
+# those of which the authors published checkpoints and predictions
+PUBLISHED_ARCHITECTURES = ("linear", "mlp", "tabnet")
+# how the names of their files begin in config/datasets.tsv
+PUBLISHED = "published/"
 # HCE with a wrong hierarchy: controls, no losses of the configuration
 CONTROL_LOSSES = {"hce_permuted": "permuted", "hce_random": "random"}
 # HCE that counts descendants in part, between CE and HCE: hce_discount_0.5
@@ -76,6 +81,7 @@ def complete(
     check_losses(config)
     check_annotation(config)
     check_learning_curve(config)
+    check_published(config, repository)
 
 
 def parse_numbers(value: Any) -> Any:
@@ -194,7 +200,7 @@ def check_models(config: Config) -> None:
             f"split.validation {validation} and split.test {test} leave no training set."
         )
     for architecture in config["architectures"]:
-        if architecture not in config["models"]:
+        if architecture not in config["models"] or architecture == "source":
             raise WorkflowError(
                 f"architectures: {architecture!r} is not one of linear, mlp, tabnet, and "
                 f"models.{architecture}.file is missing (docs/adapt.md)."
@@ -261,6 +267,42 @@ def check_learning_curve(config: Config) -> None:
             )
 
 
+def check_published(config: Config, repository: Path) -> None:
+    """Refuse published models or predictions that are nowhere, and what they cannot give."""
+    source, path = config["models"]["source"], config["published"]["path"]
+    if source == "trained":
+        return
+    others = [name for name in config["architectures"] if name not in PUBLISHED_ARCHITECTURES]
+    others += [name for name in config["losses"] if name not in PAPER_LOSSES]
+    if others:
+        raise WorkflowError(
+            f"models.source is {source}, but nothing is published of {', '.join(others)}; take it "
+            "out of architectures and losses, or set models.source to trained."
+        )
+    if source == "predictions" and config["annotate"]:
+        raise WorkflowError(
+            "annotate: models.source is predictions, so there is no model to annotate with; take "
+            "the files out, or set models.source to checkpoints or trained."
+        )
+    if path is None and not published_rows(repository / "config" / "datasets.tsv"):
+        raise WorkflowError(
+            f"published.path is missing: models.source is {source}, and config/datasets.tsv lists "
+            "no file of the authors' record, whose names and checksums were not known when this "
+            "was written. Download the record (Zenodo 17211022) by hand, unpack it into a folder "
+            f"and set published.path to it, or add a row with sha256 under the name {PUBLISHED}... "
+            "for each of its files to config/datasets.tsv (docs/published.md)."
+        )
+    if path is not None and not Path(path).is_dir():
+        raise WorkflowError(
+            f"published.path: there is no folder {path} in {Path.cwd()}; correct it."
+        )
+
+
+def published_rows(datasets: Path) -> list[str]:
+    """Names of the files of the authors' record that can be downloaded."""
+    return [name for name in read_listed(datasets) if name.startswith(PUBLISHED)]
+
+
 # --- which run is this ----------------------------------------------------------------------------
 
 
@@ -270,6 +312,8 @@ def identity(config: Config) -> Config:
     if config["census"]["source"] == "simulated":
         sections.append("simulation")
     chosen = {name: config[name] for name in sections}
+    if config["models"]["source"] != "trained":
+        chosen["models"] = {"source": config["models"]["source"]}
     census = {key: value for key, value in config["census"].items() if key not in HOW_READ}
     return chosen | {"census": census}
 

@@ -31,6 +31,7 @@ PATHS = (
     "models.*.file",
     "own_losses.*.file",
     "annotate.*",
+    "published.path",
 )
 # a release names a folder
 NAMES = ("census.train.release", "census.ood.release", "ontology.release")

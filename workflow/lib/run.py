@@ -20,7 +20,16 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import expand
 from snakemake.logging import logger
 
-from configuration import CONTROL_LOSSES, DISCOUNT_LOSS, PAPER_LOSSES, Config, identity
+from configuration import (
+    CONTROL_LOSSES,
+    DISCOUNT_LOSS,
+    PAPER_LOSSES,
+    PUBLISHED,
+    PUBLISHED_ARCHITECTURES,
+    Config,
+    identity,
+    published_rows,
+)
 from resources import JobResources
 
 # keys of models.ARCHITECTURE that belong to the training, not to the network
@@ -82,6 +91,64 @@ class Run:
         """Memory and time of the jobs."""
         section = self.config["resources"]
         return JobResources(section["memory"], section["runtime"], section["runtime_limit"])
+
+    # --- where models and predictions come from ---
+
+    @property
+    def source(self) -> str:
+        """Whether models are trained here, or they or their predictions the authors'."""
+        return self.config["models"]["source"]
+
+    @property
+    def predicting_rules(self) -> str:
+        """The file of the rules that give predictions."""
+        name = "predictions" if self.source == "predictions" else "train"
+        return f"workflow/rules/{name}.smk"
+
+    @property
+    def predicted_splits(self) -> list[str]:
+        """The tests whose cells are predicted one by one."""
+        if self.source == "trained":
+            return ["test", "ood"]
+        return ["ood"] if self.source == "predictions" else self.config["published"]["splits"]
+
+    def of_split(self, split: str, files: list[str]) -> list[str]:
+        """Some files, if the cells of their split are predicted."""
+        return files if split in self.predicted_splits else []
+
+    def trained(self, name: str) -> list[str]:
+        """A file of every model's folder, if there are models."""
+        pattern = f"<results>/models/{{architecture}}/{{loss}}/seed{{seed}}/{name}"
+        return self.models(pattern) if self.source != "predictions" else []
+
+    def of_training(self, files: list[str]) -> list[str]:
+        """Some files, if this run has shards to train on or predict."""
+        return files if self.source != "predictions" else []
+
+    def published_folder(self, downloads: Path) -> str:
+        """Where the files of the authors' record are."""
+        return self.config["published"]["path"] or (downloads / PUBLISHED).as_posix()
+
+    def published_files(self, downloads: Path, datasets: Path) -> list[str]:
+        """Those of them that are downloaded first."""
+        if self.config["published"]["path"]:
+            return []
+        return [(downloads / name).as_posix() for name in published_rows(datasets)]
+
+    def found_published(self) -> list[str]:
+        """Where the published predictions of each run are listed, if they are taken for ours."""
+        return ["<results>/published/files.json"] if self.source == "predictions" else []
+
+    def exported(self, wildcards: Any) -> list[str]:
+        """Listings of what is exported in the authors' layout, of the paper's architectures."""
+        if self.source != "trained":
+            raise WorkflowError(
+                f"export: models.source is {self.source}, so the files are the authors' already; "
+                "set it to trained."
+            )
+        known = [n for n in self.config["architectures"] if n in PUBLISHED_ARCHITECTURES]
+        pattern = "<results>/export/predictions_{architecture}_{loss}.txt"
+        return expand(pattern, architecture=known, loss=PAPER_LOSSES)
 
     # --- releases, ontology ---
 
@@ -233,7 +300,9 @@ class Run:
 
     @property
     def discounts(self) -> dict[str, float]:
-        """Losses between CE and HCE, by name, with their discounts."""
+        """Losses between CE and HCE, by name, with their discounts; none where nothing trains."""
+        if self.source != "trained":
+            return {}
         return {f"{DISCOUNT_LOSS}{d:g}": d for d in sorted(self.config["frontier"]["discounts"])}
 
     def hyperparameters(self, wildcards: Any) -> str:
@@ -392,9 +461,10 @@ class Run:
         return expand("<results>/annotations/{name}.h5ad", name=self.config["annotate"])
 
     def predictions(self, splits: Iterable[str]) -> list[str]:
-        """What all models of CE and HCE said of the cells of some splits."""
+        """What all models of CE and HCE said of the cells of some splits, as far as it is known."""
         pattern = "<results>/predictions/{{architecture}}/{{loss}}/seed{{seed}}/{split}.parquet"
-        return [path for split in splits for path in self.models(pattern.format(split=split))]
+        known = [split for split in splits if split in self.predicted_splits]
+        return [path for split in known for path in self.models(pattern.format(split=split))]
 
     def scores(self, losses: Sequence[str] = PAPER_LOSSES) -> list[str]:
         """Scores of all models with some losses."""
@@ -447,11 +517,28 @@ class Run:
 
     def everything(self, wildcards: Any) -> list[str]:
         """All figures and tables of the paper, and the summary."""
-        drawn = figures(FIGURES + self.supplementary_figures + self.own_figures)
+        drawn = figures(
+            FIGURES + self.supplementary_figures + self.own_figures + self.leading_figures
+        )
         return [*drawn, *self.tables(), "<results>/summary.txt"]
+
+    @property
+    def leading_figures(self) -> list[str]:
+        """Beyond the paper, those that the report of published models begins with."""
+        return [] if self.source == "trained" else ["decisions", "metrics", "frontier"]
+
+    def category(self, figure: str, category: str) -> str:
+        """Where a figure stands in the report."""
+        return "At a glance" if figure in self.leading_figures else category
 
     def data_source(self) -> str:
         """What a figure or table says about where its data come from."""
+        return self.cells_source() + (
+            "" if self.source == "trained" else f"; published {self.source}"
+        )
+
+    def cells_source(self) -> str:
+        """Where the cells come from."""
         said, chosen = self._releases(), self.config["slice"]
         for key in ("tissues", "diseases", "datasets"):
             # as many as fit a figure
@@ -475,8 +562,10 @@ class Run:
 
     def asked(self) -> str:
         """Sections of the configuration that are looked at before a run, as JSON."""
-        names = ("census", "ontology", "selection", "resources", "results")
-        return json.dumps({name: self.config[name] for name in names})
+        names = ["census", "ontology", "selection", "resources", "results", "published"]
+        names += ["architectures", "losses", "seeds"]
+        asked = {name: self.config[name] for name in names}
+        return json.dumps(asked | {"source": self.source})
 
     def uris(self) -> str:
         """Where both releases are opened, as JSON; a user's own files are none yet."""
@@ -516,6 +605,8 @@ class Run:
         sections = ["census", "ontology", "architectures", "seeds", "selection", "split"]
         if self.own_losses:
             sections += ["losses", "own_losses"]
+        if self.source != "trained":
+            sections.append("published")
         recorded = {name: self.config[name] for name in sections}
         # names of a site's servers are nobody's business
         census = {key: value for key, value in recorded["census"].items() if key != "s3"}
@@ -531,7 +622,8 @@ class Run:
     def has_finest(self) -> bool:
         """Whether there is a control in which every collection annotates as finely as it can."""
         simulated = self.config["census"]["source"] == "simulated"
-        return simulated and self.config["simulation"]["annotation"] != "finest"
+        mixed = simulated and self.config["simulation"]["annotation"] != "finest"
+        return mixed and self.source == "trained"
 
     def finest_config(self) -> Config:
         """Configuration of that control."""

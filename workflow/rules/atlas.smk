@@ -236,6 +236,7 @@ rule sample_augmentations:
 rule plan_run:
     """Report what the run will need, from the tables of cells and genes, and check the disk."""
     input:
+        published=run.found_published(),
         cells="<results>/atlas/cells.parquet",
         genes="<results>/atlas/genes.parquet",
         slice=run.slice_table(),
@@ -265,6 +266,6 @@ rule plan_run:
     shell:
         "(python {params.script:q} --cells {input.cells:q} --genes {input.genes:q} --ranges {params.ranges:q} "
         "--shards {params.shards:q} --n-models {params.n_models:q} --trainings {params.trainings:q} "
-        "--bench {params.results:q}/benchmarks/bench.json "
+        "--published {input.published:q} --bench {params.results:q}/benchmarks/bench.json "
         "--slice {params.slice:q} --slice-table {input.slice:q} {params.tiles:q} "
         "--results {params.results:q} --plan {output:q}) 2>&1 | tee {log:q}"

@@ -104,9 +104,7 @@ rule tabulate_new_study:
 rule tabulate_training_curves:
     """Write the source data of the training curves."""
     input:
-        histories=run.models(
-            "<results>/models/{architecture}/{loss}/seed{seed}/history.csv"
-        ),
+        histories=run.trained("history.csv"),
     output:
         "<results>/figures/source_data/training_curves.csv",
     log:

@@ -40,6 +40,6 @@ network_retries = retries_of_network_jobs(workflow)
 wildcard_constraints:
     release="train|ood",
     split="train|val|test|ood",
-    architecture="|".join(config["models"]),
+    architecture="|".join(name for name in config["models"] if name != "source"),
     loss="|".join(map(re.escape, run.known_losses)),
     seed=r"\d+",

@@ -86,12 +86,8 @@ rule check_claims:
         figS5_tests="<results>/figures/source_data/figS5_tests.csv",
         figS6_tests="<results>/figures/source_data/figS6_tests.csv",
         figS8_tests="<results>/figures/source_data/figS8_tests.csv",
-        records=run.models(
-            "<results>/models/{architecture}/{loss}/seed{seed}/hyperparameters.json"
-        ),
-        histories=run.models(
-            "<results>/models/{architecture}/{loss}/seed{seed}/history.csv"
-        ),
+        records=run.trained("hyperparameters.json"),
+        histories=run.trained("history.csv"),
     output:
         report(
             "<results>/tables/claims.tsv",

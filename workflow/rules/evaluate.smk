@@ -4,8 +4,11 @@
 rule score:
     """Score all seeds of an architecture and loss on both tests, for every grouping of cells."""
     input:
-        test=run.seeds(
-            "<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet"
+        test=run.of_split(
+            "test",
+            run.seeds(
+                "<results>/predictions/{architecture}/{loss}/seed{seed}/test.parquet"
+            ),
         ),
         ood=run.seeds(
             "<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet"
@@ -14,7 +17,13 @@ rule score:
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",
     output:
-        test=run.seeds("<results>/scores/{architecture}/{loss}/seed{seed}/test.parquet"),
+        # without predictions, the scores that are published (import_predictions)
+        test=run.of_split(
+            "test",
+            run.seeds(
+                "<results>/scores/{architecture}/{loss}/seed{seed}/test.parquet"
+            ),
+        ),
         ood=run.seeds("<results>/scores/{architecture}/{loss}/seed{seed}/ood.parquet"),
         calls="<results>/calls/{architecture}/{loss}/calls.parquet",
         unit_calls="<results>/calls/{architecture}/{loss}/unit_calls.parquet",
@@ -31,10 +40,11 @@ rule score:
         script=script("score"),
         code=fingerprint("score"),
         seeds=config["seeds"],
+        splits=run.predicted_splits,
     message:
         "Scoring {wildcards.architecture}, {wildcards.loss}, all seeds"
     shell:
-        "python {params.script:q} --splits test ood --predictions {input.test:q} {input.ood:q} "
+        "python {params.script:q} --splits {params.splits:q} --predictions {input.test:q} {input.ood:q} "
         "--cells {input.cells:q} --cell-types {input.cell_types:q} "
         "--reachability {input.reachability:q} --architecture {wildcards.architecture:q} "
         "--loss {wildcards.loss:q} --seeds {params.seeds:q} --scores {output.test:q} {output.ood:q} "

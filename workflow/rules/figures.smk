@@ -102,7 +102,7 @@ for figure, drawing in DRAWINGS.items():
             png=report(
                 f"<results>/figures/{figure}.png",
                 caption=f"../report/{figure}.rst",
-                category=drawing.category,
+                category=run.category(figure, drawing.category),
                 labels=drawing.labels,
             ),
         log:
@@ -134,7 +134,7 @@ for figure, drawing in DRAWINGS.items():
 
 # short names: snakemake fig2b; the target rules of that name bring the tables, too
 for figure in (
-    [] if lists_rules() else sorted(DRAWINGS.keys() - {"frontier", "controls"})
+    [] if lists_rules() else sorted(DRAWINGS.keys() - {"frontier", "controls", "learning_curve"})
 ):
 
     rule:

@@ -15,7 +15,7 @@ rule record_provenance:
             "<results>/ontology/cl.obo",
             "<results>/ontology/reachability.npz",
             "<results>/atlas/genes.parquet",
-            "<results>/shards/manifest.json",
+            *run.of_training(["<results>/shards/manifest.json"]),
             *run.own_files(),
         ],
     output:

@@ -124,9 +124,7 @@ rule tabulate_figureS9to10:
 rule tabulate_hyperparameters:
     """Write Supplementary Tables 1-3: the hyperparameters of the trainings."""
     input:
-        hyperparameters=run.models(
-            "<results>/models/{architecture}/{loss}/seed{seed}/hyperparameters.json"
-        ),
+        hyperparameters=run.trained("hyperparameters.json"),
     output:
         tableS1="<results>/tables/tableS1.tsv",
         tableS2="<results>/tables/tableS2.tsv",

@@ -33,6 +33,7 @@ SIMULATED = ("config/tiny.yaml",)
 OWN_FILES, OWN_LOSS = (*SIMULATED, "own-files.yaml"), (*SIMULATED, "own-loss.yaml")
 SLICE = (*SIMULATED, "slice.yaml")
 OWN_CELL_TYPES = (*SIMULATED, "own-cell-types.yaml")
+PUBLISHED = (*SIMULATED, "published-predictions.yaml")
 # configuration files of a run -> what it makes
 TARGETS = {
     SIMULATED: (
@@ -43,11 +44,13 @@ TARGETS = {
         "controls",
         "frontier",
         "learning_curve",
+        "export",
     ),
     SLICE: ("results-slice/atlas/cells.parquet",),
     OWN_LOSS: ("results-own-loss/figures/own_losses.pdf",),
     OWN_FILES: tuple(f"results-own/converted_census/{r}/manifest.json" for r in ("train", "ood")),
     OWN_CELL_TYPES: ("annotations",),
+    PUBLISHED: ("results-published/tables/macro_f1.tsv",),
 }
 OPTIONS = ("--notemp", "--cores", "2")
 # one needs a network, one writes nothing that could be made again
@@ -162,6 +165,18 @@ def write_own_loss(folder: Path) -> None:
     (folder / OWN_LOSS[-1]).write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
+def write_published(folder: Path) -> None:
+    """A configuration that takes what the first run exports for the authors' predictions."""
+    record = Path("results-tiny", "export")
+    (folder / record).mkdir(parents=True, exist_ok=True)
+    content = {
+        "results": "results-published",
+        "models": {"source": "predictions"},
+        "published": {"path": record.as_posix()},
+    }
+    (folder / PUBLISHED[-1]).write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
 def outputs(folder: Path, configuration: tuple[str, ...]) -> dict[str, list[str]]:
     """Files that each rule of a finished run wrote."""
     text = snakemake(folder, configuration, TARGETS[configuration], "--summary")
@@ -245,6 +260,7 @@ def main() -> int:
     copy_repository(run)
     write_own_loss(run)
     write_slice(run)
+    write_published(run)
     written, wrong = {}, {}
     for configuration, targets in TARGETS.items():
         if configuration == OWN_FILES:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
 
+from hce.decode import Decisions
 from hce.files import write_atomically
 from hce.tables import read_table
 
@@ -91,6 +95,50 @@ def prediction_writer(path: Path) -> Iterator[pq.ParquetWriter]:
     """
     with write_atomically(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
         yield writer
+
+
+def prediction_batch(
+    soma_joinid: NDArray[np.int64],
+    label: NDArray[np.integer],
+    probability: Any,
+    decisions: Decisions,
+    predicted: Any | None = None,
+) -> pa.RecordBatch:
+    """One batch of `SCHEMA`: what one model says of B cells.
+
+    Parameters
+    ----------
+    soma_joinid, label
+        Integer B; the labels are class indices.
+    probability
+        Float B x C, a tensor or an array.
+    decisions
+        What `hce.decode.decide` gives of it.
+    predicted
+        Integer B, what the model called each cell; the most probable class if left out.
+    """
+    calls = decisions.calls | ({} if predicted is None else {"argmax": predicted})
+    columns: dict[str, np.ndarray] = {
+        "soma_joinid": soma_joinid,
+        "class": label,
+        "probability": _values_of(probability, calls["argmax"]),
+        "score": _values_of(decisions.score, calls["argmax"]),
+        "safe_score": _values_of(decisions.score, calls["safe"]),
+    }
+    for rule, call in calls.items():
+        columns[CALL_COLUMNS[rule]] = on_host(call).astype(np.int16)
+    return pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def _values_of(values: Any, classes: Any) -> np.ndarray:
+    """The value of each cell's class: float B x C and integer B, to float B."""
+    xp = array_namespace(values, classes)
+    return on_host(xp.take_along_axis(values, classes[:, None], axis=1)[:, 0])
+
+
+def on_host(values: Any) -> np.ndarray:
+    """A tensor, wherever it is, as an array; an array as it is."""
+    return values if isinstance(values, np.ndarray) else values.cpu().numpy()
 
 
 def read_prediction(path: Path, columns: list[str] | None = None) -> pd.DataFrame:

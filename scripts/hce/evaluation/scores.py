@@ -85,6 +85,17 @@ def score_predictions(
     return pd.concat(parts, ignore_index=True)
 
 
+def of_run(
+    scores: pd.DataFrame, architecture: str, loss: str, seed: int, split: str
+) -> pd.DataFrame:
+    """The same table with first columns that say which run and split it is of."""
+    table = scores.copy()
+    values = (architecture, loss, seed, split)
+    for place, name in enumerate(("architecture", "loss", "seed", "split")):
+        table.insert(place, name, values[place])
+    return table
+
+
 def grouped_scores(
     y_true: ArrayLike,
     y_pred: ArrayLike,

@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hce.loss import build_loss
-from hce.models import ARCHITECTURES, build_model
+from hce.models import ARCHITECTURES, build_model, load_model
 from hce.names import LOSSES
 
 CLASSES = {"architecture": "Network", "loss": "Loss"}
@@ -155,6 +156,29 @@ def build_any_model(
     if architecture in ARCHITECTURES:
         raise ValueError(f"{file}: {architecture} is one of the paper's; take another name")
     return build_own(file, "architecture", architecture, (n_genes, n_classes), hyperparameters)
+
+
+def load_for(path: Path, n_genes: int, term_ids: list[str], file: Path | None) -> nn.Module:
+    """Load a model, of the paper's architectures or of a user's file, for cells of this run.
+
+    Raises
+    ------
+    ValueError
+        If it was trained on other genes or classes.
+    """
+    model = load_model(path, partial(build_any_model, file=file))
+    facts = model.facts
+    if len(facts.gene_ids) != n_genes:
+        raise ValueError(
+            f"{path}: trained on {len(facts.gene_ids)} genes, the cells have {n_genes}; "
+            "train the model again on these shards"
+        )
+    if facts.term_ids != term_ids:
+        raise ValueError(
+            f"{path}: trained on {len(facts.term_ids)} cell types, which are not the "
+            f"{len(term_ids)} of this run (or not in this order); train the model again"
+        )
+    return model.module
 
 
 def build_any_loss(

@@ -13,6 +13,7 @@ from hce.figures.style import (
     INK,
     LOSS_COLORS,
     RULE,
+    id_note,
     loss_handles,
     name_runs,
     new_figure,
@@ -39,6 +40,7 @@ def draw_calibration(table: pd.DataFrame) -> Figure:
     ]
     title = "Calibration of the predictions: p = softmax, s = R p"
     note = "Line, mean over seeds of 15 bins (bins of fewer than 20 cells left out); no test"
+    note += id_note(table)
     fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, handles, note=note)
     axes = fig.subplots(len(STATEMENTS), len(architectures), squeeze=False)
     for column, architecture in enumerate(architectures):

@@ -14,9 +14,9 @@ from hce.figures.style import (
     INK,
     LOSS_COLORS,
     MINUS,
-    QUIET,
     name_runs,
     new_figure,
+    say_empty,
 )
 from hce.names import LOSS_NAMES, LOSSES, known_architectures
 
@@ -61,7 +61,13 @@ def draw_decisions(table: pd.DataFrame) -> Figure:
         row[0].set_ylabel(f"{name}\nmacro F1 (%)")
         for ax, architecture in zip(row, architectures, strict=True):
             part = table[(table["architecture"] == architecture) & (table["split"] == split)]
-            _draw_panel(ax, part, colors)
+            if part.empty:
+                say_empty(ax, table[table["architecture"] == architecture])
+            else:
+                _draw_panel(ax, part, colors)
+            ax.set(ylim=(0, 108), yticks=range(0, 101, 20))
+            ax.set_xticks(range(len(RULE_NAMES)), list(RULE_NAMES.values()), linespacing=1.15)
+            ax.set_xlim(-0.6, len(RULE_NAMES) - 0.4)
             if split == "ood":
                 ax.set_title(name_runs(architecture, part, "not run"))
     return fig
@@ -84,7 +90,3 @@ def _draw_panel(ax: Axes, part: pd.DataFrame, colors: dict[str, str]) -> None:
         share = left.get(bar.group, np.nan)
         if bar.color == "ce" and bar.group in SHARED and np.isfinite(share):
             write_beyond(ax, bar.x, bar.end, f"{100 * share:.0f} %".replace("-", MINUS))
-    ax.set(ylim=(0, 108), yticks=range(0, 101, 20))
-    ax.set_xticks(range(len(RULE_NAMES)), list(RULE_NAMES.values()), linespacing=1.15)
-    if part.empty:
-        ax.text(0.5, 0.5, "not run", color=QUIET, ha="center", transform=ax.transAxes)

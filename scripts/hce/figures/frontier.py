@@ -12,6 +12,7 @@ from hce.figures.style import (
     GRID,
     INK,
     new_figure,
+    say_empty,
 )
 from hce.names import architecture_name, known_architectures
 
@@ -64,7 +65,10 @@ def draw_frontier(table: pd.DataFrame) -> Figure:
         for ax, architecture in zip(row, architectures, strict=True):
             part = table[(table["architecture"] == architecture) & (table["split"] == split)]
             _draw_panel(ax, part)
-            ran = "" if len(part) else ": not run"
+            if part.empty:
+                say_empty(ax, table[table["architecture"] == architecture])
+                ax.set(xticks=[], yticks=[])
+            ran = "" if (table["architecture"] == architecture).any() else ": not run"
             ax.set_title(architecture_name(architecture) + ran)
             if split == "test":
                 ax.set_xlabel("macro F1, exact label (%)")

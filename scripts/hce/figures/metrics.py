@@ -15,6 +15,7 @@ from hce.figures.style import (
     INK,
     LOSS_COLORS,
     dot_handle,
+    id_note,
     new_figure,
     star_handle,
     write_beside,
@@ -47,6 +48,7 @@ def draw_metrics(table: pd.DataFrame) -> Figure:
     handles.append(star_handle("P < 0.05, paired t-test over seeds (Holm)"))
     title = "HCE minus CE by metric, both called by argmax"
     note = "Dot, mean over seeds; line, 95 % interval (Student's t); hierarchical: mean over labels"
+    note += id_note(table)
     fig = new_figure(DOUBLE_COLUMN_MM, HEIGHT_MM, title, handles, note=note)
     grid = fig.add_gridspec(2, len(architectures), height_ratios=[len(METRIC_NAMES), 1.2])
     for column, architecture in enumerate(architectures):

@@ -13,13 +13,13 @@ from hce.figures.style import (
     GRID,
     INK,
     LOSS_COLORS,
-    QUIET,
     RULE,
     SMALL_PT,
     format_signed,
     loss_handles,
     name_runs,
     new_figure,
+    say_empty,
 )
 from hce.names import LOSS_NAMES, LOSSES, known_architectures
 
@@ -52,6 +52,8 @@ def draw_risk_coverage(table: pd.DataFrame) -> Figure:
         for ax, architecture in zip(row, architectures, strict=True):
             runs = table[table["architecture"] == architecture]
             _draw_panel(ax, runs[runs["split"] == split], x)
+            if not runs["split"].eq(split).any():
+                say_empty(ax, runs)
             if (split, x) == rows[0]:
                 ax.set_title(name_runs(architecture, runs, "not run"))
     for ax in (*axes[1], *axes[3]):
@@ -93,8 +95,6 @@ def _draw_panel(ax: Axes, part: pd.DataFrame, x: str) -> None:
         ax.plot([0, 100], [0, 100], color=RULE, linewidth=0.8, zorder=0)
         if gaps:
             ax.set_title(f"{', '.join(gaps)} at τ = {WRITTEN}", fontsize=SMALL_PT)
-    if part.empty:
-        ax.text(0.5, 0.5, "not run", color=QUIET, ha="center", transform=ax.transAxes)
 
 
 def _marker(threshold: float, color: str, *at: pd.Series, label: str = "") -> Line2D:

@@ -189,7 +189,12 @@ def draw_id_scores(table: pd.DataFrame, panel: Panel | None = None) -> Figure | 
     counts = table.groupby("architecture", sort=False)["n_seeds"].first()
     title = "In distribution: held-out donors (CE)"
     ran = table["n_labels"].notna().any()
-    fig, ax = _score_axes(title, key if ran else "not run", explain_bars(counts), panel)
+    fig, ax = _score_axes(
+        title,
+        key if ran else "needs ID scores, which this run does not have",
+        explain_bars(counts),
+        panel,
+    )
     by = ("architecture", list(counts.index)), ("labels", dict.fromkeys(LABEL_SETS, QUIET))
     bars = draw_bars(ax, table, "macro_f1", *by)
     colors = architecture_colors(counts.index)

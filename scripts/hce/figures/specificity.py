@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from hce.figures.style import DOUBLE_COLUMN_MM, INK, LOSS_COLORS, new_figure
+from hce.figures.style import DOUBLE_COLUMN_MM, INK, LOSS_COLORS, new_figure, say_empty
 from hce.names import LOSS_NAMES, LOSSES, architecture_name, known_architectures
 
 HEIGHT_MM = 104.0
@@ -42,9 +42,10 @@ def draw_specificity(table: pd.DataFrame) -> Figure:
     for row, (split, name) in zip(axes, SPLIT_NAMES.items(), strict=True):
         row[0].set_ylabel(f"{name}\ncells this deep or deeper (%)")
         for ax, architecture in zip(row, architectures, strict=True):
-            _draw_panel(
-                ax, table[(table["architecture"] == architecture) & (table["split"] == split)]
-            )
+            runs = table[table["architecture"] == architecture]
+            _draw_panel(ax, runs[runs["split"] == split])
+            if not runs["split"].eq(split).any():
+                say_empty(ax, runs)
             if split == "ood":
                 ran = "" if (table["architecture"] == architecture).any() else ": not run"
                 ax.set_title(architecture_name(architecture) + ran)

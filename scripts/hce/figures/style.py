@@ -321,6 +321,27 @@ def name_runs(architecture: str, runs: pd.DataFrame, otherwise: str) -> str:
     return f"{name}, {format_seeds(runs.groupby('loss')['seed'].nunique())} a loss"
 
 
+NO_ID = "needs ID predictions,\nwhich this run does not have"
+
+
+def say_empty(ax: Axes, runs: pd.DataFrame) -> None:
+    """Write into empty axes of one test why they are: not run, or no predictions of its cells.
+
+    Parameters
+    ----------
+    runs
+        The rows of both tests.
+    """
+    text = "not run" if runs.empty else NO_ID
+    ax.text(0.5, 0.5, text, color=QUIET, ha="center", va="center", transform=ax.transAxes)
+
+
+def id_note(table: pd.DataFrame) -> str:
+    """What a note adds where a figure of both tests has no cells of held-out donors."""
+    without = len(table) > 0 and not table["split"].eq("test").any()
+    return "; held-out donors: no predictions in this run" if without else ""
+
+
 def star_handle(text: str) -> Artist:
     """What a legend shows for a star: what it marks."""
     style = {"linestyle": "none", "marker": (5, 2), "markersize": 4, "color": INK}

@@ -12,6 +12,7 @@ from hce.figures.style import (
     DOUBLE_COLUMN_MM,
     INK,
     LOSS_COLORS,
+    QUIET,
     dot_handle,
     loss_handles,
     name_runs,
@@ -25,6 +26,8 @@ LOSS_LINES = {"train_loss": (0, (2, 1.5)), "validation_loss": "solid"}
 
 def draw_training_curves(table: pd.DataFrame) -> Figure:
     """Draw a column an architecture: the scores of its runs and, below, their losses."""
+    # without a training, one row names the data
+    table = table.dropna(subset=["epoch"])
     architectures = known_architectures(table["architecture"])
     handles = [
         *loss_handles(),
@@ -46,6 +49,8 @@ def draw_training_curves(table: pd.DataFrame) -> Figure:
             ax.grid(axis="y")
             if part.empty:
                 ax.set(xticks=[], yticks=[])
+                why = "needs training curves,\nwhich this run does not have"
+                ax.text(0.5, 0.5, why, color=QUIET, ha="center", transform=ax.transAxes)
     axes[0, 0].set_ylabel("Validation macro F1 (%)")
     axes[1, 0].set_ylabel("Weighted loss")
     return fig

@@ -6,6 +6,7 @@ The workflow reads it, too; nothing here imports more than the standard library.
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 from hce.files import recorded_checksum, verify_checksum
@@ -17,6 +18,16 @@ def read_listed(datasets: str | Path) -> dict[str, dict[str, str]]:
         return {row["name"]: row for row in csv.DictReader(handle, delimiter="\t")}
 
 
+def listed_name(rows: Iterable[str], path: str | Path) -> str | None:
+    """The name of a table's row that a path ends with; a name may have folders."""
+    parts = Path(path).parts
+    for name in rows:
+        own = Path(name).parts
+        if parts[-len(own) :] == own:
+            return name
+    return None
+
+
 def known_checksum(datasets: str | Path, path: str | Path) -> tuple[str, str | None]:
     """Look up where a file comes from and which SHA-256 it must have.
 
@@ -25,8 +36,8 @@ def known_checksum(datasets: str | Path, path: str | Path) -> tuple[str, str | N
     datasets
         Table of every external file: name, version, url, sha256, license, use.
     path
-        The file; its name selects the row. A checksum that the table does not give is taken from
-        the record that its first download left beside it (`hce.files.checksum_record`).
+        The file; the end of its path selects the row. A checksum that the table does not give is
+        taken from the record that its first download left beside it (`hce.files.checksum_record`).
 
     Returns
     -------
@@ -39,9 +50,10 @@ def known_checksum(datasets: str | Path, path: str | Path) -> tuple[str, str | N
         If the table has no such name.
     """
     rows = read_listed(datasets)
-    name = Path(path).name
-    if name not in rows:
-        raise ValueError(f"{datasets}: no file {name}, only {', '.join(sorted(rows))}")
+    name = listed_name(rows, path)
+    if name is None:
+        there = ", ".join(sorted(rows))
+        raise ValueError(f"{datasets}: no file {Path(path).name}, only {there}")
     return rows[name]["url"], rows[name]["sha256"] or recorded_checksum(path)
 
 
@@ -60,7 +72,8 @@ def verify_download(path: str | Path, datasets: str | Path | None) -> None:
     ValueError
         If its SHA-256 is another.
     """
-    listed = read_listed(datasets).get(Path(path).name) if datasets else None
+    rows = read_listed(datasets) if datasets else {}
+    listed = rows.get(listed_name(rows, path) or "")
     if listed is None:
         verify_checksum(path)
     elif Path(path).is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any, cast
@@ -26,27 +27,62 @@ WEB_PAGE = re.compile(
 
 
 class _Downloader(pooch.HTTPDownloader):
-    """pooch's, with a line of progress for each attempt; it knows what came last."""
+    """pooch's, with a line of progress for each attempt; it knows what came last.
+
+    Parameters
+    ----------
+    partial
+        Where what came of a cut transfer is kept, to go on from; None starts again.
+    """
 
     checksum: str | None = None
     is_web_page = False
+
+    def __init__(self, partial: Path | None) -> None:
+        super().__init__(chunk_size=BLOCK_BYTES, timeout=TIMEOUT)
+        self.partial = partial
 
     def __call__(self, url: str, output_file: str, *arguments: Any, **options: Any) -> None:
         # pooch sets the total when the server has said it, and takes a bar without one for none
         bar = tqdm(desc=url, total=1, unit="B", unit_scale=True, mininterval=PROGRESS_SECONDS)
         with bar as self.progressbar:
-            super().__call__(url, output_file, *arguments, **options)
+            if self.partial is None:
+                super().__call__(url, output_file, *arguments, **options)
+            else:
+                self._go_on(url, self.partial, *arguments, **options)
+                shutil.move(self.partial, output_file)
         self.checksum = sha256(output_file)
         with Path(output_file).open("rb") as handle:
             self.is_web_page = WEB_PAGE.match(handle.read(4096)) is not None
         if self.is_web_page:
             raise ValueError(f"{url}: a web page came in place of the file")
 
+    def _go_on(self, url: str, partial: Path, *arguments: Any, **options: Any) -> None:
+        """Fetch what a partial file lacks, or all where the server does not know parts."""
+        with partial.open("ab") as file:
+            begun = file.tell()
+
+            def look(response: Any, *_: Any, **__: Any) -> None:
+                # other than 206, Partial Content: the whole file comes, or no part begins there
+                if begun and ((response.ok and response.status_code != 206) or _is_past(response)):
+                    file.truncate(0)
+
+            headers = {"Accept-Encoding": "identity"}
+            if begun:
+                headers["Range"] = f"bytes={begun}-"
+            self.kwargs |= {"headers": headers, "hooks": {"response": look}}
+            super().__call__(url, cast(str, file), *arguments, **options)
+
+
+def _is_past(response: Any) -> bool:
+    return response.status_code == 416
+
 
 def download(url: str, path: str | Path, expected: str | None) -> str:
     """Download a file to `path`, atomically, and record its checksum beside it.
 
-    What fails is tried again, from the start. Proxies are those of the environment (https_proxy,
+    What fails is tried again: from where it was cut, in a later call too, if the checksum that it
+    must have is known, else from the start. Proxies are those of the environment (https_proxy,
     no_proxy), as are certificates (REQUESTS_CA_BUNDLE).
 
     Parameters
@@ -70,7 +106,8 @@ def download(url: str, path: str | Path, expected: str | None) -> str:
     OSError
         If the server cannot be reached, stops answering or sends less than it announced.
     """
-    downloader = _Downloader(chunk_size=BLOCK_BYTES, timeout=TIMEOUT)
+    # without a checksum nobody would see that two parts are of two files
+    downloader = _Downloader(Path(f"{path}.partial") if expected else None)
     otherwise = f"or put the file at {path} yourself: it is verified before it is used"
     with write_atomically(path) as temporary:
         folder, name = temporary.parent, temporary.name

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from hce.compare import is_significant
+from hce.names import PUBLISHED
 from hce.statistics.claims import COMPARISONS, Claim, Claims, name_text, number_text
 
 HOLDS, DOES_NOT, UNKNOWN = "holds", "does not", "cannot be told from these data"
@@ -46,7 +47,7 @@ def check_claims(claims: Claims, tables: Mapping[str, pd.DataFrame], source: str
     ValueError
         If a claim names a table or column that does not exist, or leaves several rows.
     """
-    comparable = source == claims.comparable_data_source
+    comparable = source.split(PUBLISHED)[0] == claims.comparable_data_source
     rows = []
     for claim in claims.claims:
         if claim.operator == "same_set":

@@ -38,6 +38,8 @@ class Server:
     first: list[int] = field(default_factory=list)
     first_sent: list[int] = field(default_factory=list)
     hangs: bool = False
+    knows_parts: bool = False
+    ranges: list[str | None] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -60,11 +62,15 @@ def server() -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.requests.append(self.path)
-            self.send_response(state.first.pop(0) if state.first else state.status)
-            self.send_header("Content-Length", str(len(state.content)))
+            part = self.headers["Range"]
+            state.ranges.append(part)
+            begin = int(part[6:-1]) if part and state.knows_parts else 0
+            status = 206 if begin else state.status
+            self.send_response(state.first.pop(0) if state.first else status)
+            self.send_header("Content-Length", str(len(state.content) - begin))
             self.end_headers()
             sent = state.first_sent.pop(0) if state.first_sent else state.sent
-            self.wfile.write(state.content[:sent])
+            self.wfile.write(state.content[begin:sent])
             self.wfile.flush()
             if state.hangs:
                 state.released.wait(10)
@@ -304,6 +310,60 @@ def test_the_table_verifies_a_file_that_was_put_there_by_hand(tmp_path: Path) ->
 def test_a_name_that_the_table_lacks_is_refused(run_script: Callable[..., Path]) -> None:
     with pytest.raises(ValueError, match=r"datasets\.tsv: no file other\.obo, only cl\.obo"):
         run_script("other.obo")
+
+
+@pytest.mark.parametrize("knows_parts", [True, False])
+def test_a_cut_transfer_goes_on_where_it_was_cut(
+    server: Server,
+    run_script: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    knows_parts: bool,
+) -> None:
+    # what came of a block that is cut is lost
+    monkeypatch.setattr("hce.ingest.download.BLOCK_BYTES", 500)
+    server.knows_parts = knows_parts
+    server.first_sent = [1000, 70_000]
+    path = run_script(checksum=CHECKSUM)
+    assert path.read_bytes() == CONTENT
+    assert server.ranges[:2] == [None, "bytes=1000-"]
+    assert len(server.ranges) == 3
+    assert not path.with_name("cl.obo.partial").exists()
+
+
+def test_a_later_run_goes_on_and_what_is_damaged_starts_again(
+    server: Server, run_script: Callable[..., Path], tmp_path: Path
+) -> None:
+    server.knows_parts = True
+    partial = tmp_path / "resources" / "cl.obo.partial"
+    partial.parent.mkdir()
+    partial.write_bytes(CONTENT[:5000])
+    assert run_script(checksum=CHECKSUM).read_bytes() == CONTENT
+    assert server.ranges == ["bytes=5000-"]
+    partial.write_bytes(b"x" * 5000)
+    assert run_script(checksum=CHECKSUM).read_bytes() == CONTENT
+    assert server.ranges[1:] == ["bytes=5000-", None]
+
+
+def test_without_a_checksum_it_starts_again(
+    server: Server, run_script: Callable[..., Path]
+) -> None:
+    server.knows_parts = True
+    server.first_sent = [1000]
+    assert run_script().read_bytes() == CONTENT
+    assert server.ranges == [None, None]
+
+
+def test_names_may_have_folders(tmp_path: Path) -> None:
+    """Two files of the authors' record differ in their folders alone."""
+    datasets = tmp_path / "datasets.tsv"
+    rows = [f"published/{n}/a.csv\tv\thttps://host/{n}\t{n * 64}\tl\tu" for n in "12"]
+    header = "name\tversion\turl\tsha256\tlicense\tuse"
+    datasets.write_text("\n".join([header, *rows]) + "\n")
+    for n in "12":
+        url, checksum = known_checksum(datasets, f"resources/published/{n}/a.csv")
+        assert (url, checksum) == (f"https://host/{n}", n * 64)
+    with pytest.raises(ValueError, match=r"no file a\.csv"):
+        known_checksum(datasets, "resources/published/3/a.csv")
 
 
 def test_the_table_of_the_repository_names_every_file_with_its_source() -> None:

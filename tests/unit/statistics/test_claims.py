@@ -93,6 +93,11 @@ def test_each_operator_holds_fails_and_cannot_be_told(
     assert other[["ours", "in_these_data"]].equals(found[["ours", "in_these_data"]])
 
 
+def test_claims_are_judged_on_published_predictions_of_the_papers_cells() -> None:
+    assert row({}, f"{SOURCE}; published predictions", value=[1, 1])["verdict"] == "holds"
+    assert row({}, "others; published predictions", value=[1, 1])["verdict"] == UNKNOWN
+
+
 def test_why_names_who_fails_and_who_is_missing() -> None:
     assert row({}, value=[1, 2])["why"] == "not so: b"
     assert row({}, value=[1, NAN], note=["", "no seed"])["why"] == "b: no seed"

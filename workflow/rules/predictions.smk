@@ -1,0 +1,73 @@
+# The authors' published predictions in place of models of our own (models.source: predictions).
+rule find_published:
+    """Find the authors' predictions and ID scores of every run."""
+    input:
+        run="<results>/run.json",
+        downloads=run.published_files(repository.downloads, repository.datasets),
+    output:
+        "<results>/published/files.json",
+    log:
+        "<logs>/find_published.log",
+    benchmark:
+        "<benchmarks>/find_published.jsonl"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=500,
+        runtime=30,
+    params:
+        script=script("find_published"),
+        code=fingerprint("find_published"),
+        folder=run.published_folder(repository.downloads),
+        choose=json.dumps(config["published"]["choose"]),
+        architectures=config["architectures"],
+        losses=config["losses"],
+        seeds=config["seeds"],
+    message:
+        "Looking for the published predictions in {params.folder}"
+    shell:
+        # on the screen too: what is missing is for the user to mend
+        "python {params.script:q} --folder {params.folder:q} "
+        "--architectures {params.architectures:q} --losses {params.losses:q} "
+        "--seeds {params.seeds:q} --choose {params.choose:q} --files {output:q} 2>&1 | tee {log:q}"
+
+
+rule import_predictions:
+    """Take the published predictions of all seeds of an architecture and loss for ours."""
+    input:
+        files="<results>/published/files.json",
+        cells="<results>/atlas/cells.parquet",
+        cell_types="<results>/ontology/cell_types.tsv",
+        reachability="<results>/ontology/reachability.npz",
+    output:
+        ood=run.seeds(
+            "<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet"
+        ),
+        scores=run.seeds(
+            "<results>/scores/{architecture}/{loss}/seed{seed}/test.parquet"
+        ),
+        threshold_calls="<results>/calls/{architecture}/{loss}/threshold_calls.parquet",
+    log:
+        "<logs>/import_predictions/{architecture}/{loss}.log",
+    benchmark:
+        "<benchmarks>/import_predictions/{architecture}/{loss}.jsonl"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(60),
+    params:
+        script=script("import_predictions"),
+        code=fingerprint("import_predictions"),
+        threshold=config["decoding"]["threshold"],
+        seeds=config["seeds"],
+    message:
+        "Taking the published predictions of {wildcards.architecture}, {wildcards.loss}, all seeds"
+    shell:
+        "python {params.script:q} --files {input.files:q} "
+        "--architecture {wildcards.architecture:q} --loss {wildcards.loss:q} "
+        "--seeds {params.seeds:q} --cells {input.cells:q} --cell-types {input.cell_types:q} "
+        "--reachability {input.reachability:q} --threshold {params.threshold:q} "
+        "--predictions {output.ood:q} --scores {output.scores:q} "
+        "--threshold-calls {output.threshold_calls:q} 2>&1 | tee {log:q}"
