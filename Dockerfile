@@ -1,17 +1,10 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-<<<<<<< HEAD
-LABEL io.github.snakemake.conda_env_hash="90327e0abbe55baec6d922cc9d24db643148d78641e2497b51bc6129a2bc70df"
+LABEL io.github.snakemake.conda_env_hash="7323e2f37adec9b53fb79eee82921e27fbca096c9cfa04e38147fed0a09bd821"
 # Conda environment:
 #   source: envs/analysis.yaml
-#   prefix: /conda-envs/90fde104857e87c7bb3fcb8a243f343d
-=======
-LABEL io.github.snakemake.conda_env_hash="77e0d15b547bbb90936108bc540d2233410542f22ae15a799c903df5bd4cc732"
-# Conda environment:
-#   source: envs/analysis.yaml
-#   prefix: /conda-envs/f7c739dea4b82e00a777a12a29ac511e
->>>>>>> 7e3291cac945d271c89d610d92497ea23adaa573
+#   prefix: /conda-envs/7c6f61c6de113fb8724cc1a0788c8120
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -37,13 +30,8 @@ LABEL io.github.snakemake.conda_env_hash="77e0d15b547bbb90936108bc540d2233410542
 #     - seaborn=0.13.2
 #     - statsmodels=0.15.0
 #     - tqdm=4.70.1
-<<<<<<< HEAD
-RUN mkdir -p /conda-envs/90fde104857e87c7bb3fcb8a243f343d
-COPY envs/analysis.yaml /conda-envs/90fde104857e87c7bb3fcb8a243f343d/environment.yaml
-=======
-RUN mkdir -p /conda-envs/f7c739dea4b82e00a777a12a29ac511e
-COPY envs/analysis.yaml /conda-envs/f7c739dea4b82e00a777a12a29ac511e/environment.yaml
->>>>>>> 7e3291cac945d271c89d610d92497ea23adaa573
+RUN mkdir -p /conda-envs/7c6f61c6de113fb8724cc1a0788c8120
+COPY envs/analysis.yaml /conda-envs/7c6f61c6de113fb8724cc1a0788c8120/environment.yaml
 # Conda environment:
 #   source: envs/atlas.yaml
 #   prefix: /conda-envs/9cf577bcb4c6baafa91cad7b535de13b
@@ -248,17 +236,9 @@ COPY envs/ontology.yaml /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment
 RUN mkdir -p /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925
 COPY envs/train.yaml /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925/environment.yaml
 
-<<<<<<< HEAD
-RUN conda env create --prefix /conda-envs/90fde104857e87c7bb3fcb8a243f343d --file /conda-envs/90fde104857e87c7bb3fcb8a243f343d/environment.yaml && \
-    conda env create --prefix /conda-envs/8bae273f45bfc2fa10e61f2b0688cced --file /conda-envs/8bae273f45bfc2fa10e61f2b0688cced/environment.yaml && \
-    conda env create --prefix /conda-envs/dca05f40db2afb6f782e917577ba851b --file /conda-envs/dca05f40db2afb6f782e917577ba851b/environment.yaml && \
-    conda env create --prefix /conda-envs/0eaad11a3671805999734aad45ffca39 --file /conda-envs/0eaad11a3671805999734aad45ffca39/environment.yaml && \
-    conda env create --prefix /conda-envs/8199cf7502010cff831b81922c86243c --file /conda-envs/8199cf7502010cff831b81922c86243c/environment.yaml && \
-=======
-RUN conda env create --prefix /conda-envs/f7c739dea4b82e00a777a12a29ac511e --file /conda-envs/f7c739dea4b82e00a777a12a29ac511e/environment.yaml && \
+RUN conda env create --prefix /conda-envs/7c6f61c6de113fb8724cc1a0788c8120 --file /conda-envs/7c6f61c6de113fb8724cc1a0788c8120/environment.yaml && \
     conda env create --prefix /conda-envs/9cf577bcb4c6baafa91cad7b535de13b --file /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.yaml && \
     conda env create --prefix /conda-envs/c498951e1345049a6aa5464706411852 --file /conda-envs/c498951e1345049a6aa5464706411852/environment.yaml && \
     conda env create --prefix /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4 --file /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment.yaml && \
     conda env create --prefix /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925 --file /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925/environment.yaml && \
->>>>>>> 7e3291cac945d271c89d610d92497ea23adaa573
     conda clean --all -y

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hce.command import run_script
 from hce.files import checked, write_atomically
 from hce.hierarchy.files import read_cell_types
 from hce.models import load_model
@@ -43,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from hce.command import run_script
 from hce.evaluation.predictions import on_host
 from hce.extension.build import load_for
 from hce.files import checked, write_atomically
@@ -47,13 +48,15 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, nargs="+", required=True, help=what)
     parser.add_argument("--seeds", type=int, nargs="+", required=True, help="of the models")
     parser.add_argument("--manifest", type=Path, required=True, help="of the shards")
-    parser.add_argument("--cells", type=Path, required=True)
-    parser.add_argument("--cell-types", type=Path, required=True)
-    parser.add_argument("--architecture", required=True)
-    parser.add_argument("--loss", required=True)
-    parser.add_argument("--batch-size", type=int, default=2048)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cells", type=Path, required=True, help="cells.parquet of the run")
+    parser.add_argument("--cell-types", type=Path, required=True, help="cell_types.tsv of the run")
+    parser.add_argument("--architecture", required=True, help="linear, mlp or tabnet")
+    parser.add_argument("--loss", required=True, help="ce or hce")
+    parser.add_argument("--batch-size", type=int, default=2048, help="cells of a batch")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
     parser.add_argument("--export", type=Path, required=True, help="folder to write into")
     parser.add_argument("--listing", type=Path, required=True, help="text file: what was written")
     arguments = parser.parse_args()
@@ -110,4 +113,4 @@ def export(
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -6,15 +6,16 @@ import argparse
 import json
 from pathlib import Path
 
+from hce.command import run_script
 from hce.published.layout import find_files
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the record lies")
-    parser.add_argument("--architectures", nargs="+", required=True)
-    parser.add_argument("--losses", nargs="+", required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--architectures", nargs="+", required=True, help="those of the run")
+    parser.add_argument("--losses", nargs="+", required=True, help="those of the run")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True, help="those of the run")
     parser.add_argument(
         "--choose", type=json.loads, default={}, help="files that are to be taken, by run, JSON"
     )
@@ -34,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hce.command import run_script
 from hce.files import checked, sha256, write_atomically
 from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.models import save_model
@@ -27,12 +28,14 @@ def main() -> None:
     parser.add_argument(
         "--checkpoint", type=Path, required=True, help="a .ckpt file, or a folder that holds it"
     )
-    parser.add_argument("--architecture", required=True)
+    parser.add_argument("--architecture", required=True, help="linear, mlp or tabnet")
     parser.add_argument("--loss", required=True, help="ce or hce")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--genes", type=Path, required=True)
-    parser.add_argument("--cell-types", type=Path, required=True)
-    parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument("--seed", type=int, required=True, help="of the model")
+    parser.add_argument("--genes", type=Path, required=True, help="genes.parquet of the run")
+    parser.add_argument("--cell-types", type=Path, required=True, help="cell_types.tsv of the run")
+    parser.add_argument(
+        "--reachability", type=Path, required=True, help="reachability.npz of the run"
+    )
     parser.add_argument(
         "--augmentations", type=Path, nargs="?", help="of this run; leave out to compare none"
     )
@@ -90,4 +93,4 @@ def wanted(arguments: argparse.Namespace) -> Wanted:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hce.command import run_script
 from hce.evaluation.scores import of_run
 from hce.evaluation.thresholds import THRESHOLD_CALLS
 from hce.hierarchy.files import read_cell_types, read_reachability
@@ -22,12 +23,14 @@ from hce.tables import read_table, write_table
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=Path, required=True, help="JSON of find_published.py")
-    parser.add_argument("--architecture", required=True)
-    parser.add_argument("--loss", required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", required=True)
-    parser.add_argument("--cells", type=Path, required=True)
-    parser.add_argument("--cell-types", type=Path, required=True)
-    parser.add_argument("--reachability", type=Path, required=True)
+    parser.add_argument("--architecture", required=True, help="linear, mlp or tabnet")
+    parser.add_argument("--loss", required=True, help="ce or hce")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True, help="those of the run")
+    parser.add_argument("--cells", type=Path, required=True, help="cells.parquet of the run")
+    parser.add_argument("--cell-types", type=Path, required=True, help="cell_types.tsv of the run")
+    parser.add_argument(
+        "--reachability", type=Path, required=True, help="reachability.npz of the run"
+    )
     parser.add_argument(
         "--threshold", type=float, default=0.5, help="least score s of a step of the safe call"
     )
@@ -68,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)
