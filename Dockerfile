@@ -1,7 +1,7 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="7323e2f37adec9b53fb79eee82921e27fbca096c9cfa04e38147fed0a09bd821"
+LABEL io.github.snakemake.conda_env_hash="11d992cd6b7be18207657ab6efd33513768d79c14986ba271db8c4893ab1c42c"
 # Conda environment:
 #   source: envs/analysis.yaml
 #   prefix: /conda-envs/7c6f61c6de113fb8724cc1a0788c8120
@@ -207,7 +207,7 @@ RUN mkdir -p /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4
 COPY envs/ontology.yaml /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment.yaml
 # Conda environment:
 #   source: envs/train.yaml
-#   prefix: /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925
+#   prefix: /conda-envs/fb681b366bd9375a1bb91867039fcb50
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -226,6 +226,7 @@ COPY envs/ontology.yaml /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment
 #     - pandas=2.3.3
 #     - pyarrow=26.0.1
 #     - pytorch=2.13.0
+#     - pyyaml=6.0.3
 #     - safetensors=0.8.0
 #     - scipy=1.17.1
 #     - tqdm=4.70.1
@@ -233,12 +234,12 @@ COPY envs/ontology.yaml /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment
 #     - pip
 #     - pip:
 #         - entmax==1.3
-RUN mkdir -p /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925
-COPY envs/train.yaml /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925/environment.yaml
+RUN mkdir -p /conda-envs/fb681b366bd9375a1bb91867039fcb50
+COPY envs/train.yaml /conda-envs/fb681b366bd9375a1bb91867039fcb50/environment.yaml
 
 RUN conda env create --prefix /conda-envs/7c6f61c6de113fb8724cc1a0788c8120 --file /conda-envs/7c6f61c6de113fb8724cc1a0788c8120/environment.yaml && \
     conda env create --prefix /conda-envs/9cf577bcb4c6baafa91cad7b535de13b --file /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.yaml && \
     conda env create --prefix /conda-envs/c498951e1345049a6aa5464706411852 --file /conda-envs/c498951e1345049a6aa5464706411852/environment.yaml && \
     conda env create --prefix /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4 --file /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment.yaml && \
-    conda env create --prefix /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925 --file /conda-envs/a8b5e68bbdcf6c7943c2dae814f77925/environment.yaml && \
+    conda env create --prefix /conda-envs/fb681b366bd9375a1bb91867039fcb50 --file /conda-envs/fb681b366bd9375a1bb91867039fcb50/environment.yaml && \
     conda clean --all -y

@@ -49,7 +49,13 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/supplement.smk"
 include: "workflow/rules/beyond.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/learning_curve.smk"
+
+
+if run.source == "trained":
+
+    include: "workflow/rules/learning_curve.smk"
+
+
 include: "workflow/rules/controls.smk"
 
 

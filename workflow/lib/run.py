@@ -10,7 +10,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -102,7 +102,7 @@ class Run:
     @property
     def predicting_rules(self) -> str:
         """The file of the rules that give predictions."""
-        name = "predictions" if self.source == "predictions" else "train"
+        name = "train" if self.source == "trained" else self.source
         return f"workflow/rules/{name}.smk"
 
     @property
@@ -129,6 +129,16 @@ class Run:
         """Where the files of the authors' record are."""
         return self.config["published"]["path"] or (downloads / PUBLISHED).as_posix()
 
+    def published_checkpoint(self, downloads: Path) -> Callable[[Any], str]:
+        """Where the checkpoint of a job is: the file that was chosen, else somewhere below."""
+
+        def place(wildcards: Any) -> str:
+            name = f"{wildcards.architecture}/{wildcards.loss}/seed{wildcards.seed}/checkpoint"
+            folder = self.published_folder(downloads)
+            return (Path(folder) / self.config["published"]["choose"].get(name, "")).as_posix()
+
+        return place
+
     def published_files(self, downloads: Path, datasets: Path) -> list[str]:
         """Those of them that are downloaded first."""
         if self.config["published"]["path"]:
@@ -148,7 +158,10 @@ class Run:
             )
         known = [n for n in self.config["architectures"] if n in PUBLISHED_ARCHITECTURES]
         pattern = "<results>/export/predictions_{architecture}_{loss}.txt"
-        return expand(pattern, architecture=known, loss=PAPER_LOSSES)
+        one = "<results>/export/checkpoints_{architecture}_{loss}_{seed}.txt"
+        return expand(pattern, architecture=known, loss=PAPER_LOSSES) + expand(
+            one, architecture=known, loss=PAPER_LOSSES, seed=self.config["seeds"]
+        )
 
     # --- releases, ontology ---
 
@@ -258,7 +271,8 @@ class Run:
 
     def release_splits(self, wildcards: Any) -> list[str]:
         """Splits that come from a release."""
-        return ["ood"] if wildcards.release == "ood" else ["train", "val", "test"]
+        splits = ["ood"] if wildcards.release == "ood" else ["train", "val", "test"]
+        return [split for split in splits if split in self.sharded_splits]
 
     def pieces(self, wildcards: Any) -> list[str]:
         """Pieces that hold the cells of a split."""
@@ -266,6 +280,12 @@ class Run:
         n_ranges = self.config["shards"]["ranges"][release]
         folder = f"<results>/shards/pieces/{release}"
         return [f"{folder}/{i}-of-{n_ranges}.arrow" for i in range(n_ranges)]
+
+    @property
+    def sharded_splits(self) -> list[str]:
+        """The splits whose counts are read: without a training, those that are predicted."""
+        every = list(self.config["shards"]["buckets"])
+        return every if self.source == "trained" else self.predicted_splits
 
     def bucket_shards(self, split: str, bucket: str) -> list[str]:
         """The shards that one shuffle job writes."""
@@ -276,8 +296,8 @@ class Run:
         """All shards of all splits, in order."""
         return [
             path
-            for split, n in self.config["shards"]["buckets"].items()
-            for bucket in range(n)
+            for split in self.sharded_splits
+            for bucket in range(self.config["shards"]["buckets"][split])
             for path in self.bucket_shards(split, f"{bucket:04d}")
         ]
 

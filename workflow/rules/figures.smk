@@ -134,7 +134,9 @@ for figure, drawing in DRAWINGS.items():
 
 # short names: snakemake fig2b; the target rules of that name bring the tables, too
 for figure in (
-    [] if lists_rules() else sorted(DRAWINGS.keys() - {"frontier", "controls", "learning_curve"})
+    []
+    if lists_rules()
+    else sorted(DRAWINGS.keys() - {"frontier", "controls", "learning_curve"})
 ):
 
     rule:

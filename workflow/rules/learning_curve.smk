@@ -42,6 +42,7 @@ rule subset_training:
 
 
 use rule sample_augmentations as sample_augmentations_of_slice with:
+    """Sample augmentation vectors from the cells of a slice (learning curve)."""
     input:
         manifest=f"{CURVE}/shards/manifest.json",
         cells=f"{CURVE}/cells.parquet",
@@ -54,6 +55,7 @@ use rule sample_augmentations as sample_augmentations_of_slice with:
 
 
 use rule train_model as train_on_slice with:
+    """Train one model on a slice (learning curve)."""
     input:
         manifest=f"{CURVE}/shards/manifest.json",
         cell_types="<results>/ontology/cell_types.tsv",
@@ -76,6 +78,7 @@ use rule train_model as train_on_slice with:
 
 
 use rule predict as predict_of_slice with:
+    """Predict both tests with models of a slice (learning curve)."""
     input:
         models=run.seeds(
             f"{CURVE}/models/{{architecture}}/{{loss}}/seed{{seed}}/model.safetensors"
@@ -85,12 +88,13 @@ use rule predict as predict_of_slice with:
         reachability="<results>/ontology/reachability.npz",
         architecture_file=run.architecture_file,
     output:
-        test=run.seeds(
-            f"{CURVE}/predictions/{{architecture}}/{{loss}}/seed{{seed}}/test.parquet"
-        ),
-        ood=run.seeds(
-            f"{CURVE}/predictions/{{architecture}}/{{loss}}/seed{{seed}}/ood.parquet"
-        ),
+        predictions=[
+            path
+            for split in run.predicted_splits
+            for path in run.seeds(
+                f"{CURVE}/predictions/{{architecture}}/{{loss}}/seed{{seed}}/{split}.parquet"
+            )
+        ],
         threshold_calls=f"{CURVE}/calls/{{architecture}}/{{loss}}/threshold_calls.parquet",
     log:
         "<logs>/predict_of_slice/{n_cells}/{architecture}/{loss}.log",
@@ -99,6 +103,7 @@ use rule predict as predict_of_slice with:
 
 
 use rule score as score_of_slice with:
+    """Score the models of a slice (learning curve)."""
     input:
         test=run.seeds(
             f"{CURVE}/predictions/{{architecture}}/{{loss}}/seed{{seed}}/test.parquet"

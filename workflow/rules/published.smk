@@ -48,3 +48,33 @@ rule export:
     """Our runs of CE and HCE in the layout of the authors' record."""
     input:
         run.exported,
+
+
+rule export_model:
+    """Write a model of ours as the authors' checkpoint of that architecture, loss and seed."""
+    input:
+        model="<results>/models/{architecture}/{loss}/seed{seed}/model.safetensors",
+        record="<results>/models/{architecture}/{loss}/seed{seed}/hyperparameters.json",
+        cell_types="<results>/ontology/cell_types.tsv",
+        augmentations=run.augmentations,
+    output:
+        "<results>/export/checkpoints_{architecture}_{loss}_{seed}.txt",
+    log:
+        "<logs>/export_model/{architecture}/{loss}/seed{seed}.log",
+    benchmark:
+        "<benchmarks>/export_model/{architecture}/{loss}/seed{seed}.jsonl"
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(15),
+    params:
+        script=script("export_model"),
+        code=fingerprint("export_model"),
+        folder=subpath(output[0], parent=True),
+    message:
+        "Exporting {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
+    shell:
+        "python {params.script:q} --model {input.model:q} --record {input.record:q} "
+        "--cell-types {input.cell_types:q} --augmentations {input.augmentations:q} "
+        "--export {params.folder:q} --listing {output:q} > {log:q} 2>&1"
