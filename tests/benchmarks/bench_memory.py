@@ -1,6 +1,7 @@
-"""Peak memory of trainings at the paper's sizes, streamed in windows of one small shard, on a CPU.
+"""Peak memory of trainings at the paper's sizes, streamed in windows of one small shard.
 
-19,331 genes, batches of 2,048, an epoch of 8,192 cells; each in a process of its own.
+19,331 genes, batches of 2,048, an epoch of 8,192 cells; each in a process of its own, on the GPU
+if there is one: then the memory of the host, and of the GPU beside it.
 
 Run: PYTHONPATH=scripts python tests/benchmarks/bench_memory.py
 """
@@ -23,6 +24,7 @@ from hce.shards import ShardReader
 from hce.storage.residency import MB, overhead
 from hce.training.loop import Trainer, TrainingParameters
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # architecture, threads, augmentation vectors
 TRAININGS = (("linear", 1, 0), ("mlp", 4, 5000), ("tabnet", 1, 0), ("tabnet", 1, 5000))
 
@@ -50,26 +52,33 @@ def train(manifest: Path, architecture: str, threads: int, n_vectors: int) -> No
     train, validation = (ShardReader(manifest, split, "stream") for split in ("train", "val"))
     parameters = TrainingParameters(max_epochs=1, shuffle_window=1)
     Trainer(
-        build_model(architecture, N_GENES, N_CLASSES),
-        build_loss("hce", torch.from_numpy(reachability), torch.ones(N_CLASSES)),
+        build_model(architecture, N_GENES, N_CLASSES).to(DEVICE),
+        build_loss("hce", torch.from_numpy(reachability), torch.ones(N_CLASSES)).to(DEVICE),
         reachability,
         train,
         validation,
         parameters,
         0,
-        torch.device("cpu"),
-        vectors if n_vectors else None,
+        DEVICE,
+        vectors.to(DEVICE) if n_vectors else None,
         manifest.with_name("checkpoint"),
     ).run(lambda line: None)
     manifest.with_name("checkpoint").unlink()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB
-    planned = overhead(N_GENES, parameters.batch_size, n_vectors, gpu=False)
+    planned = overhead(N_GENES, parameters.batch_size, n_vectors, DEVICE.type == "cuda")
     planned += 2 * train.size(1).window
     print(
         f"{architecture}, {threads} threads, {n_vectors} vectors: {peak:,.0f} MB, planned "
-        f"{planned / MB:,.0f} MB",
+        f"{planned / MB:,.0f} MB{on_gpu()}",
         flush=True,
     )
+
+
+def on_gpu() -> str:
+    """Most memory of the GPU that this process took, if it has one."""
+    if DEVICE.type == "cpu":
+        return ""
+    return f"; {torch.cuda.max_memory_allocated() / MB:,.0f} MB of {torch.cuda.get_device_name()}"
 
 
 if __name__ == "__main__":
