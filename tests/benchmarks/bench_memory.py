@@ -49,7 +49,9 @@ def train(manifest: Path, architecture: str, threads: int, n_vectors: int) -> No
     vectors = torch.zeros(n_vectors, N_GENES)
     vectors[:, :: N_GENES // 200] = 0.5
     reachability = random_hierarchy()
-    train, validation = (ShardReader(manifest, split, "stream") for split in ("train", "val"))
+    train, validation = (
+        ShardReader(manifest, split, "stream", DEVICE) for split in ("train", "val")
+    )
     parameters = TrainingParameters(max_epochs=1, shuffle_window=1)
     Trainer(
         build_model(architecture, N_GENES, N_CLASSES).to(DEVICE),

@@ -1,10 +1,7 @@
 """What a run will need, estimated from the table of cells alone, before the long work starts.
 
-Hours of the trainings come from measured steps: those of `make bench` on this machine, or those of
-docs/performance.md where there are no GPUs. With a GPU and no bench they are a floor from
-operations and bytes: what a dense training step cannot avoid at the paper's sizes, at the rates in
-the data sheet of an NVIDIA H200 (dense TF32, which matmul precision "high" allows, and its memory).
-Real steps take longer.
+Hours of the trainings come from measured steps: those of `make bench` on this machine, if there
+are any, else those of docs/performance.md.
 """
 
 from __future__ import annotations
@@ -166,34 +163,16 @@ def _gather(stage: str, sizes: np.ndarray) -> dict[str, float | str]:
     }
 
 
-FLOP_RATE = 494e12  # operations a second
-BANDWIDTH = 4.8e12  # bytes a second
-FLOOR = (
-    f"a floor, not measured: dense operations at {FLOP_RATE / 1e12:.0f} TFLOP/s and bytes at "
-    f"{BANDWIDTH / 1e12:.1f} TB/s (data sheet of an H200); loading, launches and early stopping "
-    "left out. `make bench` on a GPU replaces it"
-)
 # `make bench` on two busy cores (docs/performance.md): seconds a training cell, data included
 CPU_SECONDS = {"linear": 1 / 8_900, "mlp": 1 / 14_600, "tabnet": 0.6 / 2048}
-ON_TWO_CORES = (
-    "steps of the paper's networks measured on two cores (docs/performance.md), in proportion to "
-    "the genes; early stopping left out. `make bench` measures this machine's"
+# `tests/benchmarks/bench_steps.py` on an NVIDIA H100 with 4 threads, cells in the host's memory
+GPU_SECONDS = {"linear": 2.55e-3 / 2048, "mlp": 5.42e-3 / 2048, "tabnet": 33.7e-3 / 2048}
+BASIS = (
+    "steps of the paper's networks measured on {} (docs/performance.md), in proportion to the "
+    "genes; early stopping left out. `make bench` measures this machine's"
 )
-# the paper's sizes
-GENES, CLASSES, HIDDEN, LAYERS, BATCH = 19_331, 164, 128, 8, 2048
-TABNET_WIDTH, TABNET_ATTENTION = 2 * (128 + 64), 64
-# A product forward and its weight gradient; the third is the gradient of its input.
-FIRST, INNER = 2 * 2, 2 * 3
-
-FLOP_PER_CELL = {
-    "linear": FIRST * GENES * CLASSES,
-    "mlp": FIRST * GENES * HIDDEN + INNER * ((LAYERS - 1) * HIDDEN * HIDDEN + HIDDEN * CLASSES),
-    # two passes of the first shared layer, and the attention over all genes
-    "tabnet": INNER * GENES * (2 * TABNET_WIDTH + TABNET_ATTENTION),
-}
-# Times that all genes of a cell are read or written in float32: written dense, read forward and
-# backward; augmented (read, write, vector); TabNet's masks, norms and their gradients.
-PASSES = {"linear": 3, "mlp": 6, "tabnet": 30}
+# the paper's
+GENES, BATCH = 19_331, 2048
 # of a validation cell: forward alone
 VALIDATION_SHARE = 1 / 3
 
@@ -249,7 +228,8 @@ def training_hours(
         Hours by architecture, and a sentence that says what they rest on.
     """
     measured = _measured(bench, trainings.gpu)
-    seconds, basis = (_floor(), FLOOR) if trainings.gpu else (CPU_SECONDS, ON_TWO_CORES)
+    seconds = GPU_SECONDS if trainings.gpu else CPU_SECONDS
+    basis = BASIS.format("an NVIDIA H100" if trainings.gpu else "two cores")
     if measured is not None:
         seconds, device = measured
         basis = f"steps measured on {device} by `make bench`; loading and early stopping left out"
@@ -319,13 +299,6 @@ def training_report(
             f"{STREAMED_PER_SECOND:,} cells/s."
         )
     return "\n".join(lines)
-
-
-def _floor() -> dict[str, float]:
-    return {
-        name: max(flop / FLOP_RATE, PASSES[name] * 4 * GENES / BANDWIDTH)
-        for name, flop in FLOP_PER_CELL.items()
-    }
 
 
 def _measured(bench: Path | None, gpu: bool) -> tuple[dict[str, float], str] | None:

