@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 
 from hce.command import run_script
-from hce.figures.style import save_figure, single_data_source, stamp
+from hce.figures.style import save_figure, single_data_source, stamp, use_typeface
 from hce.tables import read_table
 
 
@@ -22,7 +22,11 @@ def main() -> None:
     )
     parser.add_argument("--pdf", type=Path, required=True, help="vector figure to write")
     parser.add_argument("--png", type=Path, required=True, help="300 dpi figure to write")
+    parser.add_argument(
+        "--typeface", type=Path, nargs="*", default=[], help="font files in place of DejaVu Sans"
+    )
     arguments = parser.parse_args()
+    use_typeface(arguments.typeface)
     module, function = arguments.figure.split(":")
     draw = getattr(importlib.import_module(module), function)
     tables = [read_table(path) for path in arguments.source_data]

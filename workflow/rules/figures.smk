@@ -97,6 +97,7 @@ for figure, drawing in DRAWINGS.items():
                 f"<results>/figures/source_data/{table}.csv"
                 for table in drawing.tables(figure)
             ],
+            typeface=config["figures"]["typeface"],
         output:
             pdf=f"<results>/figures/{figure}.pdf",
             png=report(
@@ -124,7 +125,7 @@ for figure, drawing in DRAWINGS.items():
             "Drawing {output.pdf}"
         shell:
             "python {params.script:q} {params.function:q} --source-data {input.source_data:q} "
-            "--pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+            "--typeface {input.typeface:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
 
     # what the list of rules says of it
     workflow.get_rule(f"draw_{figure}").docstring = (

@@ -153,17 +153,50 @@ _STYLE = {
 }
 
 
+# files of a typeface that is asked for in place of matplotlib's own
+_typeface: list[Path] = []
+
+
+def use_typeface(files: Iterable[Path]) -> None:
+    """Write figures in another typeface from now on, as a journal may ask.
+
+    Parameters
+    ----------
+    files
+        Of its styles, .ttf or .otf; the first names it.
+
+    Raises
+    ------
+    ValueError
+        If a file is no font.
+    """
+    chosen = list(files)
+    for file in chosen:
+        try:
+            font_manager.get_font(file)
+        except (OSError, RuntimeError) as error:
+            raise ValueError(f"figures.typeface: {file} is no font file ({error})") from error
+    _typeface[:] = chosen
+    _font.cache_clear()
+
+
 def apply_style() -> None:
     """Set matplotlib to the house style, whatever the user's matplotlibrc says.
 
-    Only the fonts that come with matplotlib are kept: a font of the same name installed on the
-    machine would change the bytes of a figure.
+    Only the fonts that come with matplotlib are kept, and those of `use_typeface`: a font of the
+    same name installed on the machine would change the bytes of a figure.
     """
     matplotlib.rcdefaults()
     matplotlib.rcParams.update(_STYLE)
     bundled = Path(matplotlib.get_data_path())
     manager = font_manager.fontManager
     manager.ttflist = [font for font in manager.ttflist if bundled in Path(font.fname).parents]
+    for file in _typeface:
+        manager.addfont(file)
+    if _typeface:
+        # what it has no sign for, as a superscript plus, comes from matplotlib's own
+        name = font_manager.get_font(_typeface[0]).family_name
+        matplotlib.rcParams["font.sans-serif"] = [name, *_STYLE["font.sans-serif"]]
 
 
 @dataclass(frozen=True)

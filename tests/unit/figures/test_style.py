@@ -6,6 +6,7 @@ import re
 import zlib
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +30,7 @@ from hce.figures.style import (
     single_data_source,
     stamp,
     text_width_mm,
+    use_typeface,
     wrap_label,
 )
 from hce.tables import read_table
@@ -192,3 +194,23 @@ def test_a_note_that_reaches_the_stamp_moves_up() -> None:
         fig = new_figure(88, 40, "A curve", note=note)
         fig.subplots().set_xlabel("x")
         assert_legible(note, fig)
+
+
+def test_another_typeface_is_used_until_it_is_taken_back(tmp_path: Path) -> None:
+    serif = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSerif.ttf"
+    own = text_width_mm("macro F1")
+    use_typeface([serif])
+    try:
+        new_figure(88, 50, "title")
+        assert matplotlib.rcParams["font.sans-serif"][0] == "DejaVu Serif"
+        assert text_width_mm("macro F1") != own
+    finally:
+        use_typeface([])
+    new_figure(88, 50, "title")
+    assert matplotlib.rcParams["font.sans-serif"] == ["DejaVu Sans"]
+    assert text_width_mm("macro F1") == own
+    wrong = tmp_path / "Arial.ttf"
+    wrong.write_text("no font")
+    with pytest.raises(ValueError, match=r"figures.typeface: .*Arial.ttf is no font file"):
+        use_typeface([wrong])
+    use_typeface([])
