@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from hce.command import run_script
 from hce.ingest.slice import rank_cells
@@ -74,7 +75,7 @@ def main() -> None:
 
 
 def check(
-    names: object, label: np.ndarray, chosen: np.ndarray, arguments: argparse.Namespace
+    names: pd.Index, label: np.ndarray, chosen: np.ndarray, arguments: argparse.Namespace
 ) -> None:
     """Refuse a slice that is the whole, or that lacks a class.
 
@@ -92,7 +93,7 @@ def check(
     empty = np.setdiff1d(label, label[chosen])
     if len(empty):
         raise ValueError(
-            f"learning_curve.cells_per_type {size}: no training cell of {names[empty[0]]} "  # type: ignore[index]
+            f"learning_curve.cells_per_type {size}: no training cell of {names[empty[0]]} "
             f"({len(empty)} cell types); raise it, or lower min_gain"
         )
 

@@ -25,7 +25,8 @@ from hce.ingest.counts import TILE_ROWS
 from hce.ingest.order import shuffle_keys
 
 FIRST_TARGET = 32
-# While others have cells, a type takes at most this share of its target from one donor or dataset.
+# While others have cells, no donor gives more than an eighth of what a type is to have, and no
+# dataset more than a quarter.
 DONORS, DATASETS = 8, 4
 # By how much the seed makes a tile worth more or less than another of the same gain.
 JITTER = 0.25
