@@ -34,7 +34,8 @@ def main() -> None:
         # nothing was trained: one row that names the data
         parts.append(pd.DataFrame([{}], columns=[*COLUMNS, "architecture", "loss", "seed", "best"]))
     table = pd.concat(parts, ignore_index=True)
-    write_table(table, arguments.output, of_seeds(arguments.data_source, table["seed"]))
+    source = of_seeds(arguments.data_source, table["seed"].dropna())
+    write_table(table, arguments.output, source)
 
 
 if __name__ == "__main__":

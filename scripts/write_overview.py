@@ -122,7 +122,7 @@ OWN_LOSSES = (
 COMPARISONS = ("macro_f1", "per_cell_type", "per_study", "strata")
 QUESTIONS = ("decisions", "metrics", "new_study", "power")
 # first in a table, as far as it has them: what was compared, the gain, and its P
-NAMES = ("cell type", "study", "architecture", "split", "grouping", "group", "labels")
+NAMES = ("cell type", "study", "architecture", "split", "grouping", "group")
 GAINS = ("gain_mean", "delta", "gain_ci_low", "gain_ci_high", "p_holm")
 # what the page leaves to the files in tables/
 SPREADS = (

@@ -188,7 +188,9 @@ def move_a_function(code: Code) -> None:
     lines = path.read_text().splitlines(keepends=True)
     body = ast.parse("".join(lines)).body
     (function,) = (n for n in body if isinstance(n, ast.FunctionDef) and n.name == "_check_batch")
-    last_import = max(n.end_lineno for n in body if isinstance(n, ast.Import | ast.ImportFrom))
+    # what a public module needs it imports in a `with`
+    kinds = ast.Import | ast.ImportFrom | ast.With
+    last_import = max(n.end_lineno for n in body if isinstance(n, kinds))
     imports, moved = lines[:last_import], lines[function.lineno - 1 : function.end_lineno]
     path.with_name("batch_checks.py").write_text("".join(imports + moved))
     package = ".".join(path.relative_to(code.scripts).parent.parts)
