@@ -151,7 +151,10 @@ def test_a_missing_seed_stops_the_run_with_its_name(imported: Imported) -> None:
     ("change", "message"),
     [
         ({"published": {"path": None}}, "published.path is missing: models.source is predictions"),
-        ({"published": {"path": "nowhere"}}, "published.path: there is no folder nowhere"),
+        (
+            {"published": {"path": "nowhere"}},
+            "published.path: there is no folder or archive nowhere",
+        ),
         (
             {"annotate": {"own": "cells.h5ad"}, "annotation": {"architecture": "linear"}},
             "annotate: models.source is predictions, so there",

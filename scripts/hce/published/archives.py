@@ -14,11 +14,28 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from hce.files import refuse_orphans
 
+SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 # what the libraries raise for bytes that are cut or changed; gzip and bz2 an OSError without number
 DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
     *(EOFError, RuntimeError, OSError),
 )
+
+
+def archives_at(place: Path) -> list[Path]:
+    """The archives that a record lies in, sorted; none where it is unpacked already.
+
+    Parameters
+    ----------
+    place
+        An archive, or a folder; one that holds a folder is taken to be unpacked.
+    """
+    if not place.is_dir():
+        return [place] if place.is_file() else []
+    inside = sorted(path for path in place.iterdir() if not path.name.startswith("."))
+    if any(path.is_dir() for path in inside):
+        return []
+    return [path for path in inside if path.name.lower().endswith(SUFFIXES)]
 
 
 def unpack(archive: str | Path, folder: str | Path) -> Path:
