@@ -61,9 +61,9 @@ def main() -> None:
     columns += ["slice_rank"] if quota.cells_per_type else []
     cells = read_table(arguments.cells, columns=columns)
     settings = Settings(numbers(arguments.ranges), numbers(arguments.shards), arguments.n_models)
-    if not arguments.trainings:
-        cells = cells[cells["split"].isin(settings.shards)]
-    stages = estimate(cells, settings)
+    # without a training, the cells of some splits are read alone
+    read = cells if arguments.trainings else cells[cells["split"].isin(settings.shards)]
+    stages = estimate(read, settings)
     needed, free = disk_needed(stages), free_disk(arguments.results)
     text = report(cells, stages, needed, free)
     for path in arguments.slice_table or ():

@@ -52,7 +52,7 @@ def draw_training_curves(table: pd.DataFrame) -> Figure:
                 _say_missing(ax, "training curves")
         # of a published model the best epoch alone is known
         if len(part) and part[list(LOSS_LINES)].isna().all(axis=None):
-            lower.set(yticks=[])
+            lower.set(yticks=[], xlim=(0, part["epoch"].max() + 1))
             _say_missing(lower, "the losses of each epoch")
     axes[0, 0].set_ylabel("Validation macro F1 (%)")
     axes[1, 0].set_ylabel("Weighted loss")

@@ -74,7 +74,7 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
         whole = Path(temporary) / "whole"
         whole.mkdir()
         try:
-            if zipfile.is_zipfile(archive):
+            if _begins_as_zip(archive):
                 _unpack_zip(archive, whole)
             else:
                 _unpack_tar(archive, whole)
@@ -88,6 +88,12 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
         refuse_orphans(folder)
         whole.rename(folder)
     return folder
+
+
+def _begins_as_zip(archive: Path) -> bool:
+    # by its end, as zipfile tells, a tar would be one whose last file is: a checkpoint is a zip
+    with archive.open("rb") as file:
+        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def _unpack_zip(archive: Path, folder: Path) -> None:
