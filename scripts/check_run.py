@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -37,6 +38,7 @@ from hce.ingest.preflight import (
     opened,
 )
 from hce.ontology import prefix_of, read_obo
+from hce.published.archives import archives_at
 from hce.published.layout import find_files
 from hce.published.plan import published_plan
 from hce.tables import read_table
@@ -79,9 +81,11 @@ def main() -> None:
         seen = look_at_releases(arguments.uris, wanted, findings)
     look_at_ontology(config, arguments.datasets, seen, findings)
     n_cells = sum(release.n_cells for release in seen.values())
-    if config["source"] == "predictions":
+    if config["source"] != "trained":
         look_at_published(config, n_cells, findings)
-    elif n_cells:
+    if config["source"] == "checkpoints" and config["published"]["splits"] == ["ood"]:
+        n_cells = seen["ood"].n_cells if "ood" in seen else 0
+    if n_cells and config["source"] != "predictions":
         judge_disk(Path(config["results"]), n_cells, findings)
     if arguments.cluster is None:
         judge_machine(config["resources"], findings)
@@ -167,10 +171,11 @@ def look_at_files(census: dict[str, Any], prefix: str, findings: Findings) -> No
 
 
 def look_at_published(config: dict[str, Any], n_obs: int, findings: Findings) -> None:
-    """Find the published predictions, and say what taking them for ours needs."""
-    path = config["published"]["path"]
-    if path is None:
-        findings.add("published predictions", UNKNOWN, "are downloaded by the run")
+    """Find the published files, and say what taking them for ours needs."""
+    path, what = config["published"]["path"], f"published {config['source']}"
+    if path is None or archives_at(Path(path)):
+        done = "downloaded" if path is None else "unpacked"
+        findings.add(what, UNKNOWN, f"are {done} by the run")
         return
 
     def look() -> str:
@@ -184,7 +189,20 @@ def look_at_published(config: dict[str, Any], n_obs: int, findings: Findings) ->
         plan = published_plan(files, n_cells, n_obs)
         return " ".join([*plan.splitlines(), *layout.notes])
 
-    findings.attempt("published predictions", look)
+    def look_at_checkpoints() -> str:
+        # which of them is of which run is seen when they are read, which needs torch
+        files = sorted(Path(path).rglob("*.ckpt"))
+        wanted = [len(config[name]) for name in ("architectures", "losses", "seeds")]
+        if len(files) < math.prod(wanted):
+            raise ValueError(
+                f"{path}: holds {len(files)} checkpoints (*.ckpt), the run takes "
+                f"{math.prod(wanted)}; download the others too, or set seeds and architectures to "
+                "what is there"
+            )
+        size = sum(file.stat().st_size for file in files) / 1e9
+        return f"{len(files)} checkpoints, {size:,.1f} GB; read in place, one after the other"
+
+    findings.attempt(what, look if config["source"] == "predictions" else look_at_checkpoints)
 
 
 def look_at_ontology(

@@ -19,7 +19,7 @@ from hce.hierarchy.files import read_cell_types, read_reachability
 from hce.models import save_model
 from hce.published.checkpoints import read_checkpoint, verify_members
 from hce.published.convert import Wanted, convert
-from hce.published.search import find_checkpoint
+from hce.published.search import find_checkpoint, version_of
 from hce.tables import read_table, write_table
 
 
@@ -51,7 +51,8 @@ def main() -> None:
     verify_members(path)
     imported = convert(checkpoint, wanted(arguments))
     record = imported.record
-    record["imported"]["sha256"] = sha256(path)
+    # the ID scores lie in a folder of the same number
+    record["imported"] |= {"version": version_of(path), "sha256": sha256(path)}
     for what, said in record["imported"].items():
         print(f"{what}: {said}", flush=True)
     save_model(arguments.model, imported.weights, imported.facts)

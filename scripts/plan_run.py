@@ -38,7 +38,9 @@ def main() -> None:
     parser.add_argument("--ranges", nargs="+", required=True, help="train=240 ood=28")
     parser.add_argument("--shards", nargs="+", required=True, help="shards of each split")
     parser.add_argument("--n-models", type=int, required=True, help="how many are trained")
-    parser.add_argument("--trainings", required=True, help="hce.ingest.plan.Trainings, JSON")
+    parser.add_argument(
+        "--trainings", nargs="?", help="hce.ingest.plan.Trainings, JSON; left out: none is trained"
+    )
     parser.add_argument("--bench", type=Path, help="bench.json of make bench, if there is one")
     parser.add_argument(
         "--published", type=Path, nargs="?", help="files.json of find_published.py, if there is one"
@@ -59,18 +61,23 @@ def main() -> None:
     columns += ["slice_rank"] if quota.cells_per_type else []
     cells = read_table(arguments.cells, columns=columns)
     settings = Settings(numbers(arguments.ranges), numbers(arguments.shards), arguments.n_models)
-    stages = estimate(cells, settings)
+    # without a training, the cells of some splits are read alone
+    read = cells if arguments.trainings else cells[cells["split"].isin(settings.shards)]
+    stages = estimate(read, settings)
     needed, free = disk_needed(stages), free_disk(arguments.results)
-    trainings = Trainings(**json.loads(arguments.trainings))
-    train, validation = (
-        shard_rows(cells, split, settings.shards[split]) for split in ("train", "val")
-    )
     text = report(cells, stages, needed, free)
     for path in arguments.slice_table or ():
         text += slice_report(read_table(path), cells, quota, arguments.tiles is not None)
     genes = read_table(arguments.genes)
     text += genes_report(genes)
-    text += training_report(trainings, train, validation, len(genes), arguments.bench) + "\n"
+    if arguments.trainings:
+        trainings = Trainings(**json.loads(arguments.trainings))
+        train, validation = (
+            shard_rows(cells, split, settings.shards[split]) for split in ("train", "val")
+        )
+        text += training_report(trainings, train, validation, len(genes), arguments.bench) + "\n"
+    else:
+        text += f"Trainings: none; {settings.n_models} published checkpoints are imported.\n"
     print(text, end="")
     if needed > free:
         raise SystemExit(

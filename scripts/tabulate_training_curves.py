@@ -30,11 +30,13 @@ def main() -> None:
         best = history["validation_macro_f1"].idxmax()
         part = history.assign(architecture=architecture, loss=loss)
         parts.append(part.assign(seed=int(seed.removeprefix("seed")), best=part.index == best))
-    if not parts:
+    if parts:
+        table = pd.concat(parts, ignore_index=True)
+        source = of_seeds(arguments.data_source, table["seed"])
+    else:
         # nothing was trained: one row that names the data
-        parts.append(pd.DataFrame([{}], columns=[*COLUMNS, "architecture", "loss", "seed", "best"]))
-    table = pd.concat(parts, ignore_index=True)
-    source = of_seeds(arguments.data_source, table["seed"].dropna())
+        table = pd.DataFrame([{}], columns=[*COLUMNS, "architecture", "loss", "seed", "best"])
+        source = arguments.data_source
     write_table(table, arguments.output, source)
 
 

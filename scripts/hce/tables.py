@@ -48,11 +48,9 @@ def of_seeds(data_source: str, seeds: Iterable[int]) -> str:
     data_source
         Of the cells.
     seeds
-        Of every run, in any order and as often as they come. Without any, the source stays.
+        Of every run, in any order and as often as they come.
     """
     found = sorted({int(seed) for seed in seeds})
-    if not found:
-        return data_source
     word = "seed" if len(found) == 1 else "seeds"
     return f"{data_source}, {word} {', '.join(map(str, found))}"
 

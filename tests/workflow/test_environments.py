@@ -67,7 +67,7 @@ def test_every_rule_but_the_download_is_run_in_its_environment(tmp_path: Path) -
     check_environments.write_slice(folder)
     check_environments.write_published(folder)
     written = {}
-    made = ("SIMULATED", "SLICE", "OWN_LOSS", "PUBLISHED")
+    made = ("SIMULATED", "SLICE", "OWN_LOSS", "PUBLISHED", "CHECKPOINTS")
     for files in (getattr(check_environments, name) for name in made):
         targets = check_environments.TARGETS[files]
         planned = snakemake(folder, "-n", "--configfile", *files, "--", *targets).jobs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -14,8 +15,12 @@ from repository_copy import TINY, FinishedRun, Snakemake, snakemake
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
 
-LISTINGS = [f"results-tiny/export/predictions_linear_{loss}.txt" for loss in ("ce", "hce")]
+RUNS = [f"linear_{loss}" for loss in ("ce", "hce")]
+LISTINGS = [f"results-tiny/export/predictions_{run}.txt" for run in RUNS]
+LISTINGS += [f"results-tiny/export/checkpoints_{run}_{seed}.txt" for run in RUNS for seed in (0, 1)]
 RESULTS = "results-published"
+OF_CHECKPOINTS = "results-checkpoints"
+TABLES_OF_CHECKPOINTS = ["tables/macro_f1_runs.tsv", "tables/published_agreement.tsv", "plan.txt"]
 TARGETS = [
     "tables/claims.tsv",
     "tables/decisions.tsv",
@@ -52,25 +57,53 @@ def imported(finished_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory
     record = tmp_path_factory.mktemp("record") / "it's the record"
     shutil.move(finished_run.results / "export", record)
     for part in ("logs", "benchmarks"):
-        shutil.rmtree(finished_run.results / part / "export_predictions")
+        for rule in ("export_predictions", "export_model"):
+            shutil.rmtree(finished_run.results / part / rule)
+    return run_on(finished_run, RESULTS, "predictions", record, TARGETS)
+
+
+@pytest.fixture(scope="module")
+def of_checkpoints(
+    imported: Imported, finished_run: FinishedRun, tmp_path_factory: pytest.TempPathFactory
+) -> Imported:
+    """The same on the exported checkpoints, from an archive of the same record."""
+    configuration = yaml.safe_load((imported.folder / f"{RESULTS}.yaml").read_text())
+    record = configuration["published"]["path"]
+    archive = shutil.make_archive(
+        str(tmp_path_factory.mktemp("it's an archive") / "r"), "tar", record
+    )
+    return run_on(
+        finished_run, OF_CHECKPOINTS, "checkpoints", Path(archive).parent, TABLES_OF_CHECKPOINTS
+    )
+
+
+def run_on(
+    finished: FinishedRun, results: str, source: str, record: Path, targets: list[str]
+) -> Imported:
+    """Run the linear model on what is published of it and on the cells of the finished run."""
+    folder = finished.folder
     content = {
-        "results": RESULTS,
+        "results": results,
         "architectures": ["linear"],
-        "models": {"source": "predictions"},
+        "models": {"source": source},
         "published": {"path": str(record)},
     }
-    (folder / "published-tiny.yaml").write_text(yaml.safe_dump(content))
-    configuration = (*TINY, "published-tiny.yaml")
-    started = snakemake(folder, "--cores", "1", *configuration, "--", f"{RESULTS}/run.json")
+    (folder / f"{results}.yaml").write_text(yaml.safe_dump(content))
+    configuration = (*TINY, f"{results}.yaml")
+    started = snakemake(folder, "--cores", "1", *configuration, "--", f"{results}/run.json")
     assert started.returncode == 0, started.output[-3000:]
     for part in ("ontology", "simulated_census", "census", "atlas"):
+        # what is sampled of the training cells is of no use to a published model
         shutil.copytree(
-            finished_run.results / part, folder / RESULTS / part, copy_function=shutil.copy
+            finished.results / part,
+            folder / results / part,
+            copy_function=shutil.copy,
+            ignore=shutil.ignore_patterns("*augmentations.npy*"),
         )
-    targets = [f"{RESULTS}/{target}" for target in TARGETS]
-    run = snakemake(folder, "--cores", "1", *configuration, "--", *targets)
+    paths = [f"{results}/{target}" for target in targets]
+    run = snakemake(folder, "--cores", "1", *configuration, "--", *paths)
     assert run.returncode == 0, run.output[-5000:]
-    return Imported(finished_run.results, folder / RESULTS, run, configuration, folder)
+    return Imported(finished.results, folder / results, run, configuration, folder)
 
 
 def read_both(imported: Imported, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -139,6 +172,48 @@ def test_the_plan_counts_the_published_files(imported: Imported) -> None:
     assert "4 tables of predictions" in plan and "shuffle_shards" not in plan
 
 
+def test_checkpoints_need_the_counts_of_the_ood_release_alone(of_checkpoints: Imported) -> None:
+    jobs = of_checkpoints.run.jobs
+    once = ("unpack_published", "shuffle_shards", "list_shards", "compare_published")
+    assert {name: jobs[name] for name in once} == dict.fromkeys(once, 1)
+    assert jobs["fetch_counts"] == jobs["import_id_scores"] == jobs["predict"] == 2
+    assert jobs["import_model"] == 4
+    assert not jobs.keys() & {"train_model", "sample_augmentations"}
+    shards = (of_checkpoints.results / "shards").iterdir()
+    assert {path.name for path in shards if path.is_dir()} <= {"ood", "pieces"}
+    plan = (of_checkpoints.results / "plan.txt").read_text()
+    assert "Trainings: none; 4 published checkpoints are imported." in plan
+    assert "shuffle_shards ood" in plan and "shuffle_shards train" not in plan
+
+
+def test_imported_models_predict_to_the_last_bit_what_the_trained_ones_do(
+    of_checkpoints: Imported,
+) -> None:
+    files = sorted(of_checkpoints.results.joinpath("predictions").rglob("ood.parquet"))
+    assert len(files) == 4
+    for path in files:
+        ours = of_checkpoints.trained / path.relative_to(of_checkpoints.results)
+        assert ours.read_bytes() == path.read_bytes()
+    ours, theirs = read_both(of_checkpoints, "tables/macro_f1_runs.tsv")
+    ours = ours[ours["architecture"] == "linear"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(ours, theirs)
+
+
+def test_imported_models_agree_with_the_published_predictions(of_checkpoints: Imported) -> None:
+    table = pd.read_csv(of_checkpoints.results / "tables" / "published_agreement.tsv", sep="\t")
+    assert table["cells"].tolist() == [700] * 4
+    assert (table["same_class"] == 1).all() and (table["max_dp"] == 0).all()
+    assert set(table["data_source"]) == {"simulated Census; published checkpoints"}
+
+
+def test_what_a_checkpoint_carries_is_compared_and_recorded(of_checkpoints: Imported) -> None:
+    model = of_checkpoints.results / "models" / "linear" / "hce" / "seed1"
+    imported = json.loads((model / "hyperparameters.json").read_text())["imported"]
+    expected = {"hierarchy": "equal", "class_weights": "equal", "version": 1}
+    assert {name: imported[name] for name in expected} == expected
+    assert "class_weights: equal" in of_checkpoints.run.output
+
+
 def test_a_missing_seed_stops_the_run_with_its_name(imported: Imported) -> None:
     seeds = ("--config", "seeds=[0,1,2]")
     target = f"{RESULTS}/published/files.json"
@@ -151,10 +226,21 @@ def test_a_missing_seed_stops_the_run_with_its_name(imported: Imported) -> None:
     ("change", "message"),
     [
         ({"published": {"path": None}}, "published.path is missing: models.source is predictions"),
-        ({"published": {"path": "nowhere"}}, "published.path: there is no folder nowhere"),
+        (
+            {"published": {"path": "nowhere"}},
+            "published.path: there is no folder or archive nowhere",
+        ),
         (
             {"annotate": {"own": "cells.h5ad"}, "annotation": {"architecture": "linear"}},
             "annotate: models.source is predictions, so there",
+        ),
+        (
+            {
+                "results": "results-other",
+                "models": {"source": "checkpoints"},
+                "published": {"splits": ["test"]},
+            },
+            "published.splits: ood is missing",
         ),
         ({"results": "results-tiny"}, "results-tiny/ holds a run on other data"),
     ],

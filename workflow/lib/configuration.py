@@ -284,6 +284,10 @@ def check_published(config: Config, repository: Path) -> None:
             "annotate: models.source is predictions, so there is no model to annotate with; take "
             "the files out, or set models.source to checkpoints or trained."
         )
+    if source == "checkpoints" and "ood" not in config["published"]["splits"]:
+        raise WorkflowError(
+            "published.splits: ood is missing; every figure and test compares on it. Add it."
+        )
     if path is None and not published_rows(repository / "config" / "datasets.tsv"):
         raise WorkflowError(
             f"published.path is missing: models.source is {source}, and config/datasets.tsv lists "
@@ -292,9 +296,9 @@ def check_published(config: Config, repository: Path) -> None:
             f"and set published.path to it, or add a row with sha256 under the name {PUBLISHED}... "
             "for each of its files to config/datasets.tsv (docs/published.md)."
         )
-    if path is not None and not Path(path).is_dir():
+    if path is not None and not Path(path).exists():
         raise WorkflowError(
-            f"published.path: there is no folder {path} in {Path.cwd()}; correct it."
+            f"published.path: there is no folder or archive {path} in {Path.cwd()}; correct it."
         )
 
 

@@ -30,6 +30,7 @@ from configuration import (
     identity,
     published_rows,
 )
+from hce.published.archives import SUFFIXES, archives_at
 from resources import JobResources
 
 # keys of models.ARCHITECTURE that belong to the training, not to the network
@@ -110,7 +111,9 @@ class Run:
         """The tests whose cells are predicted one by one."""
         if self.source == "trained":
             return ["test", "ood"]
-        return ["ood"] if self.source == "predictions" else self.config["published"]["splits"]
+        asked = ["ood"] if self.source == "predictions" else self.config["published"]["splits"]
+        # in the order of their files, whatever the order of the configuration
+        return [split for split in ("test", "ood") if split in asked]
 
     def of_split(self, split: str, files: list[str]) -> list[str]:
         """Some files, if the cells of their split are predicted."""
@@ -125,22 +128,39 @@ class Run:
         """Some files, if this run has shards to train on or predict."""
         return files if self.source != "predictions" else []
 
-    def published_folder(self, downloads: Path) -> str:
+    @property
+    def taken_predictions(self) -> str:
+        """Where published predictions are written: for ours, or beside those of checkpoints."""
+        return "<results>" if self.source == "predictions" else "<results>/published"
+
+    def published_archives(self, downloads: Path, datasets: Path) -> list[str]:
+        """The archives that the authors' record lies in; none where it is unpacked."""
+        path = self.config["published"]["path"]
+        if path:
+            return [archive.as_posix() for archive in archives_at(Path(path))]
+        names = [name for name in published_rows(datasets) if name.lower().endswith(SUFFIXES)]
+        return [(downloads / name).as_posix() for name in names]
+
+    def published_folder(self, downloads: Path, datasets: Path) -> str:
         """Where the files of the authors' record are."""
+        if self.published_archives(downloads, datasets):
+            return f"{self.config['results']}/published/record"
         return self.config["published"]["path"] or (downloads / PUBLISHED).as_posix()
 
-    def published_checkpoint(self, downloads: Path) -> Callable[[Any], str]:
+    def published_checkpoint(self, downloads: Path, datasets: Path) -> Callable[[Any], str]:
         """Where the checkpoint of a job is: the file that was chosen, else somewhere below."""
 
         def place(wildcards: Any) -> str:
             name = f"{wildcards.architecture}/{wildcards.loss}/seed{wildcards.seed}/checkpoint"
-            folder = self.published_folder(downloads)
+            folder = self.published_folder(downloads, datasets)
             return (Path(folder) / self.config["published"]["choose"].get(name, "")).as_posix()
 
         return place
 
     def published_files(self, downloads: Path, datasets: Path) -> list[str]:
-        """Those of them that are downloaded first."""
+        """Those of them that are downloaded first; the folder, if it is unpacked first."""
+        if self.published_archives(downloads, datasets):
+            return ["<results>/published/record"]
         if self.config["published"]["path"]:
             return []
         return [(downloads / name).as_posix() for name in published_rows(datasets)]
@@ -269,6 +289,12 @@ class Run:
         shards = self.config["shards"]
         return [f"{split}={shards['buckets'][split] * shards['parts']}" for split in splits]
 
+    def range_counts(self) -> list[str]:
+        """Ranges of the releases whose counts are read: train=240 ood=28."""
+        ranges = self.config["shards"]["ranges"]
+        read = {"ood" if split == "ood" else "train" for split in self.sharded_splits}
+        return [f"{release}={n}" for release, n in ranges.items() if release in read]
+
     def release_splits(self, wildcards: Any) -> list[str]:
         """Splits that come from a release."""
         splits = ["ood"] if wildcards.release == "ood" else ["train", "val", "test"]
@@ -390,12 +416,14 @@ class Run:
             digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
             logger.info(f"Will execute the code of {file} (SHA-256 {digest}).")
 
-    def planned_trainings(self) -> str:
-        """What the plan must know of the trainings, as JSON: the same of each architecture."""
+    def planned_trainings(self) -> list[str]:
+        """What the plan must know of the trainings, as JSON; none where nothing trains."""
+        if self.source != "trained":
+            return []
         n_trainings = len(self.config["losses"]) * len(self.config["seeds"])
         names = ("max_epochs", "batch_size", "shuffle_window", "residency")
         resources = self.config["resources"]
-        return json.dumps(
+        planned = json.dumps(
             {name: self.config["training"][name] for name in names}
             | {
                 "models": dict.fromkeys(self.config["architectures"], n_trainings),
@@ -405,6 +433,7 @@ class Run:
                 "gpu": resources["gpus"] > 0,
             }
         )
+        return [planned]
 
     # --- the learning curve ---
 

@@ -254,8 +254,8 @@ rule plan_run:
     params:
         script=script("plan_run"),
         code=fingerprint("plan_run"),
-        ranges=[f"{name}={n}" for name, n in config["shards"]["ranges"].items()],
-        shards=run.shard_counts(["train", "val", "test", "ood"]),
+        ranges=run.range_counts(),
+        shards=run.shard_counts(run.sharded_splits),
         n_models=len(run.models("{architecture}{loss}{seed}", config["losses"])),
         trainings=run.planned_trainings(),
         results=subpath(output[0], parent=True),

@@ -24,7 +24,7 @@ rule import_model:
     params:
         script=script("import_model"),
         code=fingerprint("import_model"),
-        checkpoint=run.published_checkpoint(repository.downloads),
+        checkpoint=run.published_checkpoint(repository.downloads, repository.datasets),
         data_source=run.data_source(),
     message:
         "Taking the published {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
@@ -38,4 +38,70 @@ rule import_model:
         "2>&1 | tee {log:q}"
 
 
+if "test" not in run.predicted_splits:
+
+    rule import_id_scores:
+        """Take the published ID scores of all seeds of an architecture and loss for ours."""
+        input:
+            downloads=run.published_files(repository.downloads, repository.datasets),
+            records=run.seeds(
+                "<results>/models/{architecture}/{loss}/seed{seed}/hyperparameters.json"
+            ),
+            cell_types="<results>/ontology/cell_types.tsv",
+        output:
+            run.seeds("<results>/scores/{architecture}/{loss}/seed{seed}/test.parquet"),
+        log:
+            "<logs>/import_id_scores/{architecture}/{loss}.log",
+        benchmark:
+            "<benchmarks>/import_id_scores/{architecture}/{loss}.jsonl"
+        localrule: True
+        conda:
+            "../../envs/analysis.yaml"
+        params:
+            script=script("import_id_scores"),
+            code=fingerprint("import_id_scores"),
+            folder=run.published_folder(repository.downloads, repository.datasets),
+            choose=json.dumps(config["published"]["choose"]),
+            seeds=config["seeds"],
+        message:
+            "Taking the published ID scores of {wildcards.architecture}, {wildcards.loss}, all seeds"
+        shell:
+            # on the screen too: a file with other columns is for the user to mend
+            "python {params.script:q} --folder {params.folder:q} --choose {params.choose:q} "
+            "--architecture {wildcards.architecture:q} --loss {wildcards.loss:q} "
+            "--seeds {params.seeds:q} --records {input.records:q} "
+            "--cell-types {input.cell_types:q} --scores {output:q} 2>&1 | tee {log:q}"
+
+
 include: "predict.smk"
+# the published predictions, to be set beside those of the checkpoints
+include: "predictions.smk"
+
+
+rule compare_published:
+    """Set the predictions of the imported models beside the published ones, cell by cell."""
+    input:
+        ours=run.predictions(["ood"]),
+        published=run.models(
+            f"{TAKEN}/predictions/{{architecture}}/{{loss}}/seed{{seed}}/ood.parquet"
+        ),
+    output:
+        "<results>/tables/published_agreement.tsv",
+    log:
+        "<logs>/compare_published.log",
+    benchmark:
+        "<benchmarks>/compare_published.jsonl"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(30),
+    params:
+        script=script("compare_predictions"),
+        code=fingerprint("compare_predictions"),
+        data_source=run.data_source(),
+    message:
+        "Comparing the predictions of the imported models with the published ones"
+    shell:
+        "python {params.script:q} --ours {input.ours:q} --published {input.published:q} "
+        "--data-source {params.data_source:q} --output {output:q} > {log:q} 2>&1"

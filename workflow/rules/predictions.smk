@@ -1,4 +1,34 @@
-# The authors' published predictions in place of models of our own (models.source: predictions).
+# The authors' published predictions: in place of models of our own (models.source: predictions), or
+# beside those of their checkpoints.
+
+TAKEN = run.taken_predictions
+
+
+rule unpack_published:
+    """Unpack the archives of the authors' record."""
+    input:
+        run.published_archives(repository.downloads, repository.datasets),
+    output:
+        directory("<results>/published/record"),
+    log:
+        "<logs>/unpack_published.log",
+    benchmark:
+        "<benchmarks>/unpack_published.jsonl"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=minutes(120),
+    params:
+        script=script("unpack_published"),
+        code=fingerprint("unpack_published"),
+    message:
+        "Unpacking {input}"
+    shell:
+        # on the screen too: a damaged archive is for the user to fetch again
+        "python {params.script:q} --archives {input:q} --folder {output:q} 2>&1 | tee {log:q}"
+
+
 rule find_published:
     """Find the authors' predictions and ID scores of every run."""
     input:
@@ -19,7 +49,7 @@ rule find_published:
     params:
         script=script("find_published"),
         code=fingerprint("find_published"),
-        folder=run.published_folder(repository.downloads),
+        folder=run.published_folder(repository.downloads, repository.datasets),
         choose=json.dumps(config["published"]["choose"]),
         architectures=config["architectures"],
         losses=config["losses"],
@@ -42,12 +72,12 @@ rule import_predictions:
         reachability="<results>/ontology/reachability.npz",
     output:
         ood=run.seeds(
-            "<results>/predictions/{architecture}/{loss}/seed{seed}/ood.parquet"
+            f"{TAKEN}/predictions/{{architecture}}/{{loss}}/seed{{seed}}/ood.parquet"
         ),
         scores=run.seeds(
-            "<results>/scores/{architecture}/{loss}/seed{seed}/test.parquet"
+            f"{TAKEN}/scores/{{architecture}}/{{loss}}/seed{{seed}}/test.parquet"
         ),
-        threshold_calls="<results>/calls/{architecture}/{loss}/threshold_calls.parquet",
+        threshold_calls=f"{TAKEN}/calls/{{architecture}}/{{loss}}/threshold_calls.parquet",
     log:
         "<logs>/import_predictions/{architecture}/{loss}.log",
     benchmark:

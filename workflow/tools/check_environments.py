@@ -34,6 +34,8 @@ OWN_FILES, OWN_LOSS = (*SIMULATED, "own-files.yaml"), (*SIMULATED, "own-loss.yam
 SLICE = (*SIMULATED, "slice.yaml")
 OWN_CELL_TYPES = (*SIMULATED, "own-cell-types.yaml")
 PUBLISHED = (*SIMULATED, "published-predictions.yaml")
+CHECKPOINTS = (*SIMULATED, "published-checkpoints.yaml")
+ARCHIVE = "published.tar"
 # configuration files of a run -> what it makes
 TARGETS = {
     SIMULATED: (
@@ -51,6 +53,9 @@ TARGETS = {
     OWN_FILES: tuple(f"results-own/converted_census/{r}/manifest.json" for r in ("train", "ood")),
     OWN_CELL_TYPES: ("annotations",),
     PUBLISHED: ("results-published/tables/macro_f1.tsv",),
+    CHECKPOINTS: tuple(
+        f"results-checkpoints/tables/{name}.tsv" for name in ("macro_f1", "published_agreement")
+    ),
 }
 OPTIONS = ("--notemp", "--cores", "2")
 # one needs a network, one writes nothing that could be made again
@@ -166,15 +171,29 @@ def write_own_loss(folder: Path) -> None:
 
 
 def write_published(folder: Path) -> None:
-    """A configuration that takes what the first run exports for the authors' predictions."""
+    """Configurations that take what the first run exports for the authors' record.
+
+    Predictions are taken from its folder, checkpoints from an archive of it.
+    """
     record = Path("results-tiny", "export")
     (folder / record).mkdir(parents=True, exist_ok=True)
-    content = {
-        "results": "results-published",
-        "models": {"source": "predictions"},
-        "published": {"path": record.as_posix()},
-    }
-    (folder / PUBLISHED[-1]).write_text(yaml.safe_dump(content), encoding="utf-8")
+    write_archive(folder)
+    for configuration, source, path in (
+        (PUBLISHED, "predictions", record.as_posix()),
+        (CHECKPOINTS, "checkpoints", ARCHIVE),
+    ):
+        content = {
+            "results": "results-published" if source == "predictions" else "results-checkpoints",
+            "models": {"source": source},
+            "published": {"path": path},
+        }
+        (folder / configuration[-1]).write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+def write_archive(folder: Path) -> None:
+    """What the first run has exported, in an archive."""
+    base = folder / Path(ARCHIVE).stem
+    shutil.make_archive(str(base), "tar", folder / "results-tiny" / "export")
 
 
 def outputs(folder: Path, configuration: tuple[str, ...]) -> dict[str, list[str]]:
@@ -183,7 +202,7 @@ def outputs(folder: Path, configuration: tuple[str, ...]) -> dict[str, list[str]
     lines = text[text.index("output_file\t") :].splitlines()
     written: dict[str, list[str]] = {}
     for row in csv.DictReader(lines, delimiter="\t"):
-        if row.get("rule") and (folder / row["output_file"]).is_file():
+        if row.get("rule") and (folder / row["output_file"]).exists():
             written.setdefault(row["rule"], []).append(row["output_file"])
     return written
 
@@ -265,6 +284,8 @@ def main() -> int:
     for configuration, targets in TARGETS.items():
         if configuration == OWN_FILES:
             write_own_files(run)
+        if configuration == CHECKPOINTS:
+            write_archive(run)
         snakemake(run, configuration, targets)
         written[configuration] = outputs(run, configuration)
     if left := never_run(written):

@@ -19,7 +19,7 @@ from hce.figures.registry import DRAWINGS  # noqa: E402
 # a rule, one that takes over another, or the one in a loop that draws a figure:
 # `use rule compare_losses as compare_controls with:`
 HEADER = re.compile(
-    r"^(?:use rule (?P<base>\w+) as (?P<heir>\w+) with|rule (?P<name>\w+)| +rule):", re.M
+    r"^(?:use rule (?P<base>\w+) as (?P<heir>\w+) with| *rule (?P<name>\w+)| +rule):", re.M
 )
 DRAWN = 'f"draw_{figure}"'
 

@@ -49,11 +49,19 @@ def draw_training_curves(table: pd.DataFrame) -> Figure:
             ax.grid(axis="y")
             if part.empty:
                 ax.set(xticks=[], yticks=[])
-                why = "needs training curves,\nwhich this run does not have"
-                ax.text(0.5, 0.5, why, color=QUIET, ha="center", transform=ax.transAxes)
+                _say_missing(ax, "training curves")
+        # of a published model the best epoch alone is known
+        if len(part) and part[list(LOSS_LINES)].isna().all(axis=None):
+            lower.set(yticks=[], xlim=(0, part["epoch"].max() + 1))
+            _say_missing(lower, "the losses of each epoch")
     axes[0, 0].set_ylabel("Validation macro F1 (%)")
     axes[1, 0].set_ylabel("Weighted loss")
     return fig
+
+
+def _say_missing(ax: Axes, needed: str) -> None:
+    why = f"needs {needed},\nwhich this run does not have"
+    ax.text(0.5, 0.5, why, color=QUIET, ha="center", transform=ax.transAxes)
 
 
 def _draw_runs(upper: Axes, lower: Axes, part: pd.DataFrame) -> None:

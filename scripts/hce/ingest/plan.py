@@ -69,9 +69,10 @@ def estimate(cells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         rows.append(_scatter(f"fetch_counts {release}", chosen, n_ranges))
     for name, n_shards in settings.shards.items():
         rows.append(_gather(f"shuffle_shards {name}", shard_rows(cells, name, n_shards)))
-    tested = int(np.isin(split, ["test", "ood"]).sum())
-    size = settings.n_models * tested * PREDICTION_BYTES / 1e9
-    rows.append({"stage": "predict", "files": 2 * settings.n_models, "disk_gb": size})
+    tested = split[np.isin(split, ["test", "ood"])]
+    size = settings.n_models * len(tested) * PREDICTION_BYTES / 1e9
+    files = settings.n_models * len(np.unique(tested))
+    rows.append({"stage": "predict", "files": files, "disk_gb": size})
     return pd.DataFrame(rows)
 
 

@@ -14,11 +14,28 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from hce.files import refuse_orphans
 
+SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 # what the libraries raise for bytes that are cut or changed; gzip and bz2 an OSError without number
 DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
     *(EOFError, RuntimeError, OSError),
 )
+
+
+def archives_at(place: Path) -> list[Path]:
+    """The archives that a record lies in, sorted; none where it is unpacked already.
+
+    Parameters
+    ----------
+    place
+        An archive, or a folder; one that holds a folder is taken to be unpacked.
+    """
+    if not place.is_dir():
+        return [place] if place.is_file() else []
+    inside = sorted(path for path in place.iterdir() if not path.name.startswith("."))
+    if any(path.is_dir() for path in inside):
+        return []
+    return [path for path in inside if path.name.lower().endswith(SUFFIXES)]
 
 
 def unpack(archive: str | Path, folder: str | Path) -> Path:
@@ -57,7 +74,7 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
         whole = Path(temporary) / "whole"
         whole.mkdir()
         try:
-            if zipfile.is_zipfile(archive):
+            if _begins_as_zip(archive):
                 _unpack_zip(archive, whole)
             else:
                 _unpack_tar(archive, whole)
@@ -71,6 +88,12 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
         refuse_orphans(folder)
         whole.rename(folder)
     return folder
+
+
+def _begins_as_zip(archive: Path) -> bool:
+    # by its end, as zipfile tells, a tar would be one whose last file is: a checkpoint is a zip
+    with archive.open("rb") as file:
+        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def _unpack_zip(archive: Path, folder: Path) -> None:

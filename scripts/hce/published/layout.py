@@ -129,7 +129,7 @@ def find_files(
                     continue
                 layout.predictions[name] = _only(files, name, folder)
                 version = Version(architecture, loss, versions.get(seed, seed))
-                layout.id_tables[name] = _find_id_tables(folder, version, name, chosen)
+                layout.id_tables[name] = find_id_tables(folder, version, name, chosen)
     if missing:
         there = ", ".join(map(str, sorted({"/".join(map(str, v)) for v in tables}))) or "none"
         raise FileNotFoundError(
@@ -203,10 +203,27 @@ def _versions_of_seeds(
     return pairs
 
 
-def _find_id_tables(
+def find_id_tables(
     folder: Path, version: Version, name: str, chosen: Mapping[str, str]
 ) -> dict[str, str]:
-    """The tables of ID scores of a run that there are."""
+    """The tables of ID scores of a run that there are, by the names of `ID_TABLES`.
+
+    Parameters
+    ----------
+    folder, chosen
+        As of `find_files`.
+    version
+        Of the folders that they are in.
+    name
+        What the run is called here.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file that is named is not there.
+    ValueError
+        If two fit.
+    """
     tables = {}
     for table, ending in ID_TABLES.items():
         key = f"{name}/{table}"

@@ -75,10 +75,14 @@ def find_checkpoint(place: str | Path, architecture: str, loss: str, seed: int) 
     return max(fitting, key=lambda one: one.macro_f1).path
 
 
+def version_of(path: Path) -> int | None:
+    """The number of the folder that a checkpoint is in, version_0 or run0; None without one."""
+    numbers = [match[1] for part in path.parts if (match := NUMBERED.fullmatch(part))]
+    return int(numbers[-1]) if numbers else None
+
+
 def _describe(checkpoint: Checkpoint) -> Found:
     path, seed = checkpoint.path, seed_of(checkpoint)
-    if seed is None:
-        numbers = [match[1] for part in path.parts if (match := NUMBERED.fullmatch(part))]
-        seed = int(numbers[-1]) if numbers else None
+    seed = version_of(path) if seed is None else seed
     architecture, loss = architecture_of(checkpoint), loss_of(checkpoint)
     return Found(path, architecture, loss, seed, checkpoint.macro_f1)

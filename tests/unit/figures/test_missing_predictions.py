@@ -55,3 +55,13 @@ def test_curves_without_a_training_say_so() -> None:
     written = texts(draw_training_curves(pd.DataFrame([row | {"seed": np.nan, "best": None}])))
     assert written.count("needs training curves,\nwhich this run does not have") == 6
     assert "TabNet: not trained" in written
+
+
+def test_curves_of_published_models_show_the_best_epoch_and_miss_the_losses() -> None:
+    row = {"architecture": "mlp", "loss": "hce", "seed": 0, "epoch": 2, "best": True}
+    row |= {"train_loss": np.nan, "validation_loss": np.nan, "validation_macro_f1": 0.8}
+    fig = draw_training_curves(pd.DataFrame([row, row | {"loss": "ce", "seed": 0}]))
+    written = texts(fig)
+    assert written.count("needs the losses of each epoch,\nwhich this run does not have") == 1
+    # whole epochs only
+    assert fig.axes[1].get_xlim() == (0, 3)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hce.published.archives import unpack
+from hce.published.archives import archives_at, unpack
 
 
 def write_tar(path: Path, *more: tarfile.TarInfo, mode: str = "w:gz") -> Path:
@@ -130,3 +130,25 @@ def test_an_archive_that_does_not_fit_the_disk_is_said(
         unpack(archive, tmp_path / "folder")
     with pytest.raises(FileNotFoundError, match=r"b\.zip: no such archive"):
         unpack(tmp_path / "b.zip", tmp_path / "folder")
+
+
+def test_a_record_is_in_archives_only_where_nothing_is_unpacked(tmp_path: Path) -> None:
+    one, other = tmp_path / "checkpoints.tar.gz", tmp_path / "results.ZIP"
+    for path in (one, other, tmp_path / "README.md", tmp_path / ".hidden.zip"):
+        path.touch()
+    assert archives_at(tmp_path) == [one, other]
+    assert archives_at(one) == [one]
+    assert archives_at(tmp_path / "missing") == []
+    (tmp_path / "tb_logs").mkdir()
+    assert archives_at(tmp_path) == []
+
+
+def test_a_tar_that_ends_with_a_zip_is_no_zip(tmp_path: Path) -> None:
+    """A checkpoint is a zip, and the last file of an archive of checkpoints."""
+    inner = write_zip(tmp_path / "model.ckpt").read_bytes()
+    last = member("logs/version_1/model.ckpt")
+    last.size = len(inner)
+    with tarfile.open(tmp_path / "record.tar", "w") as archive:
+        archive.addfile(last, io.BytesIO(inner))
+    folder = unpack(tmp_path / "record.tar", tmp_path / "record")
+    assert (folder / last.name).read_bytes() == inner
