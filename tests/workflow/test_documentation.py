@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from copy import deepcopy
 from typing import Any
 
@@ -52,3 +53,15 @@ def test_the_schema_allows_each_recipe(recipe: dict[str, Any]) -> None:
     update_config(merged, recipe)
     assert merged != base
     validate(merged, str(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"))
+
+
+def test_make_help_has_a_line_for_each_target() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split()
+    said = subprocess.run(
+        ["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
+    lines = dict(line.split(maxsplit=1) for line in said.splitlines())
+    # what only `make bench` and `make bench-loader` want
+    assert lines.keys() == set(phony) - {"bench-peers"}
+    assert list(lines)[0] == "demo"  # what a bare `make` does
