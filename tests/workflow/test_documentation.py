@@ -64,4 +64,4 @@ def test_make_help_has_a_line_for_each_target() -> None:
     lines = dict(line.split(maxsplit=1) for line in said.splitlines())
     # what only `make bench` and `make bench-loader` want
     assert lines.keys() == set(phony) - {"bench-peers"}
-    assert list(lines)[0] == "demo"  # what a bare `make` does
+    assert next(iter(lines)) == "demo"  # what a bare `make` does
