@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +54,48 @@ def test_the_schema_allows_each_recipe(recipe: dict[str, Any]) -> None:
     update_config(merged, recipe)
     assert merged != base
     validate(merged, str(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"))
+
+
+PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
+
+
+def pages() -> list[Path]:
+    """What is written for readers."""
+    return [*REPOSITORY.glob("*.md"), *PAGES, REPOSITORY / "config" / "README.md"]
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_each_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    # the issues of the repository, wherever it is hosted
+    near = [link for link in links if "://" not in link and link != "../../issues"]
+    for link in near:
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), f"{page.name}: {link}"
+        assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
+
+
+def test_the_first_page_is_short_and_names_every_other() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert len(readme) <= 7000
+    for page in PAGES:
+        assert f"(docs/{page.name})" in readme
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_begins_with_its_title_and_what_it_is_for(page: Path) -> None:
+    """Not with a command, a table or a second heading; but for a title that says it."""
+    title, nothing, purpose = page.read_text(encoding="utf-8").splitlines()[:3]
+    assert title.startswith("# ")
+    assert not nothing
+    assert re.match(r"[A-Z]", purpose) or ": " in title, purpose
 
 
 def test_make_help_has_a_line_for_each_target() -> None:
