@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+import snakemake.cli as snakemake_cli
 import yaml
-from repository_copy import REPOSITORY
+from repository_copy import REPOSITORY, snakemake
 from snakemake.utils import update_config, validate
 from test_paper_configuration import VALUES
 
@@ -96,6 +98,39 @@ def test_a_page_begins_with_its_title_and_what_it_is_for(page: Path) -> None:
     assert title.startswith("# ")
     assert not nothing
     assert re.match(r"[A-Z]", purpose) or ": " in title, purpose
+
+
+def commands() -> list[str]:
+    """Every call of snakemake that a reader is told to make, in a line of its own or in a text."""
+    texts = [path.read_text(encoding="utf-8") for path in pages()]
+    found = [
+        re.findall(r"^    (snakemake .*)$|`(snakemake [^`\n]+)`", text, re.M) for text in texts
+    ]
+    said = {re.sub(r"\s+#.*", "", "".join(pair)) for pairs in found for pair in pairs}
+    # without what stands for something of the reader's
+    return sorted(
+        one for one in said if not re.search(r"\b(TARGET|CLONE|/path/to|own\.yaml)\b", one)
+    )
+
+
+@pytest.fixture(scope="module")
+def rules() -> set[str]:
+    """Names of all rules."""
+    return {line.split()[0] for line in snakemake(REPOSITORY, "--list").output.splitlines()}
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_means_what_it_says(command: str, rules: set[str]) -> None:
+    """By the parser of Snakemake: an option that takes every word up to the next eats targets."""
+    arguments = shlex.split(command)[1:]
+    args = snakemake_cli.get_argument_parser(profiles=None).parse_args(arguments)
+    for path in args.configfile:
+        assert (REPOSITORY / path).is_file(), path
+    for setting in args.config or []:
+        assert "=" in setting, setting
+    for target in [*args.targets, *(args.forcerun or [])]:
+        known = target in rules or f"draw_{target}" in rules
+        assert known or target.startswith(("results", "other")), target
 
 
 def test_make_help_has_a_line_for_each_target() -> None:
