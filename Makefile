@@ -1,4 +1,4 @@
-# The two commands of the README are `make demo` and `make test`; each makes .venv if it is missing.
+# `make` is `make demo`; `make help` lists the targets. Each makes .venv if it is missing.
 # The first interpreter that runs (a shim may be there without one) and that the lock fits.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python$$(cat .python-version) python3.13 python3.12 python3.11 python3; \
@@ -9,60 +9,53 @@ PYTHON312 ?= $(firstword $(wildcard /usr/bin/python3.12 /usr/local/bin/python3.1
 # rules call plain `python`, so the environment comes first on the path
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo report test test-slurm test-faults test-envs lint env envs lock docs container controls bench bench-ingest bench-slice bench-import bench-published bench-loader bench-peers clean-env
+.PHONY: help demo report test test-slurm test-faults test-envs lint env envs lock docs container controls bench bench-ingest bench-slice bench-import bench-published bench-loader bench-peers clean-env
 
-demo: env
+demo: env ## the whole paper on a simulated Census (the default), results/figures/
 	snakemake
 	@cat results/summary.txt
 
-controls: env
+help: ## these lines
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 17
+
+controls: env ## after demo: train again with the cause of the gain removed, and with wrong hierarchies
 	snakemake controls
 	@echo "Figure: results/figures/controls.pdf"
 
-# everything in one file that opens without a network; after `make controls` with them too:
-# make report REPORTED='overview controls'
 REPORTED := overview
-report: env
+report: env ## everything in one file, results/report.html; with the controls too: REPORTED='overview controls'
 	snakemake $(REPORTED) --report results/report.html --report-after-run \
 		--report-stylesheet workflow/report/report.css
 	python workflow/tools/open_on_results.py results/report.html
 	@echo "Report: results/report.html"
 
-test: env
+test: env ## the tests, with an end-to-end run of a tiny configuration
 	pytest -n 2 --dist loadgroup
 
-# on a SLURM cluster that it brings up on this machine; skipped with the reason where it cannot
-test-slurm: env
+test-slurm: env ## the same on a SLURM cluster that it brings up here (root)
 	pytest -m slurm tests/slurm
 
-# kills, flipped bits, full disks and second writers, some 20 minutes (docs/reliability.md)
-test-faults: env
+test-faults: env ## kills, flipped bits, full disks, second writers (docs/reliability.md)
 	pytest -m faults tests/faults
 
-# loader, training steps and scores against their peers, on the CPU or the GPU that is there
-bench: env bench-peers
+bench: env bench-peers ## loader, training steps and scores against their peers; replaces the rates of `snakemake plan`
 	python tests/benchmarks/bench.py --output results/benchmarks/bench.json
 
-# Census to shards at the true width, against the published way and against only reading
-bench-ingest: env
+bench-ingest: env ## Census to shards at the true width, against the published way
 	python tests/benchmarks/bench_ingest.py --output results/benchmarks/ingest.json
 
-# a slice: tiles read of a store of 2 million cells, and the choice among 28 million
-bench-slice: env
+bench-slice: env ## a slice: tiles read, and the choice among 28 million cells
 	PYTHONPATH=scripts python tests/benchmarks/bench_slice.py --output results/benchmarks/slice.json
 
-# time and memory of importing checkpoints of the paper's size
-bench-import: env
+bench-import: env ## time and memory of importing checkpoints of the paper's size
 	PYTHONPATH=scripts python tests/benchmarks/bench_import_checkpoint.py \
 		--output results/benchmarks/import.json
 
-# published predictions of 2.6 million cells and 24 models to every figure: minutes and memory
-bench-published: env
+bench-published: env ## published predictions of 24 models to every figure: minutes and memory
 	python tests/benchmarks/bench_published.py --work results/bench-published \
 		--output results/benchmarks/published.json
 
-# cells/s of the loader against its peers, as far as bench-peers could install them
-bench-loader: env
+bench-loader: env ## cells/s of the loader against its peers
 	python tests/benchmarks/bench_loader.py --output results/benchmarks/loader.json
 
 # the peers lie in environments of their own, the first of which sees the pinned one too
@@ -82,7 +75,7 @@ bench-peers: .venv-bench/.installed
 		|| echo "annbatch is skipped: it needs Python 3.12 or later (PYTHON312=...)"
 	touch $@
 
-lint: env
+lint: env ## formatters, types, layers of the library
 	ruff check --no-cache .
 	ruff format --check .
 	mypy
@@ -90,7 +83,7 @@ lint: env
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-env: $(VENV)/.installed
+env: $(VENV)/.installed ## .venv from the pinned requirements; PYTHON=/path/to/python3.12 to choose one
 
 $(VENV)/.installed: requirements.txt
 	@"$(PYTHON)" -c "$(FITS)" 2> /dev/null || { \
@@ -101,26 +94,22 @@ $(VENV)/.installed: requirements.txt
 	touch $@
 
 # the full lock from the direct requirements; a local build tag of PyTorch is no part of the pin
-lock: env
+lock: env ## requirements.txt from requirements.in
 	pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
 		--no-emit-trusted-host --no-annotate --output-file requirements.txt requirements.in
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.txt
 
-# the conda environments of the stages from the lock
-envs: env
+envs: env ## conda environments of the stages from the lock
 	python workflow/tools/derive_environments.py
 
-# an image of these environments; the Dockerfile is snakemake's
-container: env
+container: env ## the Dockerfile of these environments
 	python workflow/tools/write_dockerfile.py
 
-# each stage's rules in an environment with its packages alone: some GB of downloads
-test-envs: env
+test-envs: env ## each stage's rules in an environment with its packages alone: some GB of downloads
 	python workflow/tools/check_environments.py --work .test-envs
 
-# config/README.md from the schemas
-docs: env
+docs: env ## config/README.md from the schemas
 	python workflow/tools/document_config.py
 
-clean-env:
+clean-env: ## remove .venv
 	rm -rf $(VENV)

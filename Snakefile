@@ -63,6 +63,8 @@ onstart:
     folder_lock.hold(config["results"])
     run.announce_own_files()
     run.check_releases(script("check_run"), workflow.dag.needrun_jobs())
+    if runs_in_this_environment(workflow):
+        run.check_gpu(workflow.dag.needrun_jobs())
     if runs_on_slurm(workflow):
         slurm_guard.prepare(workflow)
 

@@ -43,6 +43,8 @@ from hce.published.layout import find_files
 from hce.published.plan import published_plan
 from hce.tables import read_table
 
+DOWNLOADED = "is downloaded by the run (config/datasets.tsv), which needs the network"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -111,7 +113,7 @@ def listed_genes(path: str | None, datasets: Path, findings: Findings) -> list[s
     if not Path(path).is_file():
         listed = Path(path).name in read_listed(datasets)
         verdict = UNKNOWN if listed else FAILS
-        because = "is downloaded by the run" if listed else "there is no such file"
+        because = DOWNLOADED if listed else "there is no such file"
         findings.add(f"census.gene_list {path}", verdict, because)
         return None
     symbols: list[str] = []
@@ -230,7 +232,7 @@ def look_at_ontology(
 
     downloaded = path.name in read_listed(datasets) and not path.exists()
     if ontology["source"] == "file" and downloaded:
-        findings.add("ontology", UNKNOWN, f"{path} is downloaded by the run")
+        findings.add("ontology", UNKNOWN, f"{path} {DOWNLOADED}")
         return
     if findings.attempt("ontology", look):
         cells = {name: release.cells for name, release in seen.items()}

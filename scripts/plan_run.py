@@ -16,6 +16,7 @@ from hce.ingest.plan import (
     disk_needed,
     estimate,
     free_disk,
+    network_report,
     shard_rows,
     slice_report,
     training_report,
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument(
         "--published", type=Path, nargs="?", help="files.json of find_published.py, if there is one"
     )
+    parser.add_argument("--uris", type=json.loads, required=True, help="of train and ood, JSON")
     parser.add_argument("--slice", required=True, help="section slice of the configuration, JSON")
     parser.add_argument(
         "--slice-table", type=Path, nargs="*", help="what it holds, if there is one"
@@ -65,7 +67,7 @@ def main() -> None:
     read = cells if arguments.trainings else cells[cells["split"].isin(settings.shards)]
     stages = estimate(read, settings)
     needed, free = disk_needed(stages), free_disk(arguments.results)
-    text = report(cells, stages, needed, free)
+    text = report(cells, stages, needed, free) + network_report(arguments.uris)
     for path in arguments.slice_table or ():
         text += slice_report(read_table(path), cells, quota, arguments.tiles is not None)
     genes = read_table(arguments.genes)

@@ -344,3 +344,18 @@ def test_a_root_that_is_missing_names_those_of_the_file(
     log = (folder / results / "logs" / f"{name}.log").read_text()
     assert "roots" in log.splitlines()[-1]
     assert "LAB:blood (blood cell)" in log.splitlines()[-1]
+
+
+def test_the_recipe_for_lymphocytes_leaves_types_on_the_tiny_census(
+    repository: Path, tmp_path: Path
+) -> None:
+    """As printed: its thresholds are those of the file that it is put on."""
+    guide = (repository / "docs" / "adapt.md").read_text(encoding="utf-8")
+    recipe = re.search(r"## Another label set.*?```yaml\n(.*?)```", guide, re.S)[1]
+    (tmp_path / "own.yaml").write_text(recipe)
+    files = (f"{repository}/config/config.yaml", f"{repository}/config/tiny.yaml", "own.yaml")
+    options = ("--snakefile", f"{repository}/Snakefile", "--configfile", *files, "--")
+    done = snakemake(tmp_path, *options, "results-tiny/ontology/cell_types.tsv")
+    assert done.returncode == 0, done.output[-4000:]
+    types = pd.read_csv(tmp_path / "results-tiny" / "ontology" / "cell_types.tsv", sep="\t")
+    assert len(types) > 10

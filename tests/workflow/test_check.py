@@ -169,3 +169,17 @@ def test_a_release_that_does_not_open_stops_the_run_before_its_first_job(tmp_pat
     assert "no/such/store: " in run.output and "check census.*.uri" in run.output
     assert "before the first job" in run.output
     assert not (folder / "results-own" / "run.json").exists()
+
+
+@pytest.mark.parametrize(("target", "refused"), [("all", True), ("hierarchy", False)])
+def test_a_gpu_that_is_not_there_stops_the_run_before_its_first_job(
+    tmp_path: Path, target: str, refused: bool
+) -> None:
+    """If a job of the run will ask for it."""
+    folder = copy_repository(tmp_path)
+    options = ("--configfile", "config/tiny.yaml", "--config", "resources={gpus: 1}")
+    run = snakemake(folder, *options, "--", target, CUDA_VISIBLE_DEVICES="")
+    assert (run.returncode != 0) == refused, run.output
+    assert ("resources.gpus is 1, but PyTorch" in run.output) == refused
+    assert ("Set resources.gpus to 0" in run.output) == refused
+    assert (folder / "results-tiny" / "ontology").exists() != refused

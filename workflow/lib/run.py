@@ -645,6 +645,32 @@ class Run:
                 f"{said}\nThe run stops before the first job. snakemake check looks at the rest."
             )
 
+    def check_gpu(self, jobs: Iterable[Any]) -> None:
+        """See before the first job that PyTorch finds a GPU here, if a job will ask for one.
+
+        Raises
+        ------
+        WorkflowError
+            If it finds none.
+        """
+        wanted = self.device == "cuda" and any("gpu" in job.rule.resources for job in jobs)
+        if not wanted or find_spec("torch") is None:
+            return
+        # in a process of its own: this one starts in a moment without PyTorch
+        asks = "import torch; print(torch.cuda.is_available(), torch.version.cuda)"
+        command = [sys.executable, "-c", asks]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found, build = done.stdout.split()[-2:]
+        if found == "True":
+            return
+        built = "without CUDA" if build == "None" else f"for CUDA {build}"
+        raise WorkflowError(
+            f"resources.gpus is {self.config['resources']['gpus']}, but PyTorch (built {built}) "
+            "sees no GPU on this machine. Set resources.gpus to 0 to train on the CPU, install "
+            "PyTorch's build for your driver, or run on a cluster (docs/workstation.md).\n"
+            "The run stops before the first job."
+        )
+
     def identity(self) -> str:
         """Which data the results folder holds, as JSON."""
         return json.dumps(identity(self.config), sort_keys=True)

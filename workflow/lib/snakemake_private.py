@@ -120,6 +120,17 @@ def runs_on_slurm(workflow: Any) -> bool:
     return workflow.executor_plugin.name == "slurm"
 
 
+def runs_in_this_environment(workflow: Any) -> bool:
+    """Whether jobs run on this machine, with the packages that this process has.
+
+    Why: what they will find can then be looked at before the first job.
+    """
+    return (
+        workflow.executor_plugin.name == "local"
+        and not workflow.deployment_settings.deployment_method
+    )
+
+
 _EXIT_GRACEFULLY = JobScheduler.exit_gracefully
 
 

@@ -261,6 +261,7 @@ rule plan_run:
         results=subpath(output[0], parent=True),
         slice=json.dumps(config["slice"]),
         tiles=run.kept_tiles(repository.downloads),
+        uris=run.uris(),
     message:
         "Planning the run"
     shell:
@@ -268,4 +269,4 @@ rule plan_run:
         "--shards {params.shards:q} --n-models {params.n_models:q} --trainings {params.trainings:q} "
         "--published {input.published:q} --bench {params.results:q}/benchmarks/bench.json "
         "--slice {params.slice:q} --slice-table {input.slice:q} {params.tiles:q} "
-        "--results {params.results:q} --plan {output:q}) 2>&1 | tee {log:q}"
+        "--uris {params.uris:q} --results {params.results:q} --plan {output:q}) 2>&1 | tee {log:q}"

@@ -18,6 +18,7 @@ from snakemake_private import (
     lists_rules,
     resources_folder,
     retries_of_network_jobs,
+    runs_in_this_environment,
     runs_on_slurm,
 )
 

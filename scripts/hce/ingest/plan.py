@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -129,6 +130,17 @@ def slice_report(table: pd.DataFrame, cells: pd.DataFrame, quota: Quota, kept: b
     return "\n".join(lines) + "\n"
 
 
+def network_report(uris: Mapping[str, str]) -> str:
+    """What is still read over the network, for the plan, of releases that lie at some URIs."""
+    far = [uri for uri in uris.values() if "://" in uri]
+    if not far:
+        return "Network: not needed from here on, both releases are on this machine's disks.\n"
+    return (
+        f"Network: needed by the jobs fetch_counts, which read {' and '.join(far)}. The files of "
+        "config/datasets.tsv and the tables of cells are here already.\n"
+    )
+
+
 def free_disk(folder: str | Path) -> float:
     """Free disk where a folder is or will be, in GB."""
     path = Path(folder).absolute()
@@ -243,6 +255,14 @@ def training_hours(
     return hours, basis
 
 
+def _sizes(
+    trainings: Trainings, train: np.ndarray, validation: np.ndarray
+) -> tuple[list[Size], int]:
+    splits = ((train, trainings.shuffle_window), (validation, 1))
+    sizes = [Size.of(rows.tolist(), (rows * NONZERO).tolist(), window) for rows, window in splits]
+    return sizes, overhead(GENES, trainings.batch_size, trainings.n_vectors, trainings.gpu)
+
+
 def training_memory(
     trainings: Trainings, train: np.ndarray, validation: np.ndarray
 ) -> tuple[Kept, Kept]:
@@ -260,9 +280,7 @@ def training_memory(
     ValueError
         If the memory is too small; names resources.train_memory.
     """
-    splits = ((train, trainings.shuffle_window), (validation, 1))
-    sizes = [Size.of(rows.tolist(), (rows * NONZERO).tolist(), window) for rows, window in splits]
-    beside = overhead(GENES, trainings.batch_size, trainings.n_vectors, trainings.gpu)
+    sizes, beside = _sizes(trainings, train, validation)
     kept = divide(sizes, [trainings.residency] * 2, trainings.memory * MB, beside)
     return kept[0], kept[1]
 
@@ -293,11 +311,14 @@ def training_report(
     if trainings.gpu and trainings.residency == "auto":
         whole = (n_train + n_validation) * 4 * NONZERO / 1e9
         lines[-1] += f" On a GPU with room for all {whole:,.1f} GB: device."
-    if kept.residency == "stream":
-        minutes = trainings.max_epochs * (n_train + n_validation) / STREAMED_PER_SECOND / 60
+    if "stream" in (kept.residency, kept_validation.residency):
+        sizes, beside = _sizes(trainings, train, validation)
+        enough = -(-(sum(size.whole for size in sizes) + beside) // MB)
+        minutes = (n_train + n_validation) / STREAMED_PER_SECOND / 60
         lines.append(
-            f"Streaming, all epochs take {minutes:,.0f} minutes or more: two cores decode "
-            f"{STREAMED_PER_SECOND:,} cells/s."
+            f"Streaming, an epoch takes {minutes:,.1f} minutes or more, all of them "
+            f"{trainings.max_epochs * minutes:,.0f}: two cores decode {STREAMED_PER_SECOND:,} "
+            f"cells/s. With resources.train_memory {enough} all cells would stay in memory."
         )
     return "\n".join(lines)
 

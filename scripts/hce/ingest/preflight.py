@@ -294,7 +294,10 @@ def judge_machine(resources: Mapping[str, int], findings: Findings) -> None:
 
 
 def _judge_gpu(findings: Findings) -> None:
-    remedy = "set resources.gpus to 0 to train on the CPU, or run on a cluster"
+    remedy = (
+        "set resources.gpus to 0 to train on the CPU, install PyTorch's build for your driver, or "
+        "run on a cluster"
+    )
     try:
         import torch
     except ImportError:
@@ -305,6 +308,6 @@ def _judge_gpu(findings: Findings) -> None:
     if torch.cuda.is_available():
         findings.add("GPU", RIGHT, torch.cuda.get_device_name())
         return
-    build = torch.version.cuda or "no CUDA"
-    because = f"resources.gpus is set, but PyTorch (built for {build}) sees no GPU here; {remedy}"
+    built = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
+    because = f"resources.gpus is set, but PyTorch (built {built}) sees no GPU here; {remedy}"
     findings.add("GPU", FAILS, because)

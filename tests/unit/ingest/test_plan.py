@@ -161,6 +161,7 @@ def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float
         trainings = json.dumps(asdict(trainings_of({"linear": 2, "mlp": 4}, max_epochs=5)))
         arguments = ["plan_run.py", "--cells", str(tmp_path / "cells.parquet")]
         arguments += ["--genes", str(tmp_path / "genes.parquet"), "--slice", json.dumps(NO_SLICE)]
+        arguments += ["--uris", json.dumps({"train": "s3://bucket/soma/", "ood": "a/folder"})]
         arguments += ["--ranges", "train=2", "ood=3"]
         arguments += ["--shards", "train=4", "val=1", "test=1", "ood=1"]
         arguments += ["--n-models", "6", "--results", "results-x"]
@@ -185,6 +186,7 @@ def test_the_plan_says_what_there_is_and_what_is_needed(
     assert "nan" not in text.lower()
     assert "Trainings: 6 of up to 5 epochs take 0.0 GPU hours" in text
     assert "measured on an NVIDIA H100" in text
+    assert "Network: needed by the jobs fetch_counts, which read s3://bucket/soma/." in text
     assert "A training gets 10,000 MB (resources.train_memory) and 720 minutes" in text
     assert "Training cells: host (131 MB). Validation cells: host (0 MB)." in text
 
@@ -278,7 +280,9 @@ TRAIN, VALIDATION = np.full(464, 32_800), np.full(112, 31_300)
         ({}, "Training cells: stream, the next window decoded ahead (4,208 MB)."),
         ({}, "Validation cells: stream, the next window decoded ahead (502 MB)."),
         ({}, "On a GPU with room for all 149.8 GB: device."),
-        ({}, "Streaming, all epochs take 294 minutes or more: two cores decode 53,000 cells/s."),
+        ({}, "Streaming, an epoch takes 5.9 minutes or more, all of them 294: two cores decode"),
+        # by hand: 18 + 4 x 2,000 bytes a cell, 3,000 MB of CUDA, 5,000 vectors of 19,331 genes
+        ({}, "With resources.train_memory 153523 all cells would stay in memory."),
         ({"memory": 7000}, "Training cells: stream, one window at a time (2,104 MB)."),
         ({"memory": 4000}, "would be refused: resources.train_memory: 4,000 MB are too little"),
         ({"memory": 4000}, "Set it to 5742 or more, or lower training.shuffle_window"),
@@ -301,3 +305,16 @@ def test_the_memory_of_the_configuration_holds_two_windows_of_the_paper() -> Non
         trainings = trainings_of({}, memory=paper["train_memory"], gpu=gpu)
         kept, _ = training_memory(trainings, TRAIN * 4 // 3, VALIDATION * 4 // 3)
         assert (kept.residency, kept.ahead) == ("stream", 1)
+
+
+def test_memory_that_is_called_enough_is_enough() -> None:
+    """And one MB less is not."""
+    (line,) = [
+        line
+        for line in training_report(trainings_of({}), TRAIN, VALIDATION, GENES, None).splitlines()
+        if "would stay in memory" in line
+    ]
+    enough = int(line.split("resources.train_memory ")[1].split()[0])
+    for memory, where in ((enough, "host"), (enough - 1, "stream")):
+        kept = training_memory(trainings_of({}, memory=memory), TRAIN, VALIDATION)
+        assert kept[1].residency == where
