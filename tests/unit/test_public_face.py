@@ -61,7 +61,7 @@ def test_no_other_attribute() -> None:
     ("code", "blocked", "remedy"),
     [
         ("import hce.loss", "torch", "hce"),
-        ("import hce.decode", "torch", "hce"),
+        ("import hce.decode", "array_api_compat", "hce"),
         ("import hce.ontology", "obonet", "hce"),
         ("import hce.metrics", "pandas", "hce[metrics]"),
         ("import hce.atlas", "pandas", "hce[metrics]"),

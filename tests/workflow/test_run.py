@@ -136,7 +136,7 @@ def test_without_an_own_loss_there_is_nothing_to_compare() -> None:
 
 def test_every_model_is_scored_and_predicts() -> None:
     run = run_of({"seeds": [0, 5], "architectures": ["linear"]})
-    trainings = json.loads(run.planned_trainings())
+    trainings = json.loads(*run.planned_trainings())
     assert trainings["models"] == {"linear": 4}
     assert (trainings["memory"], trainings["runtime"], trainings["gpu"]) == (3000, 60, False)
     assert run.scores(["hce"]) == [
