@@ -26,6 +26,9 @@ from hce.published.layout import Layout
 from hce.published.plan import published_plan
 from hce.tables import read_table
 
+# of transfer at 100 Mbit/s
+HOURS_A_GB = 8 / 0.1 / 3600
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -118,12 +121,14 @@ def report(cells: pd.DataFrame, stages: pd.DataFrame, needed: float, free: float
     sizes = cells["split"].value_counts().reindex(["train", "val", "test", "ood"])
     lines = ["Cells: " + ", ".join(f"{name} {size:,}" for name, size in sizes.items()), ""]
     lines.append(stages.to_string(index=False, na_rep="", formatters=formats))
+    gb = stages["transfer_gb"].sum()
     lines += [
         "",
         f"Disk: {needed:,.1f} GB at most, {free:,.1f} GB free. Pieces (fetch_counts) are removed "
         "as the shards are written.",
         f"Time to shards: {stages['core_hours'].sum():,.1f} core hours at the measured rates, "
-        f"beside the transfer of {stages['transfer_gb'].sum():,.0f} GB from the store.",
+        f"beside the transfer of {gb:,.1f} GB from the store: {gb * HOURS_A_GB:,.1f} hours at "
+        "100 Mbit/s.",
     ]
     return "\n".join(lines) + "\n"
 
