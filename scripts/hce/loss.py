@@ -66,14 +66,15 @@ def hierarchical_cross_entropy(
     ------
     ValueError
         If the shapes do not fit, `target` is neither `ignore_index` nor an integer class index in
-        [0, C), the discount lies elsewhere, or the reduction is another.
+        [0, C), eps is negative, the discount lies elsewhere, or the reduction is another.
     """
     _check_batch(logits, target, reachability, weight)
+    _check_eps(eps)
     _check_discount(discount)
     _check_reduction(reduction)
-    shape, target = target.shape, target.flatten()
+    shape, target, n_classes = target.shape, target.flatten(), logits.shape[1]
     # classes last: labels x classes
-    logits = logits.movedim(1, -1).reshape(len(target), -1)
+    logits = logits.movedim(1, -1).reshape(len(target), n_classes)
     ignored = target == ignore_index
     target = target.masked_fill(ignored, 0)
     if logits.dtype in (torch.float16, torch.bfloat16):
@@ -138,8 +139,11 @@ class HierarchicalCrossEntropyLoss(nn.Module):
 
     Raises
     ------
+    TypeError
+        If `reachability` is no array: a graph, say.
     ValueError
-        If the discount lies elsewhere, the reduction is another, labels shall be smoothed, or
+        If eps is negative, the discount lies elsewhere, the reduction is another, labels shall be
+        smoothed, or
         `reachability` is not square, holds anything but 0 and 1,
         lacks a 1 on its diagonal, has two classes that reach each other (all ones), or a class that
         reaches another which reaches a third that the first does not (direct edges only).
@@ -164,7 +168,13 @@ class HierarchicalCrossEntropyLoss(nn.Module):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
-        matrix = torch.as_tensor(reachability)
+        try:
+            matrix = torch.as_tensor(reachability)
+        except (TypeError, RuntimeError, ValueError) as error:
+            raise TypeError(
+                f"reachability must be a matrix, got {type(reachability).__name__}: "
+                "hce.ontology.reachability(graph, classes) makes it from a graph"
+            ) from error
         _check_reachability(matrix)
         self.register_buffer("reachability", matrix.to(torch.float32), persistent=False)
         if weight is not None:
@@ -176,6 +186,7 @@ class HierarchicalCrossEntropyLoss(nn.Module):
             if not weight.is_floating_point():
                 weight = weight.to(torch.float32)
         self.register_buffer("weight", weight, persistent=False)
+        _check_eps(eps)
         _check_discount(discount)
         _check_reduction(reduction)
         if label_smoothing != 0:
@@ -198,6 +209,11 @@ class HierarchicalCrossEntropyLoss(nn.Module):
             self.reduction,
             self.ignore_index,
         )
+
+
+def _check_eps(eps: float) -> None:
+    if not eps >= 0:
+        raise ValueError(f"eps must not be negative, got {eps}: the logarithm would have no value")
 
 
 def _check_discount(discount: float) -> None:
@@ -248,6 +264,12 @@ def _check_batch(
             f"{tuple(logits.shape)}"
         )
     n_classes = logits.shape[1]
+    if n_classes != len(reachability) and logits.shape[-1] == len(reachability):
+        raise ValueError(
+            f"logits {tuple(logits.shape)} have {n_classes} classes in dimension 1, where "
+            f"nn.CrossEntropyLoss has them, and reachability has {len(reachability)}: "
+            "logits.movedim(-1, 1)"
+        )
     expected = logits.shape[:1] + logits.shape[2:]
     if target.shape != expected or target.dtype not in (torch.int32, torch.int64):
         soft = target.shape == logits.shape and target.is_floating_point()

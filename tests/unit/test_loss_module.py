@@ -188,3 +188,21 @@ def test_build_loss_by_name(make_hierarchy: HierarchyMaker) -> None:
     )
     with pytest.raises(ValueError, match="focal"):
         build_loss("focal", reach, weight)
+
+
+def test_what_is_no_matrix_or_has_classes_last_is_told_what_to_do() -> None:
+    with pytest.raises(TypeError, match=r"got dict: hce.ontology.reachability\(graph, classes\)"):
+        HierarchicalCrossEntropyLoss({"shoes": ["boots"]})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="eps must not be negative, got -1"):
+        HierarchicalCrossEntropyLoss(torch.eye(3), eps=-1)
+    loss = HierarchicalCrossEntropyLoss(torch.eye(5))
+    with pytest.raises(ValueError, match=r"7 classes in dimension 1.*logits.movedim\(-1, 1\)"):
+        loss(torch.zeros(2, 7, 5), torch.zeros(2, 7, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+def test_an_empty_batch_has_the_loss_of_cross_entropy(reduction: str) -> None:
+    logits, target = torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)
+    found = HierarchicalCrossEntropyLoss(torch.eye(3), reduction=reduction)(logits, target)
+    expected = functional.cross_entropy(logits, target, reduction=reduction)
+    torch.testing.assert_close(found, expected, equal_nan=True)
