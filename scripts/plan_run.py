@@ -61,7 +61,7 @@ def main() -> None:
     if arguments.published:
         plan_published(arguments.published, arguments.cells, arguments.plan)
         return
-    columns = ["soma_joinid", "split", "shuffle_key"]
+    columns = ["soma_joinid", "split", "shuffle_key", "class"]
     quota = Quota.from_section(json.loads(arguments.slice))
     columns += ["slice_rank"] if quota.cells_per_type else []
     cells = read_table(arguments.cells, columns=columns)
@@ -119,7 +119,9 @@ def report(cells: pd.DataFrame, stages: pd.DataFrame, needed: float, free: float
         "core_hours": "{:,.2f}".format,
     }
     sizes = cells["split"].value_counts().reindex(["train", "val", "test", "ood"])
-    lines = ["Cells: " + ", ".join(f"{name} {size:,}" for name, size in sizes.items()), ""]
+    lines = ["Cells: " + ", ".join(f"{name} {size:,}" for name, size in sizes.items())]
+    in_ood = cells.loc[cells["split"] == "ood", "class"].nunique()
+    lines += [f"Cell types: {cells['class'].nunique():,}, {in_ood:,} of them OOD", ""]
     lines.append(stages.to_string(index=False, na_rep="", formatters=formats))
     gb = stages["transfer_gb"].sum()
     lines += [

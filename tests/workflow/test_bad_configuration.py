@@ -96,6 +96,17 @@ BAD = {
         {"census": {"source": "released"}},
         ["census.train.uri is missing", "soma collection"],
     ),
+    "released Census with files that nobody would read": (
+        {
+            "census": {
+                "source": "released",
+                "gene_list": "genes.parquet",
+                "train": {"uri": "a"},
+                "ood": {"uri": "b", "files": ["new.h5ad"]},
+            }
+        },
+        ["census.ood.files is given", "set census.source to h5ad"],
+    ),
     "release that is no release": (
         {"census": {"train": {"release": "latest"}}},
         ["'latest' does not match", "census.train.release:"],

@@ -111,7 +111,8 @@ def test_how_data_are_reached_and_read_says_not_which_they_are(
 def test_fractions_are_kept_in_a_release_and_refused_in_files(
     config: dict[str, Any], source: str, given: str | None, meant: str
 ) -> None:
-    release = {"release": "2030-01-01", "uri": "s3://bucket/soma", "files": ["a.h5ad"]}
+    there = {"uri": "s3://bucket/soma"} if source == "released" else {"files": ["a.h5ad"]}
+    release = {"release": "2030-01-01"} | there
     census = {"source": source, "train": release, "ood": release, "gene_list": "genes.parquet"}
     config["census"] = census | {"fractional_counts": given}
     complete(config, [], [], REPOSITORY)

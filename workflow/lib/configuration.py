@@ -164,6 +164,12 @@ def check_sources(config: Config) -> None:
                     f"census.{name}.uri is missing: with census.source released, give the folder "
                     "or S3 address of the release's soma collection."
                 )
+            if census[name].get("files"):
+                raise WorkflowError(
+                    f"census.{name}.files is given, but census.source is released, so nobody would "
+                    "read them. Take them out, or set census.source to h5ad and give files for "
+                    "both sets (docs/adapt.md)."
+                )
         if not census["gene_list"]:
             raise WorkflowError("census.gene_list is missing: it is needed for a real Census.")
     elif census["source"] == "h5ad":

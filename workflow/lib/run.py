@@ -642,7 +642,8 @@ class Run:
             failed = [line for line in done.stdout.splitlines() if line.startswith("will fail")]
             said = "\n".join(failed) or done.stderr.strip()
             raise WorkflowError(
-                f"{said}\nThe run stops before the first job. snakemake check looks at the rest."
+                f"{said}\nThe run stops before the first job. The same command "
+                "with -- check at its end looks at the rest."
             )
 
     def check_gpu(self, jobs: Iterable[Any]) -> None:

@@ -249,7 +249,9 @@ def _matches(
         found = [(column, np.flatnonzero(known == value)) for column, known in names]
         if not any(len(codes) for _, codes in found):
             every = sorted({str(name) for _, known in names for name in known} - {""})
-            close = get_close_matches(value, every, n=3, cutoff=0.5) or every[:5]
+            # names before ids, which nobody remembers
+            names_first = sorted(every, key=lambda name: ":" in name)
+            close = get_close_matches(value, every, n=3, cutoff=0.5) or names_first[:8]
             raise ValueError(
                 f"slice.{key}: no selected cell has {value!r}; there are {', '.join(close)}"
                 f"{'' if len(close) == len(every) else ' and others'}"

@@ -56,6 +56,8 @@ def make_cells() -> pd.DataFrame:
             "soma_joinid": joinid,
             "split": pd.Categorical(split, ["train", "val", "test", "ood"]),
             "shuffle_key": shuffle_keys(joinid, seed=1),
+            # three cell types, of the OOD cells one
+            "class": np.where(split == "ood", 0, joinid % 3),
         }
     )
 
@@ -180,6 +182,7 @@ def test_the_plan_says_what_there_is_and_what_is_needed(
     text = run_plan(1234.0).read_text()
     assert capsys.readouterr().out == text
     assert f"Cells: train {8 * TILE:,}, val 0, test {TILE:,}, ood {3 * TILE:,}" in text
+    assert "Cell types: 3, 1 of them OOD" in text
     assert "1,234.0 GB free" in text
     (line,) = [line for line in text.splitlines() if "fetch_counts train" in line]
     assert line.split()[2:5] == ["2", f"{5 * TILE:,}", "661"]  # ranges, cells and MB of a job
