@@ -49,7 +49,9 @@ def main() -> None:
     add_argument(parser)
     arguments = parser.parse_args()
 
-    genes = read_table(arguments.genes, columns=["feature_id", "feature_name"])
+    # names are for the tiles that are kept
+    names = ["feature_id", "feature_name"] if arguments.tiles else ["feature_id"]
+    genes = read_table(arguments.genes, columns=names)
     cells = read_table(arguments.cells, columns=COLUMNS)
     cells = cells[cells["split"].isin(arguments.splits)]
     joinids = cells["soma_joinid"].to_numpy()
