@@ -127,10 +127,11 @@ for figure, drawing in DRAWINGS.items():
             "python {params.script:q} {params.function:q} --source-data {input.source_data:q} "
             "--typeface {input.typeface:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
 
-    # what the list of rules says of it
-    workflow.get_rule(f"draw_{figure}").docstring = (
-        f"{drawing.title}: snakemake {figure}"
-    )
+    # what the list of rules says of it; in a module the rule has another name
+    if workflow.is_rule(f"draw_{figure}"):
+        workflow.get_rule(f"draw_{figure}").docstring = (
+            f"{drawing.title}: snakemake {figure}"
+        )
 
 
 # short names: snakemake fig2b; the target rules of that name bring the tables, too
