@@ -30,6 +30,7 @@ def decoded(decisions: pd.DataFrame) -> list[str]:
         f"CE without new training, called from the root down ({order}): "
         f"{listed('corrected_f1', 'descend', 'ce_mean', '.3f')}; what HCE gains over that: "
         f"{listed('corrected_f1', 'descend', 'delta_mean', '+.3f')}.",
-        f"Where the exact label counts, CE: {listed('exact_f1', 'argmax', 'ce_mean', '.3f')}; "
-        f"HCE: {listed('exact_f1', 'argmax', 'hce_mean', '.3f')}.",
+        f"Where the exact label counts, CE: {listed('exact_f1', 'argmax', 'ce_mean', '.3f')}; so "
+        f"called: {listed('exact_f1', 'descend', 'ce_mean', '.3f')}; HCE: "
+        f"{listed('exact_f1', 'argmax', 'hce_mean', '.3f')}.",
     ]
