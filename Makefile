@@ -18,7 +18,7 @@ demo: env ## the whole paper on a simulated Census (the default), results/figure
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 17
 
-controls: env ## after demo: train again with the cause of the gain removed, and with wrong hierarchies
+controls: env ## after demo: train again with a cause of the gain removed, and with wrong hierarchies
 	snakemake controls
 	@echo "Figure: results/figures/controls.pdf"
 
