@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from numpy.typing import NDArray
 # the same examples on every machine, and no time limit that a busy machine could miss
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
 settings.load_profile("deterministic")
+
+# pytest runs inside `make test`: a make that a test starts is no part of that one, or it would
+# announce its folders and take over its options
+for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
+    os.environ.pop(inherited, None)
 
 HierarchyMaker = Callable[..., NDArray[np.bool_]]
 OboWriter = Callable[..., Path]
