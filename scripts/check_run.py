@@ -39,11 +39,15 @@ from hce.ingest.preflight import (
 )
 from hce.ontology import prefix_of, read_obo
 from hce.published.archives import archives_at
+from hce.published.fetch import listed_bytes
 from hce.published.layout import find_files
-from hce.published.plan import published_plan
+from hce.published.plan import published_plan, said_of_downloads
+from hce.published.rows import RECORD, tables_in_turn
 from hce.tables import read_table
 
 DOWNLOADED = "is downloaded by the run (config/datasets.tsv), which needs the network"
+
+OF_ALL_CELLS = "of all cells, not of some: `snakemake plan` reads obs and tells, before any counts"
 
 
 def main() -> None:
@@ -82,9 +86,10 @@ def main() -> None:
     else:
         seen = look_at_releases(arguments.uris, wanted, findings)
     look_at_ontology(config, arguments.datasets, seen, findings)
+    findings.add("selection and slice", UNKNOWN, OF_ALL_CELLS)
     n_cells = sum(release.n_cells for release in seen.values())
     if config["source"] != "trained":
-        look_at_published(config, n_cells, findings)
+        look_at_published(config, arguments.datasets, n_cells, findings)
     if config["source"] == "checkpoints" and config["published"]["splits"] == ["ood"]:
         n_cells = seen["ood"].n_cells if "ood" in seen else 0
     if n_cells and config["source"] != "predictions":
@@ -172,10 +177,13 @@ def look_at_files(census: dict[str, Any], prefix: str, findings: Findings) -> No
         findings.attempt(f"{name}: files", look)
 
 
-def look_at_published(config: dict[str, Any], n_obs: int, findings: Findings) -> None:
+def look_at_published(
+    config: dict[str, Any], datasets: Path, n_obs: int, findings: Findings
+) -> None:
     """Find the published files, and say what taking them for ours needs."""
     path, what = config["published"]["path"], f"published {config['source']}"
-    if path is None or archives_at(Path(path)):
+    in_turn = [] if path or config["source"] == "checkpoints" else tables_in_turn(datasets)
+    if not in_turn and (path is None or archives_at(Path(path))):
         done = "downloaded" if path is None else "unpacked"
         findings.add(what, UNKNOWN, f"are {done} by the run")
         return
@@ -184,11 +192,14 @@ def look_at_published(config: dict[str, Any], n_obs: int, findings: Findings) ->
         architectures, losses, seeds = (
             config[name] for name in ("architectures", "losses", "seeds")
         )
-        chosen = config["published"]["choose"]
-        layout = find_files(Path(path), architectures, losses, seeds, chosen)
+        folder, chosen = Path(path or RECORD), config["published"]["choose"]
+        layout = find_files(folder, architectures, losses, seeds, chosen, in_turn)
         files = [Path(file) for file in layout.predictions.values()]
-        n_cells = max(pq.read_metadata(file).num_rows for file in files)
-        plan = published_plan(files, n_cells, n_obs)
+        if in_turn:
+            plan = said_of_downloads(listed_bytes(datasets, file) for file in files)
+        else:
+            n_cells = max(pq.read_metadata(file).num_rows for file in files)
+            plan = published_plan(files, n_cells, n_obs)
         return " ".join([*plan.splitlines(), *layout.notes])
 
     def look_at_checkpoints() -> str:

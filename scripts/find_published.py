@@ -19,6 +19,9 @@ def main() -> None:
     parser.add_argument(
         "--choose", type=json.loads, default={}, help="files that are to be taken, by run, JSON"
     )
+    parser.add_argument(
+        "--listed", nargs="*", default=[], help="tables that are downloaded when they are read"
+    )
     parser.add_argument("--files", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args()
     layout = find_files(
@@ -27,6 +30,7 @@ def main() -> None:
         arguments.losses,
         arguments.seeds,
         arguments.choose,
+        arguments.listed,
     )
     for name, path in layout.predictions.items():
         print(f"{name}: {path}; ID scores: {', '.join(layout.id_tables[name]) or 'none'}")

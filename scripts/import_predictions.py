@@ -1,6 +1,7 @@
 """Take the authors' predictions of the OOD cells, and their ID scores, for ours.
 
-One table after the other, of all seeds of an architecture and loss.
+One table after the other, of all seeds of an architecture and loss; one that is not there is
+downloaded, and let go before the next.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from hce.command import run_script
 from hce.evaluation.scores import of_run
 from hce.evaluation.thresholds import THRESHOLD_CALLS
 from hce.hierarchy.files import read_cell_types, read_reachability
+from hce.published.fetch import at_hand
 from hce.published.id_scores import import_id_scores
 from hce.published.layout import Layout, run_name
 from hce.published.predictions import import_predictions
@@ -42,6 +44,8 @@ def main() -> None:
             f"--{name}", type=Path, nargs="+", required=True, help=f"Parquet files to write, {what}"
         )
     parser.add_argument("--threshold-calls", type=Path, required=True, help="Parquet file to write")
+    parser.add_argument("--datasets", type=Path, required=True, help="config/datasets.tsv")
+    parser.add_argument("--keep", action="store_true", help="what is downloaded stays")
     arguments = parser.parse_args()
     layout = Layout.read(arguments.files)
     cell_types = read_cell_types(arguments.cell_types)
@@ -52,14 +56,16 @@ def main() -> None:
     outputs = zip(arguments.seeds, arguments.predictions, arguments.scores, strict=True)
     for seed, predictions, scores in outputs:
         name = run_name(arguments.architecture, arguments.loss, seed)
-        counts, agreement = import_predictions(
-            Path(layout.predictions[name]),
-            cells,
-            cell_types["label"].tolist(),
-            reachability,
-            arguments.threshold,
-            predictions,
-        )
+        path = Path(layout.predictions[name])
+        with at_hand(path, arguments.datasets, arguments.keep):
+            counts, agreement = import_predictions(
+                path,
+                cells,
+                cell_types["label"].tolist(),
+                reachability,
+                arguments.threshold,
+                predictions,
+            )
         print(f"{name}: {agreement}", flush=True)
         counted.append(counts.table().assign(split="ood", seed=seed))
         tables = {table: Path(path) for table, path in layout.id_tables[name].items()}

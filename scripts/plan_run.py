@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +23,7 @@ from hce.ingest.plan import (
     training_report,
 )
 from hce.ingest.slice_table import Quota
+from hce.published.fetch import listed_bytes
 from hce.published.layout import Layout
 from hce.published.plan import published_plan
 from hce.tables import read_table
@@ -49,6 +51,7 @@ def main() -> None:
     parser.add_argument(
         "--published", type=Path, nargs="?", help="files.json of find_published.py, if there is one"
     )
+    parser.add_argument("--datasets", type=Path, required=True, help="config/datasets.tsv")
     parser.add_argument("--uris", type=json.loads, required=True, help="of train and ood, JSON")
     parser.add_argument("--slice", required=True, help="section slice of the configuration, JSON")
     parser.add_argument(
@@ -59,7 +62,7 @@ def main() -> None:
     parser.add_argument("--plan", type=Path, required=True, help="text file to write")
     arguments = parser.parse_args()
     if arguments.published:
-        plan_published(arguments.published, arguments.cells, arguments.plan)
+        plan_published(arguments.published, arguments.cells, arguments.datasets, arguments.plan)
         return
     columns = ["soma_joinid", "split", "shuffle_key", "class"]
     quota = Quota.from_section(json.loads(arguments.slice))
@@ -93,11 +96,12 @@ def main() -> None:
         temporary.write_text(text)
 
 
-def plan_published(files: Path, cells: Path, plan: Path) -> None:
+def plan_published(files: Path, cells: Path, datasets: Path, plan: Path) -> None:
     """Write the plan of a run on published predictions."""
     n_cells = len(read_table(cells, ["soma_joinid"], filters=[("split", "==", "ood")]))
     layout = Layout.read(files)
-    text = published_plan(map(Path, layout.predictions.values()), n_cells)
+    paths = map(Path, layout.predictions.values())
+    text = published_plan(paths, n_cells, size_of=partial(listed_bytes, datasets))
     text += "".join(f"{note}\n" for note in layout.notes)
     print(text, end="")
     with write_atomically(plan) as temporary:

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from hce.command import run_script
-from hce.ingest.slice import rank_cells
+from hce.files import checked
+from hce.ingest.slice import COLUMNS, rank_cells
 from hce.shards import write_manifest, write_shard
 from hce.storage.files import ShardFiles
 from hce.storage.rows import Counts, SparseRows
@@ -35,21 +38,23 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="manifest to write")
     arguments = parser.parse_args()
 
-    cells = read_table(arguments.cells)
-    train = cells[cells["split"] == "train"]
-    if "slice_rank" in train:
+    # of the full Census these are 15 million rows: no other columns, no other splits
+    ranked = "slice_rank" in pq.read_schema(checked(arguments.cells)).names
+    columns = [*COLUMNS, "cell_type", *(["slice_rank"] if ranked else [])]
+    train = read_table(arguments.cells, columns, filters=[("split", "==", "train")])
+    if ranked:
         rank = train["slice_rank"].to_numpy()
     else:
         shares = dict.fromkeys(train["split"].cat.categories, 1.0)
         most = arguments.cells_per_type
         rank = rank_cells(train, shares, most, arguments.min_gain, arguments.seed)
     chosen = (rank > 0) & (rank <= arguments.cells_per_type)
-    check(cells["cell_type"].cat.categories, train["class"].to_numpy(), chosen, arguments)
-    wanted = train.index[chosen]
+    check(train, chosen, arguments)
+    subset = train[chosen]
 
     files = ShardFiles(arguments.manifest, "train")
     genes = read_table(arguments.genes, columns=["feature_id", "feature_name"])
-    joinids = np.sort(train.loc[wanted, "soma_joinid"].to_numpy())
+    joinids = np.sort(subset["soma_joinid"].to_numpy())
     written = []
     for position, path in enumerate(arguments.shards):
         block = files.block([position])
@@ -57,12 +62,12 @@ def main() -> None:
         rows = SparseRows(part.indptr, part.genes, Counts.of(part.counts))
         write_shard(path, part.soma_joinid, part.label, rows, "train", genes)
         written += [path] if len(part) else []
-    repeats = max(round(len(train) / len(wanted)), 1)
+    repeats = max(round(len(train) / len(subset)), 1)
     print(
-        f"{len(wanted):,} of {len(train):,} training cells, at most {arguments.cells_per_type:,} a "
+        f"{len(subset):,} of {len(train):,} training cells, at most {arguments.cells_per_type:,} a "
         f"type, {repeats} times in an epoch"
     )
-    write_table(cells.loc[wanted], arguments.subset)
+    write_table(subset, arguments.subset)
     content = json.loads(arguments.manifest.read_text())
     others = {
         split: [
@@ -74,9 +79,7 @@ def main() -> None:
     write_manifest(arguments.output, content["n_genes"], {"train": written * repeats}, others)
 
 
-def check(
-    names: pd.Index, label: np.ndarray, chosen: np.ndarray, arguments: argparse.Namespace
-) -> None:
+def check(train: pd.DataFrame, chosen: NDArray[np.bool_], arguments: argparse.Namespace) -> None:
     """Refuse a slice that is the whole, or that lacks a class.
 
     Raises
@@ -90,10 +93,10 @@ def check(
             f"learning_curve.cells_per_type {size}: no cell type has more training cells, so this "
             "is the run itself; leave it out"
         )
-    empty = np.setdiff1d(label, label[chosen])
+    empty = train.loc[~train["class"].isin(train.loc[chosen, "class"]), "cell_type"].unique()
     if len(empty):
         raise ValueError(
-            f"learning_curve.cells_per_type {size}: no training cell of {names[empty[0]]} "
+            f"learning_curve.cells_per_type {size}: no training cell of {empty[0]} "
             f"({len(empty)} cell types); raise it, or lower min_gain"
         )
 

@@ -30,7 +30,7 @@ import tiledbsoma
 from numpy.typing import NDArray
 
 from hce.atlas import SPLITS
-from hce.census.writing import _X_OPTIONS
+from hce.census.writing import X_OPTIONS
 from hce.ingest.counts import TILE_ROWS, read_counts
 from hce.ingest.order import shuffle_keys
 from hce.ingest.slice_table import Quota, describe_slice, slice_cells
@@ -108,7 +108,7 @@ def write_counts(path: Path, n_cells: int) -> str:
     rng = np.random.default_rng(1)
     # TileDB stores a row of tiles in chunks of `capacity` counts. With few counts a cell, smaller
     # chunks: one for each row of tiles, where the Census has some thirty.
-    options = {"tiledb": {"create": _X_OPTIONS | {"capacity": TILE_ROWS * PER_CELL}}}
+    options = {"tiledb": {"create": X_OPTIONS | {"capacity": TILE_ROWS * PER_CELL}}}
     shape = (n_cells, N_GENES)
     with tiledbsoma.SparseNDArray.create(
         path.as_posix(), type=pa.float32(), shape=shape, platform_config=options

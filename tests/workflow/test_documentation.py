@@ -133,6 +133,24 @@ def test_a_command_means_what_it_says(command: str, rules: set[str]) -> None:
         assert known or target.startswith(("results", "other")), target
 
 
+def test_every_rule_with_a_script_is_on_the_page_of_outputs() -> None:
+    """Copies of rules for a slice or a control too; figures by the pattern of their names."""
+    page = (REPOSITORY / "docs" / "outputs.md").read_text(encoding="utf-8")
+    texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow").rglob("*.smk")]
+    parts = [
+        part for text in texts for part in re.split(r"^(?=\s*(?:use )?rule )", text, flags=re.M)
+    ]
+    heads = [re.match(r"\s*(?:use )?rule (?:\w+ as )?(\w+)", part) for part in parts]
+    # what makes no file of its own is a target
+    working = {
+        head[1]
+        for head, part in zip(heads, parts, strict=True)
+        if head and re.search(r"^ +(?:output|shell):", part, re.M)
+    }
+    assert len(working) > 40
+    assert not [name for name in sorted(working) if f"`{name}`" not in page]
+
+
 def test_make_help_has_a_line_for_each_target() -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split()

@@ -5,8 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -212,6 +218,58 @@ def test_what_a_checkpoint_carries_is_compared_and_recorded(of_checkpoints: Impo
     expected = {"hierarchy": "equal", "class_weights": "equal", "version": 1}
     assert {name: imported[name] for name in expected} == expected
     assert "class_weights: equal" in of_checkpoints.run.output
+
+
+def test_a_table_is_downloaded_when_it_is_read_and_let_go(
+    imported: Imported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same record from a server: each table once, none left, the same predictions."""
+    configuration = yaml.safe_load((imported.folder / f"{RESULTS}.yaml").read_text())
+    record = Path(configuration["published"].pop("path"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    datasets = imported.folder / "config" / "datasets.tsv"
+    listed = datasets.read_text()
+    (imported.folder / "from_server.yaml").write_text(yaml.safe_dump(configuration))
+    before = {p: p.read_bytes() for p in imported.results.rglob("predictions/linear/**/*.parquet")}
+    names = [path.relative_to(record).as_posix() for path in sorted(record.rglob("*.*"))]
+    with served(record) as (url, requests):
+        rows = [f"published/{name}\t1\t{url}/{name}\t\tCC-BY\ttest" for name in names]
+        datasets.write_text(listed + "\n".join(rows) + "\n")
+        targets = [f"{RESULTS}/plan.txt", f"{RESULTS}/calls/linear/ce/threshold_calls.parquet"]
+        run = snakemake(imported.folder, "--cores", "1", *TINY, "from_server.yaml", "--", *targets)
+    datasets.write_text(listed)
+    assert run.returncode == 0, run.output[-3000:]
+    # no checkpoint, no table of HCE, and the scores
+    fetched = [name for kind, name in requests if kind == "GET"]
+    assert sorted(name for name in fetched if name.endswith(".parquet")) == sorted(
+        f"/{name}" for name in names if name.endswith(".parquet") and "hierarchical" not in name
+    )
+    assert not any(name.endswith(".ckpt") for name in fetched)
+    assert sum(name.endswith(".csv") for name in fetched) == 12
+    assert not list((imported.folder / "resources" / "published").rglob("*.parquet"))
+    assert "4 tables of predictions are downloaded, 0.0 GB, one after the other" in run.output
+    assert before and before == {path: path.read_bytes() for path in before}
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """A web server of a folder: its address, and what it was asked for."""
+    asked: list[tuple[str, str]] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(folder))
+
+        def log_request(self, *arguments: object) -> None:
+            asked.append((self.command, unquote(self.path)))
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_missing_seed_stops_the_run_with_its_name(imported: Imported) -> None:

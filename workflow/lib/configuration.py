@@ -16,15 +16,13 @@ from snakemake.utils import validate
 
 from configuration_errors import differences, explain, no_such_key
 from configuration_paths import normalize
-from hce.ingest.datasets import read_listed
+from hce.published.rows import RECORD, record_rows
 
 Config = dict[str, Any]
 
 PAPER_LOSSES = ("ce", "hce")
 # those of which the authors published checkpoints and predictions
 PUBLISHED_ARCHITECTURES = ("linear", "mlp", "tabnet")
-# how the names of their files begin in config/datasets.tsv
-PUBLISHED = "published/"
 # HCE with a wrong hierarchy: controls, no losses of the configuration
 CONTROL_LOSSES = {"hce_permuted": "permuted", "hce_random": "random"}
 # HCE that counts descendants in part, between CE and HCE: hce_discount_0.5
@@ -294,23 +292,18 @@ def check_published(config: Config, repository: Path) -> None:
         raise WorkflowError(
             "published.splits: ood is missing; every figure and test compares on it. Add it."
         )
-    if path is None and not published_rows(repository / "config" / "datasets.tsv"):
+    if path is None and not record_rows(repository / "config" / "datasets.tsv"):
         raise WorkflowError(
             f"published.path is missing: models.source is {source}, and config/datasets.tsv lists "
             "no file of the authors' record, whose names and checksums were not known when this "
             "was written. Download the record (Zenodo 17211022) by hand, unpack it into a folder "
-            f"and set published.path to it, or add a row with sha256 under the name {PUBLISHED}... "
+            f"and set published.path to it, or add a row with sha256 under the name {RECORD}... "
             "for each of its files to config/datasets.tsv (docs/published.md)."
         )
     if path is not None and not Path(path).exists():
         raise WorkflowError(
             f"published.path: there is no folder or archive {path} in {Path.cwd()}; correct it."
         )
-
-
-def published_rows(datasets: Path) -> list[str]:
-    """Names of the files of the authors' record that can be downloaded."""
-    return [name for name in read_listed(datasets) if name.startswith(PUBLISHED)]
 
 
 # --- which run is this ----------------------------------------------------------------------------

@@ -24,13 +24,12 @@ from configuration import (
     CONTROL_LOSSES,
     DISCOUNT_LOSS,
     PAPER_LOSSES,
-    PUBLISHED,
     PUBLISHED_ARCHITECTURES,
     Config,
     identity,
-    published_rows,
 )
 from hce.published.archives import SUFFIXES, archives_at
+from hce.published.rows import CHECKPOINT, RECORD, record_rows, tables_in_turn
 from resources import JobResources
 
 # keys of models.ARCHITECTURE that belong to the training, not to the network
@@ -138,14 +137,14 @@ class Run:
         path = self.config["published"]["path"]
         if path:
             return [archive.as_posix() for archive in archives_at(Path(path))]
-        names = [name for name in published_rows(datasets) if name.lower().endswith(SUFFIXES)]
-        return [(downloads / name).as_posix() for name in names]
+        names = [name for name in record_rows(datasets) if name.lower().endswith(SUFFIXES)]
+        return [(downloads / RECORD / name).as_posix() for name in names]
 
     def published_folder(self, downloads: Path, datasets: Path) -> str:
         """Where the files of the authors' record are."""
         if self.published_archives(downloads, datasets):
             return f"{self.config['results']}/published/record"
-        return self.config["published"]["path"] or (downloads / PUBLISHED).as_posix()
+        return self.config["published"]["path"] or (downloads / RECORD).as_posix()
 
     def published_checkpoint(self, downloads: Path, datasets: Path) -> Callable[[Any], str]:
         """Where the checkpoint of a job is: the file that was chosen, else somewhere below."""
@@ -157,13 +156,34 @@ class Run:
 
         return place
 
-    def published_files(self, downloads: Path, datasets: Path) -> list[str]:
-        """Those of them that are downloaded first; the folder, if it is unpacked first."""
+    def published_files(
+        self, downloads: Path, datasets: Path, checkpoints: bool = False
+    ) -> list[str]:
+        """Those of them that are downloaded first; the folder, if it is unpacked first.
+
+        Checkpoints if they are wanted; tables of predictions are downloaded when they are read.
+        """
         if self.published_archives(downloads, datasets):
             return ["<results>/published/record"]
         if self.config["published"]["path"]:
             return []
-        return [(downloads / name).as_posix() for name in published_rows(datasets)]
+        later = {*tables_in_turn(datasets)}
+        names = [name for name in record_rows(datasets) if name not in later]
+        return [
+            (downloads / RECORD / name).as_posix()
+            for name in names
+            if checkpoints or not name.endswith(CHECKPOINT)
+        ]
+
+    def published_in_turn(self, downloads: Path, datasets: Path) -> list[str]:
+        """Tables of predictions that are downloaded when they are read, by their place in it."""
+        if self.config["published"]["path"] or self.published_archives(downloads, datasets):
+            return []
+        return tables_in_turn(datasets)
+
+    def keeps_published(self, wildcards: Any, output: Any) -> list[str]:
+        """Whether these stay, as arguments; Snakemake does not compare what takes the output."""
+        return ["--keep"] if self.config["published"]["keep"] else []
 
     def found_published(self) -> list[str]:
         """Where the published predictions of each run are listed, if they are taken for ours."""

@@ -262,6 +262,7 @@ rule plan_run:
         slice=json.dumps(config["slice"]),
         tiles=run.kept_tiles(repository.downloads),
         uris=run.uris(),
+        datasets=repository.datasets,
     message:
         "Planning the run"
     shell:
@@ -269,4 +270,6 @@ rule plan_run:
         "--shards {params.shards:q} --n-models {params.n_models:q} --trainings {params.trainings:q} "
         "--published {input.published:q} --bench {params.results:q}/benchmarks/bench.json "
         "--slice {params.slice:q} --slice-table {input.slice:q} {params.tiles:q} "
-        "--uris {params.uris:q} --results {params.results:q} --plan {output:q}) 2>&1 | tee {log:q}"
+        "--uris {params.uris:q} --datasets {params.datasets:q} --results {params.results:q} "
+        "--plan {output:q}) "
+        "> {log:q} 2>&1 && cat {log:q}"

@@ -4,7 +4,9 @@
 rule import_model:
     """Take the published checkpoint of an architecture, loss and seed for a model of ours."""
     input:
-        downloads=run.published_files(repository.downloads, repository.datasets),
+        downloads=run.published_files(
+            repository.downloads, repository.datasets, checkpoints=True
+        ),
         genes="<results>/atlas/genes.parquet",
         cell_types="<results>/ontology/cell_types.tsv",
         reachability="<results>/ontology/reachability.npz",
@@ -29,13 +31,12 @@ rule import_model:
     message:
         "Taking the published {wildcards.architecture}, {wildcards.loss}, seed {wildcards.seed}"
     shell:
-        # on the screen too: what does not fit is for the user to mend
         "python {params.script:q} --checkpoint {params.checkpoint:q} "
         "--architecture {wildcards.architecture:q} --loss {wildcards.loss:q} "
         "--seed {wildcards.seed:q} --genes {input.genes:q} --cell-types {input.cell_types:q} "
         "--reachability {input.reachability:q} --data-source {params.data_source:q} "
         "--model {output.model:q} --history {output.history:q} --record {output.record:q} "
-        "2>&1 | tee {log:q}"
+        "> {log:q} 2>&1 && cat {log:q}"
 
 
 if "test" not in run.predicted_splits:
@@ -66,11 +67,11 @@ if "test" not in run.predicted_splits:
         message:
             "Taking the published ID scores of {wildcards.architecture}, {wildcards.loss}, all seeds"
         shell:
-            # on the screen too: a file with other columns is for the user to mend
             "python {params.script:q} --folder {params.folder:q} --choose {params.choose:q} "
             "--architecture {wildcards.architecture:q} --loss {wildcards.loss:q} "
             "--seeds {params.seeds:q} --records {input.records:q} "
-            "--cell-types {input.cell_types:q} --scores {output:q} 2>&1 | tee {log:q}"
+            "--cell-types {input.cell_types:q} --scores {output:q} "
+            "> {log:q} 2>&1 && cat {log:q}"
 
 
 include: "predict.smk"

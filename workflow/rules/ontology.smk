@@ -114,4 +114,5 @@ rule summarize_hierarchy:
         "Counting the reachability matrix of the paper's cell types"
     shell:
         "(python {params.script:q} --ontology {input.ontology:q} --cell-types {input.cell_types:q} "
-        "--output {output:q}) 2>&1 | tee {log:q}"
+        "--output {output:q}) "
+        "> {log:q} 2>&1 && cat {log:q}"

@@ -2,6 +2,8 @@
 # beside those of their checkpoints.
 
 TAKEN = run.taken_predictions
+# tables of predictions that are downloaded when they are read
+IN_TURN = run.published_in_turn(repository.downloads, repository.datasets)
 
 
 rule unpack_published:
@@ -25,8 +27,8 @@ rule unpack_published:
     message:
         "Unpacking {input}"
     shell:
-        # on the screen too: a damaged archive is for the user to fetch again
-        "python {params.script:q} --archives {input:q} --folder {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --archives {input:q} --folder {output:q} "
+        "> {log:q} 2>&1 && cat {log:q}"
 
 
 rule find_published:
@@ -54,13 +56,15 @@ rule find_published:
         architectures=config["architectures"],
         losses=config["losses"],
         seeds=config["seeds"],
+        listed=IN_TURN,
     message:
         "Looking for the published predictions in {params.folder}"
     shell:
-        # on the screen too: what is missing is for the user to mend
         "python {params.script:q} --folder {params.folder:q} "
         "--architectures {params.architectures:q} --losses {params.losses:q} "
-        "--seeds {params.seeds:q} --choose {params.choose:q} --files {output:q} 2>&1 | tee {log:q}"
+        "--seeds {params.seeds:q} --choose {params.choose:q} "
+        "--listed {params.listed:q} --files {output:q} "
+        "> {log:q} 2>&1 && cat {log:q}"
 
 
 rule import_predictions:
@@ -82,6 +86,9 @@ rule import_predictions:
         "<logs>/import_predictions/{architecture}/{loss}.log",
     benchmark:
         "<benchmarks>/import_predictions/{architecture}/{loss}.jsonl"
+    retries: network_retries if IN_TURN else 0
+    # compute nodes may have no network
+    localrule: bool(IN_TURN)
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -92,6 +99,8 @@ rule import_predictions:
         code=fingerprint("import_predictions"),
         threshold=config["decoding"]["threshold"],
         seeds=config["seeds"],
+        datasets=repository.datasets,
+        keep=run.keeps_published,
     message:
         "Taking the published predictions of {wildcards.architecture}, {wildcards.loss}, all seeds"
     shell:
@@ -100,4 +109,5 @@ rule import_predictions:
         "--seeds {params.seeds:q} --cells {input.cells:q} --cell-types {input.cell_types:q} "
         "--reachability {input.reachability:q} --threshold {params.threshold:q} "
         "--predictions {output.ood:q} --scores {output.scores:q} "
-        "--threshold-calls {output.threshold_calls:q} 2>&1 | tee {log:q}"
+        "--threshold-calls {output.threshold_calls:q} --datasets {params.datasets:q} {params.keep:q} "
+        "> {log:q} 2>&1 && cat {log:q}"

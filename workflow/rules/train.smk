@@ -26,10 +26,9 @@ rule check_own_loss:
     message:
         "Trying the loss {wildcards.loss} of {input.file}"
     shell:
-        # on the screen too: the mistake is the user's
         "python {params.script:q} --loss {wildcards.loss:q} --loss-file {input.file:q} "
         "--loss-settings {params.settings:q} --device {params.device:q} --output {output:q} "
-        "2>&1 | tee {log:q}"
+        "> {log:q} 2>&1 && cat {log:q}"
 
 
 rule check_own_architecture:
@@ -61,7 +60,7 @@ rule check_own_architecture:
         "python {params.script:q} --architecture {wildcards.architecture:q} "
         "--architecture-file {input.file:q} --hyperparameters {params.hyperparameters:q} "
         "--batch-size {params.batch_size:q} --device {params.device:q} --output {output:q} "
-        "2>&1 | tee {log:q}"
+        "> {log:q} 2>&1 && cat {log:q}"
 
 
 rule train_model:

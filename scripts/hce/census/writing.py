@@ -114,7 +114,7 @@ _TILE = 2048
 _CHECKSUM = "ChecksumSHA256Filter"
 _ZSTD_5 = ({"_type": "ZstdFilter", "level": 5}, _CHECKSUM)
 _ZSTD_19 = ({"_type": "ZstdFilter", "level": 19}, _CHECKSUM)
-_X_OPTIONS = {
+X_OPTIONS = {
     "capacity": _CAPACITY,
     "dims": {
         "soma_dim_0": {"tile": _TILE, "filters": [*_ZSTD_5]},
@@ -388,7 +388,7 @@ def _write_matrix(
         name,
         type=kind,
         shape=matrix.shape,
-        platform_config={"tiledb": {"create": _X_OPTIONS}},
+        platform_config={"tiledb": {"create": X_OPTIONS}},
     )
     first = 0
     for block in [matrix] if sparse.issparse(matrix) else matrix:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pooch
+import requests
 from tqdm import tqdm
 
 from hce.files import checksum_record, record_checksum, sha256, write_atomically
@@ -136,6 +137,16 @@ def download(url: str, path: str | Path, expected: str | None) -> str:
         # pooch's temporary file is readable by its owner alone
         temporary.chmod(checksum_record(path).stat().st_mode)
     return checksum
+
+
+def remote_bytes(url: str) -> int | None:
+    """Size of a file as its server says it; None if it cannot be asked or does not say."""
+    try:
+        answer = requests.head(url, allow_redirects=True, timeout=TIMEOUT)
+        answer.raise_for_status()
+        return int(answer.headers["Content-Length"])
+    except (requests.RequestException, KeyError, ValueError):
+        return None
 
 
 def _reason(error: BaseException) -> str:

@@ -24,6 +24,7 @@ from hce.models import ModelFacts, TrainedModel
 from hce.networks.tabnet import MASK_EPSILON
 from hce.published.checkpoints import MONITOR
 from hce.published.keys import HYPERPARAMETERS, PREFIXES, their_name
+from hce.published.layout import version_name
 from hce.training.loop import TrainingParameters
 
 # the format that the files follow
@@ -32,9 +33,8 @@ LIGHTNING = "2.0.9"
 
 def run_folder(facts: ModelFacts) -> Path:
     """Where the authors keep a run of this architecture, loss and seed."""
-    suffix = "_hierarchical_loss" if facts.trained["loss"] == "hce" else ""
-    name = f"cxg_2023_05_15_{facts.architecture}{suffix}"
-    return Path("tb_logs") / name / "default" / f"version_{facts.trained['seed']}"
+    loss, seed = str(facts.trained["loss"]), int(facts.trained["seed"])
+    return Path("tb_logs") / version_name(facts.architecture, loss, seed)
 
 
 def export_run(

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from hce.files import write_atomically
 from hce.published.id_scores import MACRO, REPORT
-from hce.published.layout import ID_FOLDER, PREDICTIONS, version_name
+from hce.published.layout import ID_FOLDER, version_name
+from hce.published.rows import PREDICTIONS
 
 # their names of columns of the table of cells; what the pipeline does not read stays empty
 CELL_COLUMNS = {

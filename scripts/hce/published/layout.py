@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hce.files import checked, write_atomically
+from hce.published.rows import PREDICTIONS
 
 PREDICTION_COLUMNS = ("soma_joinid", "y_true", "y_pred", "y_probs")
-PREDICTIONS = "_detailed_results.parquet"
 ID_FOLDER = "sctab_test"
 ID_TABLES = {
     "overall": "_overall_metrics.csv",
@@ -92,6 +92,7 @@ def find_files(
     losses: Sequence[str],
     seeds: Sequence[int],
     chosen: Mapping[str, str],
+    listed: Collection[str] = (),
 ) -> Layout:
     """Find the files of every run of some architectures, losses and seeds.
 
@@ -102,6 +103,9 @@ def find_files(
     chosen
         Files that the configuration names, relative to the folder, by run or, for a table of ID
         scores, by run and name (mlp/hce/seed0/overall).
+    listed
+        Tables of predictions, relative to the folder, that are downloaded when they are read: they
+        need not be there yet.
 
     Raises
     ------
@@ -110,10 +114,11 @@ def find_files(
     ValueError
         If two files fit, or a table of predictions is cut or has other columns.
     """
-    if not folder.is_dir():
+    if not listed and not folder.is_dir():
         raise FileNotFoundError(f"{WHERE}: there is no folder {folder}; correct it")
     layout = Layout()
-    tables = _by_version(folder, sorted(filter(_is_prediction, folder.rglob("*.parquet"))))
+    there = set(filter(_is_prediction, folder.rglob("*.parquet")))
+    tables = _by_version(folder, sorted(there | {folder / name for name in listed}))
     missing: list[str] = []
     for architecture in architectures:
         for loss in losses:
@@ -123,7 +128,7 @@ def find_files(
                 name = run_name(architecture, loss, seed)
                 files = found.get(versions.get(seed, -1), [])
                 if name in chosen:
-                    files = [_named(folder, name, chosen[name])]
+                    files = [_named(folder, name, chosen[name], listed)]
                 if not files:
                     missing.append(name)
                     continue
@@ -131,10 +136,10 @@ def find_files(
                 version = Version(architecture, loss, versions.get(seed, seed))
                 layout.id_tables[name] = find_id_tables(folder, version, name, chosen)
     if missing:
-        there = ", ".join(map(str, sorted({"/".join(map(str, v)) for v in tables}))) or "none"
+        known = ", ".join(map(str, sorted({"/".join(map(str, v)) for v in tables}))) or "none"
         raise FileNotFoundError(
             f"{folder}: no predictions (*{PREDICTIONS}) of {', '.join(missing)}; found "
-            f"(architecture/loss/version): {there}. Download them too, set seeds and architectures "
+            f"(architecture/loss/version): {known}. Download them too, set seeds and architectures "
             "to what is there, or name files under published.choose"
         )
     without = [name for name, files in layout.id_tables.items() if not files]
@@ -250,8 +255,8 @@ def _only(files: Sequence[Path], name: str, folder: Path) -> str:
     return files[0].as_posix()
 
 
-def _named(folder: Path, name: str, file: str) -> Path:
+def _named(folder: Path, name: str, file: str, listed: Collection[str] = ()) -> Path:
     path = folder / file
-    if not path.is_file():
+    if file not in listed and not path.is_file():
         raise FileNotFoundError(f"published.choose {name}: there is no file {path}; correct it")
     return path

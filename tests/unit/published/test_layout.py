@@ -110,6 +110,22 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     ) in str(error.value)
 
 
+def test_a_table_that_comes_later_has_its_place_already(tmp_path: Path) -> None:
+    record = make_record(tmp_path / "record")
+    listed = [
+        path.relative_to(record).as_posix() for path in record.rglob("*_detailed_results.parquet")
+    ]
+    nowhere = tmp_path / "nowhere"
+    arguments = (["linear"], ["ce", "hce"], [0, 1])
+    layout = find_files(nowhere, *arguments, {}, listed)
+    assert set(layout.predictions.values()) == {(nowhere / name).as_posix() for name in listed}
+    chosen = {"linear/ce/seed0": listed[0]}
+    layout = find_files(nowhere, *arguments, chosen, listed)
+    assert layout.predictions["linear/ce/seed0"] == (nowhere / listed[0]).as_posix()
+    with pytest.raises(FileNotFoundError, match="of linear/ce/seed1, linear/hce/seed1; found"):
+        find_files(nowhere, *arguments, {}, [name for name in listed if "version_0" in name])
+
+
 def test_a_table_of_other_columns_or_a_cut_one_is_refused(tmp_path: Path) -> None:
     folder = make_record(tmp_path)
     path = checkpoint(folder, "linear", 0)
