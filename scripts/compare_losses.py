@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 from pathlib import Path
 
 import pandas as pd
@@ -42,8 +41,6 @@ def main() -> None:
         parser.add_argument(flag, type=Path, required=True, help="table to write")
     arguments = parser.parse_args()
 
-    # statsmodels collects garbage at each of 54 adjustments: leave out what is loaded by now
-    gc.freeze()
     # published ID scores may lack
     found = [table for table in map(read_table, arguments.scores) if len(table)]
     scores = pd.concat(found, ignore_index=True)

@@ -11,6 +11,14 @@ import pytest
 from repository_copy import ODD, TINY, FinishedRun, copy_repository, snakemake
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give all tests of the finished run to one worker: another would run it once more."""
+    for item in items:
+        if "finished_run" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("finished_run"))
+
+
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """Run config/tiny.yaml in a copy of the repository (a minute or more)."""

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from repository_copy import NOTHING, TINY, Code, FinishedRun, snakemake
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.end_to_end
 
 FIGURES = [f"fig1{panel}" for panel in "abcde"] + [f"fig2{panel}" for panel in "abcd"]
 FIGURES += [f"figS{number}" for number in range(1, 11)]

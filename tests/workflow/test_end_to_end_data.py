@@ -23,7 +23,6 @@ from sklearn.utils.class_weight import compute_class_weight
 
 pytestmark = [
     pytest.mark.end_to_end,
-    pytest.mark.xdist_group("end_to_end"),
     # anndata itself, when it gets integer names of cells from the Census
     pytest.mark.filterwarnings("ignore:Transforming to str index"),
 ]

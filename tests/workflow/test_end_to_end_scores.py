@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score
 
 import write_overview
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.end_to_end
 
 
 def predictions(run: FinishedRun, model: str, split: str) -> pd.DataFrame:

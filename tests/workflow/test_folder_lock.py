@@ -178,7 +178,6 @@ def test_a_job_that_outlives_its_run_writes_nothing(
 
 
 @pytest.mark.end_to_end
-@pytest.mark.xdist_group("end_to_end")
 def test_after_a_kill_the_same_command_goes_on(finished_run: FinishedRun) -> None:
     folder, results = finished_run.folder, finished_run.results
     table = results / "tables" / "tableS1.tsv"

@@ -22,7 +22,7 @@ from shard_reading import read_anndata
 import fetch_counts
 import shuffle_shards
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.end_to_end
 
 ScriptRunner = Callable[..., None]
 RELEASES = {"train": "2023-05-15", "ood": "2023-12-15"}

@@ -7,7 +7,7 @@ import json
 import pytest
 from repository_copy import TINY, FinishedRun, snakemake
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.end_to_end
 
 OTHER = """
 results: results-mouse

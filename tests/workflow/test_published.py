@@ -19,7 +19,7 @@ import pytest
 import yaml
 from repository_copy import TINY, FinishedRun, Snakemake, snakemake
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.end_to_end
 
 RUNS = [f"linear_{loss}" for loss in ("ce", "hce")]
 LISTINGS = [f"results-tiny/export/predictions_{run}.txt" for run in RUNS]

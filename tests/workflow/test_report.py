@@ -17,7 +17,6 @@ from open_on_results import open_on_results
 
 pytestmark = [
     pytest.mark.end_to_end,
-    pytest.mark.xdist_group("end_to_end"),
     pytest.mark.skipif(
         chrome.CHROMIUM is None or chrome.DRIVER is None,
         reason="Chromium is missing: install the packages chromium and chromium-driver",
