@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 import figure_example as example
+import numpy as np
 import pandas as pd
 import pytest
 from drawn_example import comparison, id_and_ood
-from figure_checks import lines, shown, texts, whiskers
+from figure_checks import assert_legible, lines, shown, texts, whiskers
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
-from hce.figures.scores import control_gains, gains, id_scores, scores_of_runs, with_id_level
+from hce.figures.scores import (
+    control_gains,
+    draw_comparison,
+    gains,
+    id_scores,
+    scores_of_runs,
+    with_id_level,
+)
 from hce.figures.style import ARCHITECTURE_COLORS
 
 
@@ -109,3 +120,20 @@ def test_fig2b_marks_only_adjusted_p_below_five_percent(p_holm: float, weight: s
     gain = next(artist for artist in shown(fig) if artist.get_text() == "+10.0 points")
     assert gain.get_fontweight() == weight
     assert f"P = {p_holm:.2g}" in texts(fig)
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.25])
+def test_fig2b_writes_the_value_of_a_short_bar_over_its_dots(scale: float) -> None:
+    runs = example.macro_f1_runs(["linear", "mlp"], 3)
+    runs["macro_f1"] *= scale
+    fig = draw_comparison(gains(runs, example.macro_f1(["linear", "mlp"], 3, 0.03)))
+    assert_legible("fig2b", fig)
+    renderer = FigureCanvasAgg(fig).get_renderer()
+    numbers = [text for text in shown(fig) if re.fullmatch(r"\d+\.\d", text.get_text())]
+    assert len(numbers) == 4
+    (ax,) = fig.axes
+    dots = np.concatenate([dot.get_offsets() for dot in ax.collections if len(dot.get_offsets())])
+    assert len(dots) == 12
+    for number in numbers:
+        box = number.get_window_extent(renderer)
+        assert not any(box.contains(*place) for place in ax.transData.transform(dots))
