@@ -1,10 +1,10 @@
 # Written by `make container` (snakemake --containerize).
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="11d992cd6b7be18207657ab6efd33513768d79c14986ba271db8c4893ab1c42c"
+LABEL io.github.snakemake.conda_env_hash="a5395e2bbf044fce27738e921b12271b9fb64637b7b779e8c22b908571978eea"
 # Conda environment:
 #   source: envs/analysis.yaml
-#   prefix: /conda-envs/7c6f61c6de113fb8724cc1a0788c8120
+#   prefix: /conda-envs/381e3069d3865d99f68ba1fc018e1607
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -26,15 +26,16 @@ LABEL io.github.snakemake.conda_env_hash="11d992cd6b7be18207657ab6efd33513768d79
 #     - pooch=1.9.0
 #     - pyarrow=26.0.1
 #     - pyyaml=6.0.3
+#     - requests=2.34.2
 #     - scipy=1.17.1
 #     - seaborn=0.13.2
 #     - statsmodels=0.15.0
 #     - tqdm=4.70.1
-RUN mkdir -p /conda-envs/7c6f61c6de113fb8724cc1a0788c8120
-COPY envs/analysis.yaml /conda-envs/7c6f61c6de113fb8724cc1a0788c8120/environment.yaml
+RUN mkdir -p /conda-envs/381e3069d3865d99f68ba1fc018e1607
+COPY envs/analysis.yaml /conda-envs/381e3069d3865d99f68ba1fc018e1607/environment.yaml
 # Conda environment:
 #   source: envs/atlas.yaml
-#   prefix: /conda-envs/9cf577bcb4c6baafa91cad7b535de13b
+#   prefix: /conda-envs/a451492245273a7bc1faa5a244b56d51
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -48,9 +49,12 @@ COPY envs/analysis.yaml /conda-envs/7c6f61c6de113fb8724cc1a0788c8120/environment
 #     - numpy=2.4.6
 #     - obonet=1.3.0
 #     - pandas=2.3.3
+#     - pooch=1.9.0
 #     - pyarrow=26.0.1
+#     - requests=2.34.2
 #     - scikit-learn=1.9.1
 #     - scipy=1.17.1
+#     - tqdm=4.70.1
 #     - zarr=3.1.6
 #     - pip
 #     - pip:
@@ -63,8 +67,6 @@ COPY envs/analysis.yaml /conda-envs/7c6f61c6de113fb8724cc1a0788c8120/environment
 #         - attrs==26.1.0
 #         - botocore==1.43.117
 #         - cellxgene-census==1.18.0
-#         - certifi==2026.10.18
-#         - charset-normalizer==3.5.2
 #         - contourpy==1.3.3
 #         - cycler==0.12.1
 #         - fonttools==4.68.0
@@ -72,7 +74,6 @@ COPY envs/analysis.yaml /conda-envs/7c6f61c6de113fb8724cc1a0788c8120/environment
 #         - frozenlist==1.8.0
 #         - fsspec==2026.9.0
 #         - h5py==3.16.0
-#         - idna==3.20
 #         - interface-meta==2.0.1
 #         - jmespath==1.1.0
 #         - kiwisolver==1.5.1
@@ -87,7 +88,6 @@ COPY envs/analysis.yaml /conda-envs/7c6f61c6de113fb8724cc1a0788c8120/environment
 #         - pyarrow-hotfix==0.7
 #         - pynndescent==0.7.0
 #         - pyparsing==3.3.3
-#         - requests==2.34.2
 #         - s3fs==2026.9.0
 #         - scanpy==1.11.5
 #         - scverse-misc==0.0.3
@@ -97,16 +97,14 @@ COPY envs/analysis.yaml /conda-envs/7c6f61c6de113fb8724cc1a0788c8120/environment
 #         - somacore==1.0.29
 #         - statsmodels==0.15.0
 #         - tiledbsoma==2.3.0
-#         - tqdm==4.70.1
 #         - umap-learn==0.5.12
-#         - urllib3==2.8.0
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
-RUN mkdir -p /conda-envs/9cf577bcb4c6baafa91cad7b535de13b
-COPY envs/atlas.yaml /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.yaml
+RUN mkdir -p /conda-envs/a451492245273a7bc1faa5a244b56d51
+COPY envs/atlas.yaml /conda-envs/a451492245273a7bc1faa5a244b56d51/environment.yaml
 # Conda environment:
 #   source: envs/census.yaml
-#   prefix: /conda-envs/c498951e1345049a6aa5464706411852
+#   prefix: /conda-envs/a679b520a29c9debf8f8e7dbd66069af
 #   # Written by `make envs` from requirements.txt and what the scripts of this stage import.
 #   # Change requirements.in, then `make lock envs`.
 #   channels:
@@ -122,10 +120,13 @@ COPY envs/atlas.yaml /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.ya
 #     - numpy=2.4.6
 #     - obonet=1.3.0
 #     - pandas=2.3.3
+#     - pooch=1.9.0
 #     - psutil=7.2.2
 #     - pyarrow=26.0.1
 #     - pytorch=2.13.0
+#     - requests=2.34.2
 #     - scipy=1.17.1
+#     - tqdm=4.70.1
 #     - pip
 #     - pip:
 #         - aiobotocore==3.10.0
@@ -137,15 +138,12 @@ COPY envs/atlas.yaml /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.ya
 #         - botocore==1.43.117
 #         - cellxgene-census==1.18.0
 #         - cellxgene-ontology-guide==1.11.1
-#         - certifi==2026.10.18
-#         - charset-normalizer==3.5.2
 #         - cloudpickle==3.1.2
 #         - contourpy==1.3.3
 #         - cycler==0.12.1
 #         - fonttools==4.68.0
 #         - formulaic==1.2.2
 #         - frozenlist==1.8.0
-#         - idna==3.20
 #         - interface-meta==2.0.1
 #         - jmespath==1.1.0
 #         - joblib==1.6.0
@@ -160,7 +158,6 @@ COPY envs/atlas.yaml /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.ya
 #         - pyarrow-hotfix==0.7
 #         - pynndescent==0.7.0
 #         - pyparsing==3.3.3
-#         - requests==2.34.2
 #         - s3fs==2026.9.0
 #         - scanpy==1.11.5
 #         - scikit-learn==1.9.1
@@ -171,14 +168,12 @@ COPY envs/atlas.yaml /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.ya
 #         - statsmodels==0.15.0
 #         - threadpoolctl==3.8.0
 #         - tiledbsoma==2.3.0
-#         - tqdm==4.70.1
 #         - umap-learn==0.5.12
-#         - urllib3==2.8.0
 #         - wrapt==2.5.2
 #         - yarl==1.25.1
 #         - zstandard==0.25.0
-RUN mkdir -p /conda-envs/c498951e1345049a6aa5464706411852
-COPY envs/census.yaml /conda-envs/c498951e1345049a6aa5464706411852/environment.yaml
+RUN mkdir -p /conda-envs/a679b520a29c9debf8f8e7dbd66069af
+COPY envs/census.yaml /conda-envs/a679b520a29c9debf8f8e7dbd66069af/environment.yaml
 # Conda environment:
 #   source: envs/ontology.yaml
 #   prefix: /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4
@@ -237,9 +232,9 @@ COPY envs/ontology.yaml /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment
 RUN mkdir -p /conda-envs/fb681b366bd9375a1bb91867039fcb50
 COPY envs/train.yaml /conda-envs/fb681b366bd9375a1bb91867039fcb50/environment.yaml
 
-RUN conda env create --prefix /conda-envs/7c6f61c6de113fb8724cc1a0788c8120 --file /conda-envs/7c6f61c6de113fb8724cc1a0788c8120/environment.yaml && \
-    conda env create --prefix /conda-envs/9cf577bcb4c6baafa91cad7b535de13b --file /conda-envs/9cf577bcb4c6baafa91cad7b535de13b/environment.yaml && \
-    conda env create --prefix /conda-envs/c498951e1345049a6aa5464706411852 --file /conda-envs/c498951e1345049a6aa5464706411852/environment.yaml && \
+RUN conda env create --prefix /conda-envs/381e3069d3865d99f68ba1fc018e1607 --file /conda-envs/381e3069d3865d99f68ba1fc018e1607/environment.yaml && \
+    conda env create --prefix /conda-envs/a451492245273a7bc1faa5a244b56d51 --file /conda-envs/a451492245273a7bc1faa5a244b56d51/environment.yaml && \
+    conda env create --prefix /conda-envs/a679b520a29c9debf8f8e7dbd66069af --file /conda-envs/a679b520a29c9debf8f8e7dbd66069af/environment.yaml && \
     conda env create --prefix /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4 --file /conda-envs/ea79fcc7a08f832b6eaec2cdf3d557a4/environment.yaml && \
     conda env create --prefix /conda-envs/fb681b366bd9375a1bb91867039fcb50 --file /conda-envs/fb681b366bd9375a1bb91867039fcb50/environment.yaml && \
     conda clean --all -y

@@ -163,6 +163,7 @@ def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float
         trainings = json.dumps(asdict(trainings_of({"linear": 2, "mlp": 4}, max_epochs=5)))
         arguments = ["plan_run.py", "--cells", str(tmp_path / "cells.parquet")]
         arguments += ["--genes", str(tmp_path / "genes.parquet"), "--slice", json.dumps(NO_SLICE)]
+        arguments += ["--datasets", str(REPOSITORY / "config/datasets.tsv")]
         arguments += ["--uris", json.dumps({"train": "s3://bucket/soma/", "ood": "a/folder"})]
         arguments += ["--ranges", "train=2", "ood=3"]
         arguments += ["--shards", "train=4", "val=1", "test=1", "ood=1"]
