@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from repository_copy import TINY, Snakemake, copy_repository, snakemake
+from repository_copy import REPOSITORY, TINY, Snakemake, copy_repository, snakemake
+from snakemake.exceptions import WorkflowError
+from test_paper_configuration import merged, read
+
+from configuration import complete
 
 BAD = {
     "unknown architecture": (
@@ -145,13 +149,30 @@ def repository(tmp_path: Path) -> Path:
     return copy_repository(tmp_path)
 
 
-@pytest.mark.parametrize("case", sorted(BAD))
+# by Snakemake itself; the others by the function that it calls, which takes a hundredth of the time
+BY_SNAKEMAKE = ("ontology file that does not exist", "seed that is text", "typo in a section")
+
+
+@pytest.mark.parametrize("case", BY_SNAKEMAKE)
 def test_wrong_value_is_named_before_any_job(repository: Path, case: str) -> None:
     values, fragments = BAD[case]
     (repository / "bad.yaml").write_text(yaml.safe_dump(values))
     output = refused(repository, *TINY, "bad.yaml").output
     assert [fragment for fragment in fragments if fragment not in output] == [], output
     assert list(repository.glob("results*")) == []
+
+
+@pytest.mark.parametrize("case", sorted(BAD.keys() - set(BY_SNAKEMAKE)))
+def test_wrong_value_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("Snakefile").touch()  # a file that is there
+    values, fragments = BAD[case]
+    config = merged(merged(read("config.yaml"), read("tiny.yaml")), values)
+    with pytest.raises(WorkflowError) as error:
+        complete(config, [], ["bad.yaml"], REPOSITORY)
+    said = str(error.value)
+    assert [fragment for fragment in fragments if fragment not in said] == [], said
+    assert "never-to-be-seen" not in said and len(said.splitlines()) < 10
 
 
 def edit_default_configuration(repository: Path, *path: str) -> None:
