@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from shard_example import parts_of, random_cells, write_shards
@@ -164,6 +164,7 @@ def on_device(reader: ShardReader) -> ShardReader:
 
 @pytest.mark.usefixtures("no_split_is_small")
 @pytest.mark.parametrize("prefetch", [0, 2])
+@settings(max_examples=25)  # each reads the shards with four readers
 @given(batch_size=st.integers(1, 200), window=st.integers(1, 7), epoch=st.integers(0, 3))
 def test_batches_are_the_same_wherever_the_cells_are_kept(
     manifest: Path, prefetch: int, batch_size: int, window: int, epoch: int

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pooch
 import pytest
 
 from hce.published.fetch import at_hand, listed_bytes
@@ -19,7 +20,8 @@ CONTENT = b"PAR1 and so on"
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Where a server of one table is."""
+    """Where a server of one table is; nothing waits between attempts."""
+    monkeypatch.setattr(pooch.core.time, "sleep", lambda seconds: None)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     (tmp_path / "server").mkdir()
     (tmp_path / "server" / "table.parquet").write_bytes(CONTENT)
