@@ -45,7 +45,10 @@ def main() -> None:
         help="cells.parquet: the selected cells with their split",
     )
     parser.add_argument(
-        "--datasets", type=Path, nargs="+", required=True, help="names of the studies, latest last"
+        "--datasets", type=Path, nargs=2, required=True, help="of the releases, the later one last"
+    )
+    parser.add_argument(
+        "--ood-obs", type=Path, required=True, help="obs.parquet of the later release"
     )
     parser.add_argument(
         "--genes", type=Path, required=True, help="genes.parquet: the genes of the model"
@@ -70,7 +73,12 @@ def main() -> None:
             composition[subset, name] = groups[subset].assign(
                 subset=subset, grouping=GROUPINGS.get(name), name=groups[subset]["group"]
             )
-    names = study_names(pd.concat([read_table(path) for path in arguments.datasets]))
+    earlier, later = (read_table(path) for path in arguments.datasets)
+    # some have no cell of a trained type, or none in a slice
+    there = pd.Series(read_column(arguments.ood_obs, "dataset_id").cat.categories)
+    n_new = int((~there.isin(earlier["dataset_id"])).sum())
+    summary["new_datasets"] = pd.array([n_new if s == "ood" else None for s in subsets], "Int64")
+    names = study_names(pd.concat([earlier, later]))
     for subset in ("atlas", "ood"):
         studies = composition[subset, "dataset_id"]
         studies["name"] = studies["group"].astype(str).map(names)

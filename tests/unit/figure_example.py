@@ -135,7 +135,8 @@ def atlas_summary() -> pd.DataFrame:
         ("test", 200, 8, 15, 9, 5),
         ("ood", 90, 7, 6, 2, 2),
     ]
-    return pd.DataFrame(rows, columns=columns).assign(data_source=SOURCE)
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(new_datasets=[*[np.nan] * 4, 3], data_source=SOURCE)
 
 
 def atlas_composition() -> pd.DataFrame:

@@ -79,6 +79,7 @@ rule summarize_atlas:
         datasets=expand(
             "<results>/census/{release}/datasets.parquet", release=["train", "ood"]
         ),
+        ood_obs="<results>/census/ood/obs.parquet",
         genes="<results>/atlas/genes.parquet",
     output:
         summary="<results>/tables/atlas_summary.tsv",
@@ -100,7 +101,8 @@ rule summarize_atlas:
         "Counting the atlas"
     shell:
         "python {params.script:q} --cells {input.cells:q} --datasets {input.datasets:q} "
-        "--genes {input.genes:q} --data-source {params.data_source:q} --summary {output.summary:q} "
+        "--ood-obs {input.ood_obs:q} --genes {input.genes:q} "
+        "--data-source {params.data_source:q} --summary {output.summary:q} "
         "--composition {output.composition:q} > {log:q} 2>&1"
 
 

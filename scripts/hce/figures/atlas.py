@@ -32,6 +32,7 @@ HEADLINES = {
     "tissues": "tissues",
     "datasets": "studies",
 }
+NEW_STUDIES = "new_datasets"
 COMPOSITION = ("tissue", "assay", "cell_type")
 SPLITS = ("train", "val", "test")
 LARGEST_GROUPS = 8
@@ -64,12 +65,10 @@ def overview(summary: pd.DataFrame, composition: pd.DataFrame, subset: str) -> p
     row = summary[summary["subset"] == subset]
     if len(row) != 1:
         raise ValueError(f"atlas summary: {len(row)} rows with subset {subset!r}, need one")
+    # of how many that are new; the training atlas has no such number
+    keys = [*HEADLINES, *([NEW_STUDIES] if row[NEW_STUDIES].notna().iloc[0] else [])]
     headline = pd.DataFrame(
-        {
-            "part": "headline",
-            "group": list(HEADLINES),
-            "value": [int(row[key].iloc[0]) for key in HEADLINES],
-        }
+        {"part": "headline", "group": keys, "value": [int(row[key].iloc[0]) for key in keys]}
     )
     parts = [headline.assign(in_atlas=True)]
     for grouping in COMPOSITION:
@@ -147,7 +146,10 @@ def _draw_overview(table: pd.DataFrame, title: str, panel: Panel | None) -> Figu
     ).values()
     head.set_axis_off()
     headlines = table[table["part"] == "headline"].set_index("group")["value"]
-    for place, (key, name) in enumerate(HEADLINES.items()):
+    names = dict(HEADLINES)
+    if NEW_STUDIES in headlines:
+        names["datasets"] = f"of {format_count(headlines[NEW_STUDIES])} new studies"
+    for place, (key, name) in enumerate(names.items()):
         at = (MARGIN_MM / DOUBLE_COLUMN_MM + place / len(HEADLINES), 0.4)
         within = {"xycoords": ("subfigure fraction", "axes fraction"), "in_layout": False}
         count = format_count(headlines.get(key, float("nan")))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import figure_example as example
 import pytest
+from figure_checks import texts
 
-from hce.figures.atlas import overview, split_sizes
+from hce.figures.atlas import draw_atlas, draw_ood_set, overview, split_sizes
+from hce.tables import read_table, write_table
 
 
 def test_overview_keeps_eight_groups_and_adds_up_the_rest() -> None:
@@ -32,6 +36,16 @@ def test_overview_of_ood_says_what_the_atlas_lacks() -> None:
         ["tissue", "saliva"],
         ["assay", "10x 5' v2"],
     ]
+
+
+def test_overview_of_ood_says_of_how_many_new_studies(tmp_path: Path) -> None:
+    summary, composition = example.atlas_summary(), example.atlas_composition()
+    write_table(summary, tmp_path / "atlas_summary.tsv")
+    table = overview(read_table(tmp_path / "atlas_summary.tsv"), composition, "ood")
+    headlines = table[table["part"] == "headline"].set_index("group")["value"]
+    assert headlines["datasets"] == 2 and headlines["new_datasets"] == 3
+    assert "of 3 new studies" in texts(draw_ood_set(table))
+    assert "studies" in texts(draw_atlas(overview(summary, composition, "atlas")))
 
 
 def test_overview_without_the_subset_says_so() -> None:
