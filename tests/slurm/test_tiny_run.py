@@ -8,29 +8,9 @@ from collections import Counter
 import pandas as pd
 import pytest
 from repository_copy import NOTHING, TINY, FinishedRun, results_of
-from user_run import GPU, GPU_RULES, Job, UserRun, unfinished
+from user_run import GPU, GPU_RULES, HEAVY, Job, UserRun, unfinished
 
 pytestmark = pytest.mark.slurm
-
-# rule: jobs, memory, minutes
-HEAVY = {
-    "fetch_ontology": (1, "1000M", 10),
-    "simulate_census": (1, "3000M", 30),
-    "read_obs": (2, "3000M", 60),
-    "select_genes": (1, "2000M", 15),
-    "select_cells": (1, "3000M", 60),
-    "build_hierarchy": (1, "3000M", 15),
-    "summarize_atlas": (1, "3000M", 15),
-    "fetch_counts": (4, "3000M", 60),
-    "shuffle_shards": (5, "3000M", 30),
-    "list_shards": (1, "1000M", 30),
-    "sample_augmentations": (1, "3000M", 60),
-    "train_model": (12, "3000M", 60),
-    "predict": (6, "3000M", 60),
-    "score": (6, "3000M", 30),
-    "compare_losses": (1, "2000M", 15),
-    "tabulate_figureS9to10": (1, "3000M", 15),
-}
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,27 @@ from cluster import call, wait_until
 COMMAND = ("snakemake", "--profile", "slurm", "--cores", "all")
 # the tiny configuration trains on CPUs; the jobs ask for the fake GPUs all the same
 GPU_RULES = ("train_model", "predict")
+# jobs of config/tiny.yaml on a cluster; rule: how many, memory, minutes
+HEAVY = {
+    "fetch_ontology": (1, "1000M", 10),
+    "simulate_census": (1, "3000M", 30),
+    "read_obs": (2, "3000M", 60),
+    "select_genes": (1, "2000M", 15),
+    "select_cells": (1, "3000M", 60),
+    "build_hierarchy": (1, "3000M", 15),
+    "summarize_atlas": (1, "3000M", 15),
+    "fetch_counts": (4, "3000M", 60),
+    "shuffle_shards": (5, "3000M", 30),
+    "list_shards": (1, "1000M", 30),
+    "sample_augmentations": (1, "3000M", 60),
+    "train_model": (12, "3000M", 60),
+    "predict": (6, "3000M", 60),
+    "score": (6, "3000M", 30),
+    "compare_losses": (1, "2000M", 15),
+    "tabulate_decisions": (1, "2000M", 30),
+    "tabulate_new_study": (1, "3000M", 30),
+    "tabulate_figureS9to10": (1, "3000M", 15),
+}
 GPU = [
     f"{rule}:{setting}"
     for rule in GPU_RULES

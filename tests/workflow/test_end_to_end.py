@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from repository_copy import NOTHING, TINY, Code, FinishedRun, snakemake
+from repository_copy import NOTHING, REPOSITORY, TINY, Code, FinishedRun, snakemake
+from user_run import HEAVY
 
 pytestmark = pytest.mark.end_to_end
 
@@ -78,6 +79,16 @@ def test_every_rule_ran_as_often_as_it_should(finished_run: FinishedRun) -> None
     assert (
         f"{sum(JOBS.values()) + 1} of {sum(JOBS.values()) + 1} steps" in finished_run.first.output
     )
+
+
+def test_the_jobs_of_a_cluster_are_those_that_its_campaign_knows() -> None:
+    """`make test-slurm`, which is run more seldom, checks their memory and time."""
+    texts = [path.read_text() for path in (REPOSITORY / "workflow" / "rules").glob("*.smk")]
+    parts = [part for text in texts for part in re.split(r"^(?=rule )", text, flags=re.M)]
+    local = {part.split()[1].strip(":") for part in parts if "    localrule: True\n" in part}
+    heavy = {rule: count for rule, count in JOBS.items() if rule not in local}
+    heavy = {rule: count for rule, count in heavy.items() if not rule.startswith("draw_")}
+    assert heavy == {rule: count for rule, (count, _, _) in HEAVY.items()}
 
 
 @pytest.mark.parametrize("figure", FIGURES + PAGES)

@@ -220,6 +220,22 @@ def test_what_a_checkpoint_carries_is_compared_and_recorded(of_checkpoints: Impo
     assert "class_weights: equal" in of_checkpoints.run.output
 
 
+def test_imported_models_predict_the_held_out_donors_if_asked(of_checkpoints: Imported) -> None:
+    (of_checkpoints.folder / "both.yaml").write_text("published: {splits: [test, ood]}\n")
+    results = of_checkpoints.results.name
+    predicted = "predictions/linear/ce/seed0/test.parquet"
+    targets = [f"{results}/{predicted}", f"{results}/scores/linear/ce/seed0/test.parquet"]
+    options = ("--cores", "1", *of_checkpoints.configuration, "both.yaml", "--")
+    run = snakemake(of_checkpoints.folder, *options, *targets)
+    assert run.returncode == 0, run.output[-3000:]
+    # the test cells alone, and no training
+    shards = (of_checkpoints.results / "shards").iterdir()
+    assert {path.name for path in shards if path.is_dir()} - {"pieces"} == {"test", "ood"}
+    assert not run.jobs.keys() & {"train_model", "sample_augmentations", "import_id_scores"}
+    ours = of_checkpoints.trained / predicted
+    assert ours.read_bytes() == (of_checkpoints.results / predicted).read_bytes()
+
+
 def test_a_table_is_downloaded_when_it_is_read_and_let_go(
     imported: Imported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
