@@ -46,7 +46,6 @@ from hce.published.rows import RECORD, tables_in_turn
 from hce.tables import read_table
 
 DOWNLOADED = "is downloaded by the run (config/datasets.tsv), which needs the network"
-
 OF_ALL_CELLS = "of all cells, not of some: `snakemake plan` reads obs and tells, before any counts"
 
 

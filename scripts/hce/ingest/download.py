@@ -142,7 +142,9 @@ def download(url: str, path: str | Path, expected: str | None) -> str:
 def remote_bytes(url: str) -> int | None:
     """Size of a file as its server says it; None if it cannot be asked or does not say."""
     try:
-        answer = requests.head(url, allow_redirects=True, timeout=TIMEOUT)
+        # as it is: of a compressed answer it would be another size
+        headers = {"Accept-Encoding": "identity"}
+        answer = requests.head(url, headers=headers, allow_redirects=True, timeout=TIMEOUT)
         answer.raise_for_status()
         return int(answer.headers["Content-Length"])
     except (requests.RequestException, KeyError, ValueError):
