@@ -143,10 +143,9 @@ class HierarchicalCrossEntropyLoss(nn.Module):
         If `reachability` is no array: a graph, say.
     ValueError
         If eps is negative, the discount lies elsewhere, the reduction is another, labels shall be
-        smoothed, or
-        `reachability` is not square, holds anything but 0 and 1,
-        lacks a 1 on its diagonal, has two classes that reach each other (all ones), or a class that
-        reaches another which reaches a third that the first does not (direct edges only).
+        smoothed, or `reachability` is not square, holds anything but 0 and 1, lacks a 1 on its
+        diagonal, has two classes that reach each other (all ones), or a class that reaches another
+        which reaches a third that the first does not (direct edges only).
 
     Notes
     -----

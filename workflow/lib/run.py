@@ -28,8 +28,14 @@ from configuration import (
     Config,
     identity,
 )
-from hce.published.archives import SUFFIXES, archives_at
-from hce.published.rows import CHECKPOINT, RECORD, record_rows, tables_in_turn
+from hce.published.archives import archives_at
+from hce.published.rows import (
+    CHECKPOINT,
+    RECORD,
+    record_archives,
+    record_rows,
+    tables_in_turn,
+)
 from resources import JobResources
 
 # keys of models.ARCHITECTURE that belong to the training, not to the network
@@ -137,8 +143,7 @@ class Run:
         path = self.config["published"]["path"]
         if path:
             return [archive.as_posix() for archive in archives_at(Path(path))]
-        names = [name for name in record_rows(datasets) if name.lower().endswith(SUFFIXES)]
-        return [(downloads / RECORD / name).as_posix() for name in names]
+        return [(downloads / RECORD / name).as_posix() for name in record_archives(datasets)]
 
     def published_folder(self, downloads: Path, datasets: Path) -> str:
         """Where the files of the authors' record are."""
@@ -175,11 +180,9 @@ class Run:
             if checkpoints or not name.endswith(CHECKPOINT)
         ]
 
-    def published_in_turn(self, downloads: Path, datasets: Path) -> list[str]:
+    def published_in_turn(self, datasets: Path) -> list[str]:
         """Tables of predictions that are downloaded when they are read, by their place in it."""
-        if self.config["published"]["path"] or self.published_archives(downloads, datasets):
-            return []
-        return tables_in_turn(datasets)
+        return [] if self.config["published"]["path"] else tables_in_turn(datasets)
 
     def keeps_published(self, wildcards: Any, output: Any) -> list[str]:
         """Whether these stay, as arguments; Snakemake does not compare what takes the output."""

@@ -268,10 +268,10 @@ rule plan_run:
     message:
         "Planning the run"
     shell:
-        "(python {params.script:q} --cells {input.cells:q} --genes {input.genes:q} --ranges {params.ranges:q} "
+        "python {params.script:q} --cells {input.cells:q} --genes {input.genes:q} --ranges {params.ranges:q} "
         "--shards {params.shards:q} --n-models {params.n_models:q} --trainings {params.trainings:q} "
         "--published {input.published:q} --bench {params.results:q}/benchmarks/bench.json "
         "--slice {params.slice:q} --slice-table {input.slice:q} {params.tiles:q} "
         "--uris {params.uris:q} --datasets {params.datasets:q} --results {params.results:q} "
-        "--plan {output:q}) "
+        "--plan {output:q} "
         "> {log:q} 2>&1 && cat {log:q}"

@@ -18,6 +18,6 @@ rule check:
         "Looking at what the run will need"
     shell:
         # no tee: if it fails, the profile shows the log, and all would be on the screen twice
-        "(python {params.script:q} --config {params.asked:q} --uris {params.uris:q} "
-        "--datasets {params.datasets:q} {params.cluster:q}) "
+        "python {params.script:q} --config {params.asked:q} --uris {params.uris:q} "
+        "--datasets {params.datasets:q} {params.cluster:q} "
         "> {log:q} 2>&1 && cat {log:q}"

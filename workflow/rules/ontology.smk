@@ -113,6 +113,6 @@ rule summarize_hierarchy:
     message:
         "Counting the reachability matrix of the paper's cell types"
     shell:
-        "(python {params.script:q} --ontology {input.ontology:q} --cell-types {input.cell_types:q} "
-        "--output {output:q}) "
+        "python {params.script:q} --ontology {input.ontology:q} --cell-types {input.cell_types:q} "
+        "--output {output:q} "
         "> {log:q} 2>&1 && cat {log:q}"

@@ -3,7 +3,7 @@
 
 TAKEN = run.taken_predictions
 # tables of predictions that are downloaded when they are read
-IN_TURN = run.published_in_turn(repository.downloads, repository.datasets)
+IN_TURN = run.published_in_turn(repository.datasets)
 
 
 rule unpack_published:

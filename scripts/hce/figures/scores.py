@@ -10,6 +10,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import offset_copy
 
 from hce.compare import is_significant, paired_differences
 from hce.figures.bars import (
@@ -158,8 +159,8 @@ def control_gains(main: pd.DataFrame, finest: pd.DataFrame | None) -> pd.DataFra
 
 
 HEIGHT_MM = 68.0
-# percent: a bar whose dots would lie on a number in its foot, and what a number over it takes
-SHORT_BAR, NUMBER_HEIGHT = 14, 7
+# a bar of fewer percent, whose dots may lie on a number in its foot; points that one over it takes
+SHORT_BAR, NUMBER_PT = 20, 9.0
 # what macro F1 is averaged over in Fig. 1d, and how each is drawn: filled, or in outline
 LABEL_SETS = {"ood_labels": "{:.0f} types of the OOD set", "all": "all {:.0f} types"}
 # color and name of each condition
@@ -264,7 +265,7 @@ def draw_comparison(table: pd.DataFrame, panel: Panel | None = None) -> Figure |
         ax.text(bar.x, 2, f"{bar.mean:.1f}", ha="center")
     for bar in bars[short].itertuples():
         write_beyond(ax, bar.x, bar.end, f"{bar.mean:.1f}")
-    bars.loc[short, "end"] += NUMBER_HEIGHT
+    bars["lift"] = np.where(short, NUMBER_PT, 0.0)
     tests = first.drop_duplicates("architecture").set_index("architecture")
     for architecture, pair in bars.groupby("group"):
         _write_gain(ax, pair, tests.loc[architecture], " points" if panel is None else "")
@@ -276,15 +277,16 @@ def _write_gain(ax: Axes, pair: pd.DataFrame, row: pd.Series, unit: str) -> None
     """Write the gain and its adjusted p over a bracket that spans the two bars."""
     if not np.isfinite(row["gain_mean"]):
         return
-    (left, right), tops = pair["x"], pair["end"].tolist()
+    (left, right), tops, lift = pair["x"], pair["end"].tolist(), pair["lift"].max()
     level = max(tops) + 4
     color, weight = (INK, "bold") if is_significant(row["p_holm"]) else (QUIET, "normal")
     ends = [tops[0] + 1.5, level, level, tops[1] + 1.5]
-    ax.plot([left, left, right, right], ends, color=color, linewidth=0.6)
+    over = offset_copy(ax.transData, ax.get_figure(root=True), y=lift, units="points")
+    ax.plot([left, left, right, right], ends, color=color, linewidth=0.6, transform=over)
     middle, centered = ((left + right) / 2, level), {"color": color, "ha": "center"}
     gain = f"{format_signed(100 * row['gain_mean'], 1)}{unit}"
-    write_beside(ax, gain, middle, (0, 10.5), weight=weight, **centered)
-    write_beside(ax, format_p(row["p_holm"]), middle, (0, 3.0), **centered)
+    write_beside(ax, gain, middle, (0, lift + 10.5), weight=weight, **centered)
+    write_beside(ax, format_p(row["p_holm"]), middle, (0, lift + 3.0), **centered)
 
 
 def draw_controls(table: pd.DataFrame) -> Figure:

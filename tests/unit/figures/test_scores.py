@@ -21,7 +21,7 @@ from hce.figures.scores import (
     scores_of_runs,
     with_id_level,
 )
-from hce.figures.style import ARCHITECTURE_COLORS
+from hce.figures.style import ARCHITECTURE_COLORS, Panel
 
 
 def test_scores_take_the_asked_rows_and_list_what_did_not_run() -> None:
@@ -122,11 +122,14 @@ def test_fig2b_marks_only_adjusted_p_below_five_percent(p_holm: float, weight: s
     assert f"P = {p_holm:.2g}" in texts(fig)
 
 
+@pytest.mark.parametrize("panel", [None, Panel("b", 60, 50)])
 @pytest.mark.parametrize("scale", [0.1, 0.25])
-def test_fig2b_writes_the_value_of_a_short_bar_over_its_dots(scale: float) -> None:
+def test_fig2b_writes_the_value_of_a_short_bar_over_its_dots(
+    scale: float, panel: Panel | None
+) -> None:
     runs = example.macro_f1_runs(["linear", "mlp"], 3)
     runs["macro_f1"] *= scale
-    fig = draw_comparison(gains(runs, example.macro_f1(["linear", "mlp"], 3, 0.03)))
+    fig = draw_comparison(gains(runs, example.macro_f1(["linear", "mlp"], 3, 0.03)), panel)
     assert_legible("fig2b", fig)
     renderer = FigureCanvasAgg(fig).get_renderer()
     numbers = [text for text in shown(fig) if re.fullmatch(r"\d+\.\d", text.get_text())]

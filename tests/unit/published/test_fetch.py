@@ -99,3 +99,7 @@ def test_rows_of_the_record(tmp_path: Path) -> None:
     datasets = write_rows(tmp_path, "http://nowhere")
     assert record_rows(datasets) == [NAME, "tb_logs/mlp/a.ckpt"]
     assert tables_in_turn(datasets) == [NAME]
+    # an archive has them
+    with datasets.open("a") as file:
+        file.write("published/record.tar.gz\t1\thttp://nowhere\t\t\t\n")
+    assert tables_in_turn(datasets) == []
